@@ -1,0 +1,69 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+let package = Package(
+  name: "swift-attention",
+  products: [
+    // MARK: What users link
+    .library(name: "Attention", targets: ["Attention"]),
+    .executable(name: "attention", targets: ["AttentionCommand"]),
+    .executable(name: "attention-bench", targets: ["AttentionBench"]),
+  ],
+  dependencies: [
+    // Command lines: help, validation, exit codes.
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.3.0")
+  ],
+  targets: [
+    // MARK: Implementation
+    .systemLibrary(
+      name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+    .systemLibrary(
+      name: "CLAPACKE", pkgConfig: "lapacke", providers: [.apt(["liblapacke-dev"])]),
+    .target(name: "CAttentionKernels", exclude: ["README.md"]),
+    .target(name: "CBLASCore"),
+    .target(name: "CParallelism"),
+    .target(name: "Tensors"),
+    .target(name: "Parallelism", dependencies: ["CParallelism"]),
+    .target(
+      name: "LinearAlgebra",
+      dependencies: ["Tensors", "Parallelism", "CBLASCore", "COpenBLAS", "CLAPACKE"]),
+    .target(
+      name: "Attention",
+      dependencies: ["Tensors", "LinearAlgebra", "Parallelism", "CAttentionKernels"]),
+    .target(name: "AttentionReference", dependencies: ["Tensors"]),
+    .target(name: "TensorFiles", dependencies: ["Tensors"]),
+    .executableTarget(
+      name: "AttentionCommand",
+      dependencies: [
+        "Attention", "TensorFiles",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
+
+    // MARK: Tests and benchmarks
+    .executableTarget(
+      name: "AttentionBench",
+      dependencies: [
+        "Attention", "AttentionReference", "CAttentionKernels", "LinearAlgebra", "Parallelism",
+        "TensorFiles",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      path: "Benchmarks/AttentionBench",
+      resources: [.copy("Resources")]),
+    .testTarget(name: "TensorsTests", dependencies: ["Tensors"]),
+    .testTarget(name: "LinearAlgebraTests", dependencies: ["LinearAlgebra"]),
+    .testTarget(name: "ParallelismTests", dependencies: ["Parallelism"]),
+    .testTarget(
+      name: "CAttentionKernelsTests", dependencies: ["CAttentionKernels"]),
+    .testTarget(
+      name: "AttentionTests",
+      dependencies: ["Attention", "AttentionReference", "CAttentionKernels", "Parallelism"]),
+    .testTarget(name: "AttentionReferenceTests", dependencies: ["AttentionReference"]),
+    .testTarget(name: "TensorFilesTests", dependencies: ["TensorFiles"]),
+    .testTarget(
+      name: "AttentionCommandTests", dependencies: ["TensorFiles"],
+      resources: [.copy("Fixtures")]),
+    .testTarget(name: "AttentionBenchTests", dependencies: []),
+  ],
+  swiftLanguageModes: [.v6]
+)

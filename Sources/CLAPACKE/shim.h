@@ -1,0 +1,2 @@
+// The C interface to LAPACK, row-major layouts included.
+#include <lapacke.h>

@@ -1,1 +1,4 @@
 import Tensors
+public protocol BLASScalar: FloatingPointElement {}
+extension Float: BLASScalar {}
+extension Double: BLASScalar {}

@@ -107,8 +107,10 @@ extension Tensor {
     try body(unsafeBase)
   }
 
+  /// The address of element `[0, 0, …]`, valid while this tensor (or another view of its storage) is alive and unchanged:
+  /// whoever keeps it holds the tensor with `withExtendedLifetime`.
   @usableFromInline
-  var unsafeBase: UnsafePointer<Element> {
+  package var unsafeBase: UnsafePointer<Element> {
     UnsafePointer(storage.base + offset)
   }
 

@@ -1,0 +1,19 @@
+/// What attention refuses, in one line that names the argument, what was given and what was expected.
+///
+/// Thrown before anything is computed or written: a call that throws has no effect.
+public struct AttentionError: Error, Equatable, Sendable, CustomStringConvertible {
+  /// The argument at fault: `queries`, `keys`, `values`, `scale`, `mask`, `output` or `logSumExp`.
+  public let argument: String
+
+  /// What was given and what was expected, with the shapes that do not fit.
+  public let reason: String
+
+  /// An error about `argument`.
+  public init(_ argument: String, _ reason: String) {
+    self.argument = argument
+    self.reason = reason
+  }
+
+  /// `argument: reason`
+  public var description: String { "\(argument): \(reason)" }
+}

@@ -13,7 +13,7 @@ public struct AttentionMask: Sendable {
   var rangeRules: [KeyRangeRule] = []
   var alignments: [QueryAlignment] = []
   var visibilityMasks: [Tensor<Bool>] = []
-  var biases: [any BiasTensor] = []
+  var biases: [any MaskTensor] = []
 
   /// Every query sees every key.
   public static let none = AttentionMask()
@@ -71,14 +71,14 @@ public struct AttentionMask: Sendable {
   }
 }
 
-/// An additive mask of any floating-point type.
-protocol BiasTensor: Sendable {
+/// A mask tensor of any element type.
+protocol MaskTensor: Sendable {
   var shape: Shape { get }
   /// The mask under a larger shape; throws where it does not broadcast.
   func operand(broadcastTo shape: Shape) throws(TensorError) -> StridedOperand
 }
 
-extension Tensor: BiasTensor where Element: AttentionElement {}
+extension Tensor: MaskTensor {}
 
 /// Where query 0 stands among the keys: query `i` has position `i + offset`.
 public enum QueryAlignment: Hashable, Sendable {

@@ -1,33 +1,147 @@
+import LinearAlgebra
 import Parallelism
 
+/// Attention: every query's average of the values, weighted by the softmax of its scaled dot products with the keys.
+///
+///     s[i,j] = scale · (q[i] · k[j]) + bias[i,j]           −∞ where key j is not visible to query i
+///     p[i,j] = exp(s[i,j] − m[i]) / Σ_j exp(s[i,j] − m[i])  m[i] = max_j s[i,j]
+///     y[i]   = Σ_j p[i,j] · v[j]
+///
+/// Glossary: `B` sequences, `Hq` query heads, `Hkv` key/value heads, `Tq` queries, `Tk` keys, `D` and `Dv` the widths of a
+/// key and of a value. Query head `h` reads key/value head `h / (Hq / Hkv)` (grouped-query attention; keys and values are
+/// never repeated in memory). Names and layout follow MLX's `scaledDotProductAttention`.
+///
+/// Edges: a query that sees no key yields 0; NaN or ∞ in keys and values that no query sees reaches nothing; NaN in what
+/// is visible reaches exactly the outputs that depend on it; logits of any finite size are exact; a single score of +∞
+/// takes all the weight, several make the row NaN. The same inputs give bitwise the same output on any number of threads.
+///
+/// Memory: tiles of scores pass through a fixed workspace a thread (``AttentionPlan/workspaceBytesPerThread``); no `Tq × Tk`
+/// matrix exists. Inputs are read where they lie, whatever their strides; only the output is allocated.
+///
+/// - Parameters:
+///   - queries: `[B, Hq, Tq, D]`.
+///   - keys: `[B, Hkv, Tk, D]`, `Hkv` dividing `Hq`.
+///   - values: `[B, Hkv, Tk, Dv]`.
+///   - scale: the factor on the dot products; `1/√D` when nil.
+///   - mask: which keys each query sees and what is added to its scores.
+///   - pool: the threads that work on it.
+/// - Returns: `[B, Hq, Tq, Dv]`, row-major, in the type of the inputs; scores and sums are kept in
+///   ``AttentionElement/Accumulator``.
+/// - Throws: ``AttentionError`` where shapes, mask or scale do not fit; nothing is computed then.
+/// - SeeAlso: Vaswani et al. 2017, "Attention Is All You Need"; the running softmax over tiles is that of Milakov and
+///   Gimelshein 2018, "Online normalizer calculation for softmax".
 public func scaledDotProductAttention<Element: AttentionElement>(
   queries: Tensor<Element>, keys: Tensor<Element>, values: Tensor<Element>, scale: Double? = nil,
   mask: AttentionMask = .none, on pool: WorkerPool = .shared
 ) throws(AttentionError) -> Tensor<Element> {
-  throw AttentionError("queries", "unwritten")
+  let inputs = AttentionInputs(queries: queries, keys: keys, values: values)
+  let problem = try AttentionProblem(inputs, scale: scale, mask: mask)
+  return inputs.withOutput(of: problem) { output in
+    attend(problem, into: AttentionResult(output: output), on: pool)
+  }
 }
+
+/// Attention that also returns the logarithm of each row's softmax denominator, which is what merging with the attention
+/// over other keys needs.
+///
+///     logSumExp[i] = m[i] + ln Σ_j exp(s[i,j] − m[i])       natural logarithm; −∞ for a query that sees no key
+///
+/// Everything else is as in ``scaledDotProductAttention(queries:keys:values:scale:mask:on:)``.
+///
+/// - Returns: `output` `[B, Hq, Tq, Dv]` and `logSumExp` `[B, Hq, Tq]`, the latter in the accumulation type.
+/// - Throws: ``AttentionError`` where shapes, mask or scale do not fit.
 public func scaledDotProductAttentionWithLogSumExp<Element: AttentionElement>(
   queries: Tensor<Element>, keys: Tensor<Element>, values: Tensor<Element>, scale: Double? = nil,
   mask: AttentionMask = .none, on pool: WorkerPool = .shared
 ) throws(AttentionError) -> (output: Tensor<Element>, logSumExp: Tensor<Element.Accumulator>) {
-  throw AttentionError("queries", "unwritten")
+  let inputs = AttentionInputs(queries: queries, keys: keys, values: values)
+  let problem = try AttentionProblem(inputs, scale: scale, mask: mask)
+  let sizes = problem.sizes
+  var logSumExp = Tensor<Element.Accumulator>.zeros([sizes.batch, sizes.queryHeads, sizes.queryCount])
+  let output = logSumExp.withMutableView { logSumExp in
+    inputs.withOutput(of: problem) { output in
+      attend(problem, into: AttentionResult(output: output, logSumExp: logSumExp), on: pool)
+    }
+  }
+  return (output, logSumExp)
 }
+
+/// Attention written into a tensor that exists already, in whatever layout it has.
+///
+/// Where `output`'s storage is not shared, the result is written in place: nothing is allocated, and the strides stay. So
+/// `[B, T, H, D]` memory seen as `[B, H, T, D]` receives the layout that the output projection reads
+/// (`output.mergeHeads()` is then a view):
+///
+///     var output = Tensor<Float>.zeros([B, T, H, D]).permuted(0, 2, 1, 3)
+///     try scaledDotProductAttention(queries: q, keys: k, values: v, into: &output)
+///
+/// Everything else is as in ``scaledDotProductAttention(queries:keys:values:scale:mask:on:)``.
+///
+/// - Parameter output: `[B, Hq, Tq, Dv]` in any strides; all of it is overwritten.
+/// - Throws: ``AttentionError`` where shapes, mask or scale do not fit; `output` is unchanged then.
 public func scaledDotProductAttention<Element: AttentionElement>(
   queries: Tensor<Element>, keys: Tensor<Element>, values: Tensor<Element>, scale: Double? = nil,
   mask: AttentionMask = .none, on pool: WorkerPool = .shared, into output: inout Tensor<Element>
-) throws(AttentionError) {}
-/// A problem's plan.
-public struct AttentionPlan: Sendable, CustomStringConvertible {
-  public enum Kernel: String, Sendable, CaseIterable { case gemm }
-  public let kernel: Kernel
-  public let queryTile: Int
-  public let keyTile: Int
-  public let taskCount: Int
-  public let threads: Int
-  public let workspaceBytesPerThread: Int
-  public init<Element: AttentionElement>(
-    queries: Tensor<Element>, keys: Tensor<Element>, values: Tensor<Element>, scale: Double? = nil,
-    mask: AttentionMask = .none, on pool: WorkerPool = .shared
-  ) throws(AttentionError) { throw AttentionError("queries", "unwritten") }
-  public var description: String { "" }
+) throws(AttentionError) {
+  let inputs = AttentionInputs(queries: queries, keys: keys, values: values)
+  let problem = try AttentionProblem(inputs, scale: scale, mask: mask)
+  try problem.check(output.shape, is: problem.sizes.outputShape, named: "output")
+  output.withMutableView { attend(problem, into: AttentionResult(output: $0), on: pool) }
+  withExtendedLifetime((inputs, mask)) {}
+}
+
+/// Attention written through views of memory that the caller owns: a slice of a larger tensor, or a buffer of another library.
+///
+/// Nothing is allocated. Everything else is as in ``scaledDotProductAttention(queries:keys:values:scale:mask:on:)``.
+///
+/// - Parameters:
+///   - output: `[B, Hq, Tq, Dv]` in any strides but 0, no two elements in the same place and none in the inputs.
+///   - logSumExp: `[B, Hq, Tq]`, likewise; not computed when nil.
+/// - Throws: ``AttentionError`` where shapes, mask or scale do not fit; nothing is written then.
+public func scaledDotProductAttention<Element: AttentionElement>(
+  queries: Tensor<Element>, keys: Tensor<Element>, values: Tensor<Element>, scale: Double? = nil,
+  mask: AttentionMask = .none, on pool: WorkerPool = .shared, into output: MutableTensorView<Element>,
+  logSumExp: MutableTensorView<Element.Accumulator>? = nil
+) throws(AttentionError) {
+  let inputs = AttentionInputs(queries: queries, keys: keys, values: values)
+  let problem = try AttentionProblem(inputs, scale: scale, mask: mask)
+  let sizes = problem.sizes
+  try problem.check(output.shape, is: sizes.outputShape, named: "output")
+  try problem.checkDistinct(output.shape, output.strides, named: "output")
+  if let logSumExp {
+    try problem.check(
+      logSumExp.shape, is: [sizes.batch, sizes.queryHeads, sizes.queryCount], named: "logSumExp")
+    try problem.checkDistinct(logSumExp.shape, logSumExp.strides, named: "logSumExp")
+  }
+  attend(problem, into: AttentionResult(output: output, logSumExp: logSumExp), on: pool)
+  withExtendedLifetime((inputs, mask)) {}
+}
+
+/// The three input tensors, kept alive while a problem points into them.
+struct AttentionInputs<Element: AttentionElement> {
+  let queries: Tensor<Element>
+  let keys: Tensor<Element>
+  let values: Tensor<Element>
+
+  /// A fresh output tensor that `body` fills.
+  func withOutput(
+    of problem: AttentionProblem, _ body: (MutableTensorView<Element>) -> Void
+  ) -> Tensor<Element> {
+    let shape = problem.sizes.outputShape
+    let output = Tensor<Element>(unsafeUninitializedShape: shape) { memory in
+      guard let base = memory.baseAddress else { return }
+      body(MutableTensorView(base: base, shape: shape))
+    }
+    withExtendedLifetime((self, problem)) {}
+    return output
+  }
+}
+
+/// Plans a problem and runs it.
+func attend(_ problem: AttentionProblem, into result: AttentionResult, on pool: WorkerPool) {
+  let plan = AttentionPlan(problem, threads: pool.threadCount)
+  switch problem.accumulatorType {
+  case .float64: GEMMAttention<Double>(problem, plan, result).run(on: pool)
+  default: GEMMAttention<Float>(problem, plan, result).run(on: pool)
+  }
 }

@@ -23,9 +23,17 @@ struct StridedOperand {
     self.byteStrides = (strides[0] &* size, strides[1] &* size, strides[2] &* size, strides[3] &* size)
   }
 
+  /// The distance in elements between neighbours of a row.
+  var columnStride: Int { byteStrides.column / elementType.byteCount }
+
+  /// The distance in bytes from the first element to that of a row.
+  func byteOffset(_ batch: Int, _ head: Int, _ row: Int) -> Int {
+    batch &* byteStrides.batch &+ head &* byteStrides.head &+ row &* byteStrides.row
+  }
+
   /// The address of the first element of a row.
   func row(_ batch: Int, _ head: Int, _ row: Int) -> UnsafeRawPointer {
-    base + (batch &* byteStrides.batch &+ head &* byteStrides.head &+ row &* byteStrides.row)
+    base + byteOffset(batch, head, row)
   }
 }
 

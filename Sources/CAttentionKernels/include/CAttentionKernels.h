@@ -1,1 +1,90 @@
-#pragma once
+// The inner kernels of attention, one table of function pointers per instruction set.
+//
+// Pointers and counts only: whoever calls has checked that they fit. No kernel allocates, and none keeps state.
+// A table is complete for every set: it starts as the scalar one and is overridden with what a set does better.
+
+#ifndef CATTENTIONKERNELS_H
+#define CATTENTIONKERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// A tile of scores on its way to weights: `rows` rows of `columns` scores, `row_stride` elements apart. Row r sees the
+// columns begin[r] ..< end[r] (an empty range where begin[r] >= end[r]). `maximum` and `sum` are the running state of
+// each row over the tiles so far (-infinity and 0 before the first).
+struct CAttentionKernels_softmax_tile_f32 {
+  float *scores;
+  ptrdiff_t row_stride, rows, columns;
+  const int32_t *begin, *end;
+  float *maximum, *sum, *rescale;
+};
+struct CAttentionKernels_softmax_tile_f64 {
+  double *scores;
+  ptrdiff_t row_stride, rows, columns;
+  const int32_t *begin, *end;
+  double *maximum, *sum, *rescale;
+};
+
+struct CAttentionKernels {
+  // What the set is called: "scalar", "avx2", "avx512".
+  const char *name;
+
+  // Scores become weights exp(score - maximum), in place; columns that a row does not see become 0. Moves maximum and
+  // sum on; rescale[r] is the factor exp(old maximum - new maximum) that brings what was summed before to the new scale.
+  void (*softmax_tile_f32)(const struct CAttentionKernels_softmax_tile_f32 *tile);
+  void (*softmax_tile_f64)(const struct CAttentionKernels_softmax_tile_f64 *tile);
+
+  // y[i] = exp(x[i]) for x[i] <= 0, -infinity included; within 2 ulp, results below the normal range included. NaN stays NaN.
+  void (*exp_nonpositive_f32)(const float *x, float *y, ptrdiff_t n);
+  void (*exp_nonpositive_f64)(const double *x, double *y, ptrdiff_t n);
+
+  // x[i] *= factor
+  void (*scale_f32)(float *x, ptrdiff_t n, float factor);
+  void (*scale_f64)(double *x, ptrdiff_t n, double factor);
+
+  // scores[i] += bias[i], but -infinity where either is.
+  void (*add_bias_f32)(float *scores, const float *bias, ptrdiff_t n);
+  void (*add_bias_f64)(double *scores, const double *bias, ptrdiff_t n);
+
+  // scores[i] = -infinity where visible[i * stride] is 0, whatever the score.
+  void (*hide_f32)(float *scores, const uint8_t *visible, ptrdiff_t stride, ptrdiff_t n);
+  void (*hide_f64)(double *scores, const uint8_t *visible, ptrdiff_t stride, ptrdiff_t n);
+
+  // target[i] = source[i * stride] * factor, converted to the accumulation type; the stride counts source elements.
+  void (*load_f32_from_f32)(float *target, const void *source, ptrdiff_t stride, ptrdiff_t n, float factor);
+  void (*load_f32_from_f64)(float *target, const void *source, ptrdiff_t stride, ptrdiff_t n, float factor);
+  void (*load_f32_from_f16)(float *target, const void *source, ptrdiff_t stride, ptrdiff_t n, float factor);
+  void (*load_f32_from_bf16)(float *target, const void *source, ptrdiff_t stride, ptrdiff_t n, float factor);
+  void (*load_f64_from_f32)(double *target, const void *source, ptrdiff_t stride, ptrdiff_t n, double factor);
+  void (*load_f64_from_f64)(double *target, const void *source, ptrdiff_t stride, ptrdiff_t n, double factor);
+  void (*load_f64_from_f16)(double *target, const void *source, ptrdiff_t stride, ptrdiff_t n, double factor);
+  void (*load_f64_from_bf16)(double *target, const void *source, ptrdiff_t stride, ptrdiff_t n, double factor);
+
+  // target[i * stride] = source[i] * factor, rounded to nearest even. Returns 1 where every source[i] * factor is finite
+  // before rounding, else 0.
+  int (*store_f32_to_f32)(void *target, ptrdiff_t stride, const float *source, ptrdiff_t n, float factor);
+  int (*store_f32_to_f16)(void *target, ptrdiff_t stride, const float *source, ptrdiff_t n, float factor);
+  int (*store_f32_to_bf16)(void *target, ptrdiff_t stride, const float *source, ptrdiff_t n, float factor);
+  int (*store_f64_to_f64)(void *target, ptrdiff_t stride, const double *source, ptrdiff_t n, double factor);
+};
+
+// The table for this CPU: the best set that the CPU and the operating system support, or a lower one where the
+// environment variable ATTENTION_KERNELS names it (scalar, avx2, avx512) at the first call. A name that is unknown or not
+// supported here is reported on standard error and has no effect. Safe to call from any thread.
+const struct CAttentionKernels *CAttentionKernels_active(void);
+
+// The table of one set, or NULL where this CPU does not support it.
+const struct CAttentionKernels *CAttentionKernels_named(const char *name);
+
+// The names of the sets that this CPU supports, lowest first; index from 0, NULL past the last.
+const char *CAttentionKernels_name(int index);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,97 @@
+import CAttentionKernels
+import LinearAlgebra
+import Parallelism
+
+/// How a problem will be computed: the kernel, its tiles, the tasks that threads take, and the memory that each needs.
+///
+/// Everything but ``threads`` follows from the sizes of one (sequence, head) alone, so results do not depend on the machine's
+/// thread count or on what else is in the batch. Printing a plan says why it is what it is.
+public struct AttentionPlan: Sendable, CustomStringConvertible {
+  /// The ways to compute attention.
+  public enum Kernel: String, Sendable, CaseIterable {
+    /// Tiles of Q·Kᵀ and weights·V through CBLAS, with a running softmax between them. Any CPU, any type.
+    case gemm
+  }
+
+  /// The kernel that will run.
+  public let kernel: Kernel
+
+  /// Query rows of a tile; the query heads of a group are stacked as its rows.
+  public let queryTile: Int
+
+  /// Keys of a tile that every row sees, at most.
+  public let keyTile: Int
+
+  /// Keys of a tile that some rows do not see, at most: narrow, because what a row does not see is computed in vain.
+  let edgeTile: Int
+
+  /// Independent pieces of work: sequences × key/value heads × blocks of query rows.
+  public let taskCount: Int
+
+  /// Threads that will take part, at most.
+  public let threads: Int
+
+  /// Scratch memory that each thread keeps, in bytes. It does not grow with `Tq` or `Tk`.
+  public var workspaceBytesPerThread: Int { workspace.byteCount }
+
+  let workspace: GEMMWorkspaceLayout
+  let blocksPerHead: Int
+  private let sizes: AttentionSizes
+  private let elementType: ElementType
+  private let readsInPlace: (keys: Bool, values: Bool)
+
+  /// The plan for a call with these arguments; nothing is computed.
+  ///
+  /// - Throws: ``AttentionError``, as the call itself would.
+  public init<Element: AttentionElement>(
+    queries: Tensor<Element>, keys: Tensor<Element>, values: Tensor<Element>, scale: Double? = nil,
+    mask: AttentionMask = .none, on pool: WorkerPool = .shared
+  ) throws(AttentionError) {
+    let inputs = AttentionInputs(queries: queries, keys: keys, values: values)
+    self.init(try AttentionProblem(inputs, scale: scale, mask: mask), threads: pool.threadCount)
+  }
+
+  init(_ problem: AttentionProblem, threads: Int) {
+    let sizes = problem.sizes
+    self.kernel = .gemm
+    self.sizes = sizes
+    self.elementType = problem.elementType
+    let tiles = GEMMTiles(problem)
+    self.queryTile = tiles.rows
+    self.keyTile = tiles.keys
+    self.edgeTile = tiles.edgeKeys
+    self.workspace = tiles.workspace
+    self.readsInPlace = (tiles.readsKeysInPlace, tiles.readsValuesInPlace)
+    let rows = sizes.groupSize * sizes.queryCount
+    self.blocksPerHead = (rows + tiles.rows - 1) / tiles.rows
+    // An output without elements (some axis is 0) is no work at all.
+    self.taskCount = sizes.batch * sizes.keyValueHeads * blocksPerHead
+    self.threads = Self.isTooSmallToShare(sizes) ? 1 : max(1, min(threads, taskCount))
+  }
+
+  /// Waking a worker takes microseconds; below about as much arithmetic one thread finishes sooner.
+  private static func isTooSmallToShare(_ sizes: AttentionSizes) -> Bool {
+    let pairs = Double(sizes.batch * sizes.queryHeads) * Double(sizes.queryCount) * Double(sizes.keyCount)
+    return 2 * pairs * Double(sizes.headDimension + sizes.valueDimension) < 1e6
+  }
+
+  /// Several lines: kernel, tiles, tasks, memory, and the reason of each.
+  public var description: String {
+    let set = String(cString: CAttentionKernels_active().pointee.name)
+    let half = elementType == .float16 || elementType == .bfloat16
+    func how(_ inPlace: Bool) -> String {
+      inPlace
+        ? "read in place"
+        : half ? "converted from \(elementType) a tile at a time" : "gathered a tile at a time for their strides"
+    }
+    return """
+      kernel     \(kernel.rawValue): CBLAS tiles (OpenBLAS core \(BLASRuntime.coreName)), softmax with \(set) between them
+      tiles      \(queryTile) query rows × \(keyTile) keys (\(edgeTile) where some rows do not see all), \
+      \(sizes.groupSize) query head\(sizes.groupSize == 1 ? "" : "s") of a group stacked as rows
+      keys       \(how(readsInPlace.keys)); values \(how(readsInPlace.values))
+      tasks      \(taskCount) = \(sizes.batch) sequences × \(sizes.keyValueHeads) key/value heads × \(blocksPerHead) row blocks, \
+      on \(threads) thread\(threads == 1 ? "" : "s")\(Self.isTooSmallToShare(sizes) ? " (too little work to share)" : "")
+      workspace  \(workspaceBytesPerThread) bytes a thread, whatever the number of queries and keys
+      """
+  }
+}

@@ -1,0 +1,185 @@
+import CAttentionKernels
+import LinearAlgebra
+import Parallelism
+
+/// Attention as tiles of two matrix products, `Q·Kᵀ` and `weights·V`, through CBLAS, with a running softmax between them.
+///
+/// A task is a block of query rows of one key/value head: row `r` is query `r / G` of the group's head `r % G`, so the `G`
+/// query heads of a group are rows of one product and share each key tile, and neighbouring rows see nearly the same
+/// keys. Tiles that no row sees are never computed.
+struct GEMMAttention<Scalar: AttentionAccumulator> {
+  private let problem: AttentionProblem
+  private let plan: AttentionPlan
+  private let result: AttentionResult
+  private let kernels: KernelTable
+  private let keyValues: StridedKeyValues<Scalar>
+  private let masks: ScoreMasks<Scalar>
+  private let loadQueries: Scalar.Load
+  private let store: Scalar.Store
+
+  init(
+    _ problem: AttentionProblem, _ plan: AttentionPlan, _ result: AttentionResult,
+    kernels: KernelTable = CAttentionKernels_active()
+  ) {
+    self.problem = problem
+    self.plan = plan
+    self.result = result
+    self.kernels = kernels
+    self.keyValues = StridedKeyValues(problem, kernels)
+    self.masks = ScoreMasks(problem, kernels)
+    self.loadQueries = Scalar.load(problem.elementType, kernels)
+    self.store = Scalar.store(problem.elementType, kernels)
+  }
+
+  /// Computes all tasks; blocks of the same head follow each other, so that its keys and values stay in cache, and the
+  /// last block, which sees most under a causal mask, comes first.
+  func run(on pool: WorkerPool) {
+    pool.run(plan.taskCount, maximumThreads: plan.threads) { task in
+      ThreadScratch.withBytes(plan.workspaceBytesPerThread) { memory in
+        let (pair, place) = task.quotientAndRemainder(dividingBy: plan.blocksPerHead)
+        let (sequence, head) = pair.quotientAndRemainder(dividingBy: problem.sizes.keyValueHeads)
+        let first = (plan.blocksPerHead - 1 - place) * plan.queryTile
+        let rowCount = problem.sizes.groupSize * problem.sizes.queryCount
+        let block = RowBlock(
+          sequence: sequence, keyValueHead: head, rows: first..<min(first + plan.queryTile, rowCount),
+          groupSize: problem.sizes.groupSize)
+        attend(block, GEMMWorkspace(memory, plan.workspace))
+      }
+    }
+  }
+
+  private func attend(_ block: RowBlock, _ work: GEMMWorkspace<Scalar>) {
+    let extent = prepare(block, work)
+    var isOutputEmpty = true
+    extent.forEachTile(widest: plan.keyTile, edge: plan.edgeTile) { keys in
+      addTile(keys, of: block, startsOutput: isOutputEmpty, work)
+      isOutputEmpty = false
+    }
+    finish(block, work)
+  }
+
+  /// Loads the block's queries, scaled, and the keys that each row sees; resets the running softmax.
+  private func prepare(_ block: RowBlock, _ work: GEMMWorkspace<Scalar>) -> KeyExtent {
+    let depth = problem.sizes.headDimension
+    let scale = Scalar(problem.scale)
+    var extent = KeyExtent()
+    var visible = 0..<0
+    var query = -1
+    for row in 0..<block.rows.count {
+      let index = block.index(row)
+      if index.query != query {
+        query = index.query
+        visible = problem.visibility.visibleKeys(sequence: index.sequence, query: query)
+      }
+      extent.add(visible)
+      work.begin[row] = Int32(truncatingIfNeeded: visible.lowerBound)
+      work.end[row] = Int32(truncatingIfNeeded: visible.upperBound)
+      work.maximum[row] = -Scalar.infinity
+      work.sum[row] = 0
+      Scalar.run(
+        loadQueries, into: work.queries + row * depth,
+        problem.queries.row(index.sequence, index.head, index.query),
+        stride: problem.queries.columnStride, depth, factor: scale)
+    }
+    return extent
+  }
+
+  /// Adds one tile of keys to the running softmax of the rows that see any of them.
+  private func addTile(
+    _ keys: Range<Int>, of block: RowBlock, startsOutput: Bool, _ work: GEMMWorkspace<Scalar>
+  ) {
+    let (depth, width) = (problem.sizes.headDimension, problem.sizes.valueDimension)
+    let rows = rowsSeeing(keys, of: block, work)
+    if rows.isEmpty { return }
+    let queries = MatrixOperand(work.queries + rows.lowerBound * depth, leadingDimension: depth)
+    var keyTile = keyValues.keys(keys, block, scratch: work.packedKeys)
+    keyTile.isTransposed = true
+    let scores = work.scores + rows.lowerBound * work.scoreStride
+    BLAS.gemm(
+      ProductSize(m: rows.count, n: keys.count, k: depth), a: queries, b: keyTile,
+      c: MutableMatrixOperand(scores, leadingDimension: work.scoreStride))
+    if !masks.isEmpty { applyMasks(keys, rows, of: block, work) }
+
+    let tile = ScoreTile(
+      scores: scores, rowStride: work.scoreStride, rows: rows.count, columns: keys.count,
+      begin: UnsafePointer(work.tileBegin + rows.lowerBound),
+      end: UnsafePointer(work.tileEnd + rows.lowerBound))
+    let state = SoftmaxRows(
+      maximum: work.maximum + rows.lowerBound, sum: work.sum + rows.lowerBound,
+      rescale: work.rescale + rows.lowerBound)
+    Scalar.softmaxTile(tile, state, kernels)
+
+    // The first product may overwrite the output only if it reaches every row.
+    let overwrites = startsOutput && rows.count == block.rows.count
+    if startsOutput && !overwrites {
+      work.output.update(repeating: 0, count: block.rows.count * width)
+    } else if !startsOutput {
+      for row in rows where work.rescale[row] != 1 {
+        Scalar.scale(work.output + row * width, width, work.rescale[row], kernels)
+      }
+    }
+    let valueTile = keyValues.values(keys, block, scratch: work.packedValues)
+    BLAS.gemm(
+      ProductSize(m: rows.count, n: width, k: keys.count),
+      a: MatrixOperand(scores, leadingDimension: work.scoreStride), b: valueTile,
+      beta: overwrites ? 0 : 1,
+      c: MutableMatrixOperand(work.output + rows.lowerBound * width, leadingDimension: width))
+  }
+
+  /// The rows between the first and the last that see any of these keys; sets what each sees of the tile.
+  private func rowsSeeing(
+    _ keys: Range<Int>, of block: RowBlock, _ work: GEMMWorkspace<Scalar>
+  ) -> Range<Int> {
+    let (lower, upper) = (Int32(truncatingIfNeeded: keys.lowerBound), Int32(truncatingIfNeeded: keys.upperBound))
+    var first = block.rows.count
+    var last = -1
+    for row in 0..<block.rows.count {
+      let begin = max(work.begin[row], lower)
+      let end = min(work.end[row], upper)
+      work.tileBegin[row] = begin - lower
+      work.tileEnd[row] = max(begin, end) - lower
+      if begin < end {
+        first = min(first, row)
+        last = row
+      }
+    }
+    return first..<max(first, last + 1)
+  }
+
+  private func applyMasks(
+    _ keys: Range<Int>, _ rows: Range<Int>, of block: RowBlock, _ work: GEMMWorkspace<Scalar>
+  ) {
+    for row in rows {
+      let (begin, end) = (Int(work.tileBegin[row]), Int(work.tileEnd[row]))
+      if begin >= end { continue }
+      masks.apply(
+        to: work.scores + row * work.scoreStride + begin,
+        keys: keys.lowerBound + begin..<keys.lowerBound + end, row: block.index(row),
+        scratch: work.biasRow)
+    }
+  }
+
+  /// Divides by the sums and writes the rows out; rows that are not finite are computed again, exactly.
+  private func finish(_ block: RowBlock, _ work: GEMMWorkspace<Scalar>) {
+    let width = problem.sizes.valueDimension
+    for row in 0..<block.rows.count {
+      let index = block.index(row)
+      let target = result.row(index.sequence, index.head, index.query)
+      let output = work.output + row * width
+      let sum = work.sum[row]
+      if sum == 0 {
+        // Nothing was visible, or only scores of −∞. What the product left in the row may be 0 · NaN.
+        output.update(repeating: 0, count: width)
+        _ = Scalar.run(store, into: target, stride: result.columnStride, output, width, factor: 1)
+        result.setLogSumExp(-Scalar.infinity, index)
+      } else if Scalar.run(
+        store, into: target, stride: result.columnStride, output, width, factor: 1 / sum)
+      {
+        result.setLogSumExp(work.maximum[row] + Scalar.log(sum), index)
+      } else {
+        let visible = Int(work.begin[row])..<max(Int(work.begin[row]), Int(work.end[row]))
+        ExactRow(problem, masks, kernels).attend(index, visible, into: result)
+      }
+    }
+  }
+}

@@ -1,0 +1,102 @@
+import LinearAlgebra
+
+/// The tile sizes of the GEMM kernel for one problem, and the workspace that they need.
+///
+/// They depend on the sizes and strides of one (sequence, head) alone: same tiles, same rounding, whatever runs beside.
+struct GEMMTiles {
+  let rows: Int
+  let keys: Int
+  let edgeKeys: Int
+  let readsKeysInPlace: Bool
+  let readsValuesInPlace: Bool
+  let workspace: GEMMWorkspaceLayout
+
+  /// Rows: sgemm packs a key tile anew for each row block, which 128 rows and more make cheap; the diagonal of a causal
+  /// mask wastes half a block, which more rows make dear.
+  static let mostRows = 192
+  /// Keys: the score tile (192 × 512 floats, 384 KiB) stays in an L2 of 1 MiB beside the packed operands.
+  static let mostKeys = 512
+  /// Keys at the edge of what a block sees.
+  static let mostEdgeKeys = 128
+  /// What a thread keeps at most, as far as tiles of 16 rows and 64 keys allow: half of the 4 MiB that the engine promises.
+  static let mostWorkspaceBytes = 2 << 20
+
+  init(_ problem: AttentionProblem) {
+    let sizes = problem.sizes
+    let accumulator = problem.accumulatorType
+    readsKeysInPlace = problem.keys.canBeBLASOperand(accumulator, columns: sizes.headDimension)
+    readsValuesInPlace = problem.values.canBeBLASOperand(accumulator, columns: sizes.valueDimension)
+
+    let (inPlaceKeys, inPlaceValues) = (readsKeysInPlace, readsValuesInPlace)
+    func layout(_ rows: Int, _ keys: Int) -> GEMMWorkspaceLayout {
+      GEMMWorkspaceLayout(
+        scalarSize: accumulator.byteCount, rows: rows, keys: keys,
+        headDimension: sizes.headDimension, valueDimension: sizes.valueDimension,
+        packsKeys: !inPlaceKeys, packsValues: !inPlaceValues)
+    }
+    var rows = Self.evenShare(of: sizes.groupSize * sizes.queryCount, atMost: Self.mostRows)
+    var keys = min(Self.mostKeys, max(16, sizes.keyCount))
+    while layout(rows, keys).byteCount > Self.mostWorkspaceBytes, keys > 64 { keys = max(64, keys / 2) }
+    while layout(rows, keys).byteCount > Self.mostWorkspaceBytes, rows > 16 { rows = max(16, rows / 2) }
+    self.rows = rows
+    self.keys = keys
+    self.edgeKeys = min(keys, Self.mostEdgeKeys)
+    self.workspace = layout(rows, keys)
+  }
+
+  /// The size of equal parts of `count` that are at most `limit`, rounded up to whole vectors: 512 rows are 3 × 176, not 192 + 192 + 128.
+  static func evenShare(of count: Int, atMost limit: Int) -> Int {
+    guard count > 0 else { return 1 }
+    let parts = (count + limit - 1) / limit
+    let share = (count + parts - 1) / parts
+    return min(limit, (share + 15) / 16 * 16)
+  }
+}
+
+extension StridedOperand {
+  /// Whether BLAS can read a tile of it where it lies: the right type, neighbours side by side, rows that do not overlap.
+  func canBeBLASOperand(_ type: ElementType, columns: Int) -> Bool {
+    let size = type.byteCount
+    return elementType == type && (byteStrides.column == size || columns == 1)
+      && byteStrides.row >= columns * size && byteStrides.row / size <= Int(Int32.max)
+  }
+}
+
+/// Where the pieces of a thread's workspace lie: byte offsets from a 64-byte-aligned start.
+struct GEMMWorkspaceLayout: Sendable {
+  let queries: Int
+  let scores: Int
+  let output: Int
+  let packedKeys: Int
+  let packedValues: Int
+  let biasRow: Int
+  let state: Int
+  let ranges: Int
+  let byteCount: Int
+  /// In elements.
+  let scoreStride: Int
+  let rows: Int
+
+  init(
+    scalarSize: Int, rows: Int, keys: Int, headDimension: Int, valueDimension: Int, packsKeys: Bool,
+    packsValues: Bool
+  ) {
+    var end = 0
+    func place(_ count: Int, _ size: Int) -> Int {
+      defer { end += (count * size + 63) / 64 * 64 }
+      return end
+    }
+    // A row stride of a power of two would put the same column of all rows into the same few cache sets.
+    self.scoreStride = (keys + 15) / 16 * 16 + 16
+    self.rows = rows
+    self.queries = place(rows * headDimension, scalarSize)
+    self.scores = place(rows * scoreStride, scalarSize)
+    self.output = place(rows * valueDimension, scalarSize)
+    self.packedKeys = place(packsKeys ? keys * headDimension : 0, scalarSize)
+    self.packedValues = place(packsValues ? keys * valueDimension : 0, scalarSize)
+    self.biasRow = place(keys, scalarSize)
+    self.state = place(3 * rows, scalarSize)
+    self.ranges = place(4 * rows, MemoryLayout<Int32>.size)
+    self.byteCount = end
+  }
+}

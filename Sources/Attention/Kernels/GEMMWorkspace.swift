@@ -1,0 +1,42 @@
+/// A thread's workspace, cut into the pieces that one task uses.
+struct GEMMWorkspace<Scalar: AttentionAccumulator> {
+  let queries: UnsafeMutablePointer<Scalar>
+  let scores: UnsafeMutablePointer<Scalar>
+  let scoreStride: Int
+  let output: UnsafeMutablePointer<Scalar>
+  let packedKeys: UnsafeMutablePointer<Scalar>
+  let packedValues: UnsafeMutablePointer<Scalar>
+  let biasRow: UnsafeMutablePointer<Scalar>
+  /// The running softmax of each row.
+  let maximum: UnsafeMutablePointer<Scalar>
+  let sum: UnsafeMutablePointer<Scalar>
+  let rescale: UnsafeMutablePointer<Scalar>
+  /// The keys that each row sees, in all and relative to a tile.
+  let begin: UnsafeMutablePointer<Int32>
+  let end: UnsafeMutablePointer<Int32>
+  let tileBegin: UnsafeMutablePointer<Int32>
+  let tileEnd: UnsafeMutablePointer<Int32>
+
+  init(_ memory: UnsafeMutableRawBufferPointer, _ layout: GEMMWorkspaceLayout) {
+    guard let base = memory.baseAddress, memory.count >= layout.byteCount else {
+      preconditionFailure("a workspace of \(memory.count) bytes, \(layout.byteCount) needed")
+    }
+    func piece<T>(_ offset: Int, _: T.Type) -> UnsafeMutablePointer<T> {
+      (base + offset).assumingMemoryBound(to: T.self)
+    }
+    queries = piece(layout.queries, Scalar.self)
+    scores = piece(layout.scores, Scalar.self)
+    scoreStride = layout.scoreStride
+    output = piece(layout.output, Scalar.self)
+    packedKeys = piece(layout.packedKeys, Scalar.self)
+    packedValues = piece(layout.packedValues, Scalar.self)
+    biasRow = piece(layout.biasRow, Scalar.self)
+    maximum = piece(layout.state, Scalar.self)
+    sum = maximum + layout.rows
+    rescale = sum + layout.rows
+    begin = piece(layout.ranges, Int32.self)
+    end = begin + layout.rows
+    tileBegin = end + layout.rows
+    tileEnd = tileBegin + layout.rows
+  }
+}

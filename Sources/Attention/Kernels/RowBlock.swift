@@ -1,0 +1,61 @@
+/// Consecutive query rows of one key/value head, the query heads of its group stacked: row `r` is query `r / G`, head `r % G`.
+struct RowBlock {
+  let sequence: Int
+  let keyValueHead: Int
+  let rows: Range<Int>
+  let groupSize: Int
+
+  /// The query that the block's `row`-th row stands for.
+  func index(_ row: Int) -> RowIndex {
+    let (query, member) = (rows.lowerBound + row).quotientAndRemainder(dividingBy: groupSize)
+    return RowIndex(sequence: sequence, head: keyValueHead * groupSize + member, query: query)
+  }
+}
+
+/// The keys that a block of rows sees: those that some row sees, and among them those that all of these rows see.
+struct KeyExtent {
+  private var some = Int.max..<Int.max
+  private var all = 0..<Int.max
+
+  /// Takes the visible keys of another row into account.
+  mutating func add(_ visible: Range<Int>) {
+    if visible.isEmpty { return }
+    some =
+      some.isEmpty
+      ? visible
+      : min(some.lowerBound, visible.lowerBound)..<max(some.upperBound, visible.upperBound)
+    let lower = max(all.lowerBound, visible.lowerBound)
+    all = lower..<max(lower, min(all.upperBound, visible.upperBound))
+  }
+
+  /// Cuts the keys into tiles from the first on: wide ones of equal size where all rows see all keys, narrow ones at the edges.
+  func forEachTile(widest: Int, edge: Int, _ body: (Range<Int>) -> Void) {
+    if some.isEmpty { return }
+    let (first, last) = (some.lowerBound, some.upperBound)
+    var (left, right) = (first, last)
+    if last - first > edge && all != some {
+      // Whole edge tiles on both sides: what they take from the middle is computed all the same.
+      left = min(last, first + roundedUp(min(all.lowerBound, last) - first, edge))
+      let middle = max(0, min(all.upperBound, last) - left)
+      right = left + middle / edge * edge
+    }
+    forEachPart(of: first..<left, atMost: edge, body)
+    forEachPart(of: left..<right, atMost: widest, body)
+    forEachPart(of: right..<last, atMost: edge, body)
+  }
+
+  private func forEachPart(of keys: Range<Int>, atMost limit: Int, _ body: (Range<Int>) -> Void) {
+    if keys.isEmpty { return }
+    let parts = (keys.count + limit - 1) / limit
+    // Whole vectors: a part of 16 n keys wastes no lanes.
+    let size = min(limit, roundedUp((keys.count + parts - 1) / parts, 16))
+    var start = keys.lowerBound
+    while start < keys.upperBound {
+      let end = min(start + size, keys.upperBound)
+      body(start..<end)
+      start = end
+    }
+  }
+
+  private func roundedUp(_ count: Int, _ step: Int) -> Int { (count + step - 1) / step * step }
+}

@@ -1,0 +1,36 @@
+// x86-64 with AVX2, FMA and F16C.
+
+#if defined(__x86_64__)
+
+#include "sets.h"
+
+#include <immintrin.h>
+#include <math.h>
+#include <string.h>
+
+// Every function from here on may use the set; nothing runs unless dispatch.c has seen that the CPU has it.
+#pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
+
+#include "half.h"
+#include "simd_avx2.h"
+
+// _Float16 casts compile to the hardware conversions here, a vector at a time in loops.
+static inline float attn_f32_from_f16(uint16_t half) {
+  _Float16 value;
+  memcpy(&value, &half, sizeof value);
+  return (float)value;
+}
+static inline uint16_t attn_f16_from_f32(float value) {
+  _Float16 rounded = (_Float16)value;
+  uint16_t half;
+  memcpy(&half, &rounded, sizeof half);
+  return half;
+}
+
+#define ISA avx2
+#define ISA_NAME "avx2"
+#include "set.inc"
+
+#pragma clang attribute pop
+
+#endif

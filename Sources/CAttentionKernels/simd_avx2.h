@@ -1,0 +1,93 @@
+// The SIMD vocabulary (see simd_scalar.h) for AVX2 and FMA: 8 floats or 4 doubles.
+
+#ifndef CATTENTIONKERNELS_SIMD_AVX2_H
+#define CATTENTIONKERNELS_SIMD_AVX2_H
+
+#include <immintrin.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// A window into this array, n lanes before its middle, is a mask of the first n lanes.
+static const int32_t avx2_mask_words[16] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0};
+
+typedef __m256 f32_vec;
+enum { f32_lanes = 8 };
+static inline __m256i f32_first_lanes(ptrdiff_t n) {
+  return _mm256_loadu_si256((const __m256i *)(avx2_mask_words + 8 - n));
+}
+static inline f32_vec f32_load(const float *p) { return _mm256_loadu_ps(p); }
+static inline void f32_store(float *p, f32_vec v) { _mm256_storeu_ps(p, v); }
+static inline f32_vec f32_set1(float x) { return _mm256_set1_ps(x); }
+static inline f32_vec f32_load_n(const float *p, ptrdiff_t n, float fill) {
+  __m256i mask = f32_first_lanes(n);
+  return _mm256_blendv_ps(f32_set1(fill), _mm256_maskload_ps(p, mask), _mm256_castsi256_ps(mask));
+}
+static inline void f32_store_n(float *p, f32_vec v, ptrdiff_t n) {
+  _mm256_maskstore_ps(p, f32_first_lanes(n), v);
+}
+static inline f32_vec f32_add(f32_vec a, f32_vec b) { return _mm256_add_ps(a, b); }
+static inline f32_vec f32_sub(f32_vec a, f32_vec b) { return _mm256_sub_ps(a, b); }
+static inline f32_vec f32_mul(f32_vec a, f32_vec b) { return _mm256_mul_ps(a, b); }
+static inline f32_vec f32_fma(f32_vec a, f32_vec b, f32_vec c) { return _mm256_fmadd_ps(a, b, c); }
+static inline f32_vec f32_max(f32_vec a, f32_vec b) { return _mm256_max_ps(a, b); }
+static inline float f32_reduce_add(f32_vec v) {
+  __m128 x = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+  x = _mm_add_ps(x, _mm_movehl_ps(x, x));
+  return _mm_cvtss_f32(_mm_add_ss(x, _mm_movehdup_ps(x)));
+}
+static inline float f32_reduce_max(f32_vec v) {
+  __m128 x = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+  x = _mm_max_ps(x, _mm_movehl_ps(x, x));
+  return _mm_cvtss_f32(_mm_max_ss(x, _mm_movehdup_ps(x)));
+}
+static inline f32_vec f32_round(f32_vec x) {
+  return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+static inline f32_vec f32_scale2(f32_vec x, f32_vec n) {
+  __m256i whole = _mm256_cvtps_epi32(n), half = _mm256_srai_epi32(whole, 1), bias = _mm256_set1_epi32(127);
+  __m256i first = _mm256_slli_epi32(_mm256_add_epi32(half, bias), 23);
+  __m256i second = _mm256_slli_epi32(_mm256_add_epi32(_mm256_sub_epi32(whole, half), bias), 23);
+  return _mm256_mul_ps(_mm256_mul_ps(x, _mm256_castsi256_ps(first)), _mm256_castsi256_ps(second));
+}
+
+typedef __m256d f64_vec;
+enum { f64_lanes = 4 };
+static inline __m256i f64_first_lanes(ptrdiff_t n) {
+  return _mm256_loadu_si256((const __m256i *)(avx2_mask_words + 8 - 2 * n));
+}
+static inline f64_vec f64_load(const double *p) { return _mm256_loadu_pd(p); }
+static inline void f64_store(double *p, f64_vec v) { _mm256_storeu_pd(p, v); }
+static inline f64_vec f64_set1(double x) { return _mm256_set1_pd(x); }
+static inline f64_vec f64_load_n(const double *p, ptrdiff_t n, double fill) {
+  __m256i mask = f64_first_lanes(n);
+  return _mm256_blendv_pd(f64_set1(fill), _mm256_maskload_pd(p, mask), _mm256_castsi256_pd(mask));
+}
+static inline void f64_store_n(double *p, f64_vec v, ptrdiff_t n) {
+  _mm256_maskstore_pd(p, f64_first_lanes(n), v);
+}
+static inline f64_vec f64_add(f64_vec a, f64_vec b) { return _mm256_add_pd(a, b); }
+static inline f64_vec f64_sub(f64_vec a, f64_vec b) { return _mm256_sub_pd(a, b); }
+static inline f64_vec f64_mul(f64_vec a, f64_vec b) { return _mm256_mul_pd(a, b); }
+static inline f64_vec f64_fma(f64_vec a, f64_vec b, f64_vec c) { return _mm256_fmadd_pd(a, b, c); }
+static inline f64_vec f64_max(f64_vec a, f64_vec b) { return _mm256_max_pd(a, b); }
+static inline double f64_reduce_add(f64_vec v) {
+  __m128d x = _mm_add_pd(_mm256_castpd256_pd128(v), _mm256_extractf128_pd(v, 1));
+  return _mm_cvtsd_f64(_mm_add_sd(x, _mm_unpackhi_pd(x, x)));
+}
+static inline double f64_reduce_max(f64_vec v) {
+  __m128d x = _mm_max_pd(_mm256_castpd256_pd128(v), _mm256_extractf128_pd(v, 1));
+  return _mm_cvtsd_f64(_mm_max_sd(x, _mm_unpackhi_pd(x, x)));
+}
+static inline f64_vec f64_round(f64_vec x) {
+  return _mm256_round_pd(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+static inline f64_vec f64_scale2(f64_vec x, f64_vec n) {
+  // 32-bit integers hold the exponents; only the two factors are 64 bits wide.
+  __m128i whole = _mm256_cvtpd_epi32(n), half = _mm_srai_epi32(whole, 1), bias = _mm_set1_epi32(1023);
+  __m256i first = _mm256_cvtepi32_epi64(_mm_add_epi32(half, bias));
+  __m256i second = _mm256_cvtepi32_epi64(_mm_add_epi32(_mm_sub_epi32(whole, half), bias));
+  x = _mm256_mul_pd(x, _mm256_castsi256_pd(_mm256_slli_epi64(first, 52)));
+  return _mm256_mul_pd(x, _mm256_castsi256_pd(_mm256_slli_epi64(second, 52)));
+}
+
+#endif

@@ -1,0 +1,58 @@
+// The SIMD vocabulary (see simd_scalar.h) for AVX-512 F, BW, DQ, VL: 16 floats or 8 doubles.
+
+#ifndef CATTENTIONKERNELS_SIMD_AVX512_H
+#define CATTENTIONKERNELS_SIMD_AVX512_H
+
+#include <immintrin.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef __m512 f32_vec;
+enum { f32_lanes = 16 };
+static inline __mmask16 f32_first_lanes(ptrdiff_t n) { return (__mmask16)((1u << n) - 1u); }
+static inline f32_vec f32_load(const float *p) { return _mm512_loadu_ps(p); }
+static inline void f32_store(float *p, f32_vec v) { _mm512_storeu_ps(p, v); }
+static inline f32_vec f32_set1(float x) { return _mm512_set1_ps(x); }
+static inline f32_vec f32_load_n(const float *p, ptrdiff_t n, float fill) {
+  return _mm512_mask_loadu_ps(f32_set1(fill), f32_first_lanes(n), p);
+}
+static inline void f32_store_n(float *p, f32_vec v, ptrdiff_t n) {
+  _mm512_mask_storeu_ps(p, f32_first_lanes(n), v);
+}
+static inline f32_vec f32_add(f32_vec a, f32_vec b) { return _mm512_add_ps(a, b); }
+static inline f32_vec f32_sub(f32_vec a, f32_vec b) { return _mm512_sub_ps(a, b); }
+static inline f32_vec f32_mul(f32_vec a, f32_vec b) { return _mm512_mul_ps(a, b); }
+static inline f32_vec f32_fma(f32_vec a, f32_vec b, f32_vec c) { return _mm512_fmadd_ps(a, b, c); }
+static inline f32_vec f32_max(f32_vec a, f32_vec b) { return _mm512_max_ps(a, b); }
+static inline float f32_reduce_add(f32_vec v) { return _mm512_reduce_add_ps(v); }
+static inline float f32_reduce_max(f32_vec v) { return _mm512_reduce_max_ps(v); }
+static inline f32_vec f32_round(f32_vec x) {
+  return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+static inline f32_vec f32_scale2(f32_vec x, f32_vec n) { return _mm512_scalef_ps(x, n); }
+
+typedef __m512d f64_vec;
+enum { f64_lanes = 8 };
+static inline __mmask8 f64_first_lanes(ptrdiff_t n) { return (__mmask8)((1u << n) - 1u); }
+static inline f64_vec f64_load(const double *p) { return _mm512_loadu_pd(p); }
+static inline void f64_store(double *p, f64_vec v) { _mm512_storeu_pd(p, v); }
+static inline f64_vec f64_set1(double x) { return _mm512_set1_pd(x); }
+static inline f64_vec f64_load_n(const double *p, ptrdiff_t n, double fill) {
+  return _mm512_mask_loadu_pd(f64_set1(fill), f64_first_lanes(n), p);
+}
+static inline void f64_store_n(double *p, f64_vec v, ptrdiff_t n) {
+  _mm512_mask_storeu_pd(p, f64_first_lanes(n), v);
+}
+static inline f64_vec f64_add(f64_vec a, f64_vec b) { return _mm512_add_pd(a, b); }
+static inline f64_vec f64_sub(f64_vec a, f64_vec b) { return _mm512_sub_pd(a, b); }
+static inline f64_vec f64_mul(f64_vec a, f64_vec b) { return _mm512_mul_pd(a, b); }
+static inline f64_vec f64_fma(f64_vec a, f64_vec b, f64_vec c) { return _mm512_fmadd_pd(a, b, c); }
+static inline f64_vec f64_max(f64_vec a, f64_vec b) { return _mm512_max_pd(a, b); }
+static inline double f64_reduce_add(f64_vec v) { return _mm512_reduce_add_pd(v); }
+static inline double f64_reduce_max(f64_vec v) { return _mm512_reduce_max_pd(v); }
+static inline f64_vec f64_round(f64_vec x) {
+  return _mm512_roundscale_pd(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+static inline f64_vec f64_scale2(f64_vec x, f64_vec n) { return _mm512_scalef_pd(x, n); }
+
+#endif

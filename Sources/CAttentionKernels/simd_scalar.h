@@ -1,0 +1,80 @@
+// The SIMD vocabulary without SIMD: vectors of one element. Every other vocabulary means what this one says.
+//
+// f32_vec, f64_vec       a vector                     f32_lanes   how many elements it has
+// load_n(p, n, fill)     the first n elements of p, `fill` in the other lanes; 0 <= n < lanes
+// store_n(p, v, n)       the first n lanes
+// fma(a, b, c)           a * b + c, rounded once where the hardware does
+// max(a, b)              the larger; b where either is NaN
+// round(x)               to the nearest integer, ties to even, for |x| < 2^22 (f32), 2^51 (f64)
+// scale2(x, n)           x * 2^n for integral n <= 0, right below the normal range too
+
+#ifndef CATTENTIONKERNELS_SIMD_SCALAR_H
+#define CATTENTIONKERNELS_SIMD_SCALAR_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+typedef float f32_vec;
+enum { f32_lanes = 1 };
+static inline f32_vec f32_load(const float *p) { return *p; }
+static inline void f32_store(float *p, f32_vec v) { *p = v; }
+static inline f32_vec f32_load_n(const float *p, ptrdiff_t n, float fill) { return n > 0 ? *p : fill; }
+static inline void f32_store_n(float *p, f32_vec v, ptrdiff_t n) {
+  if (n > 0)
+    *p = v;
+}
+static inline f32_vec f32_set1(float x) { return x; }
+static inline f32_vec f32_add(f32_vec a, f32_vec b) { return a + b; }
+static inline f32_vec f32_sub(f32_vec a, f32_vec b) { return a - b; }
+static inline f32_vec f32_mul(f32_vec a, f32_vec b) { return a * b; }
+static inline f32_vec f32_fma(f32_vec a, f32_vec b, f32_vec c) { return a * b + c; }
+static inline f32_vec f32_max(f32_vec a, f32_vec b) { return a > b ? a : b; }
+static inline float f32_reduce_add(f32_vec v) { return v; }
+static inline float f32_reduce_max(f32_vec v) { return v; }
+static inline f32_vec f32_round(f32_vec x) {
+  // Adding 1.5 * 2^23 leaves no bits for the fraction; the addition itself rounds to nearest even.
+  const float shift = 0x1.8p23f;
+  return (x + shift) - shift;
+}
+static inline f32_vec f32_scale2(f32_vec x, f32_vec n) {
+  // 2^n may lie below the normal range where x * 2^n does not round to 0: two factors that are both normal.
+  int32_t whole = (int32_t)(n == n ? n : 0), half = whole >> 1;
+  uint32_t first = (uint32_t)(half + 127) << 23, second = (uint32_t)(whole - half + 127) << 23;
+  float a, b;
+  memcpy(&a, &first, sizeof a);
+  memcpy(&b, &second, sizeof b);
+  return x * a * b;
+}
+
+typedef double f64_vec;
+enum { f64_lanes = 1 };
+static inline f64_vec f64_load(const double *p) { return *p; }
+static inline void f64_store(double *p, f64_vec v) { *p = v; }
+static inline f64_vec f64_load_n(const double *p, ptrdiff_t n, double fill) { return n > 0 ? *p : fill; }
+static inline void f64_store_n(double *p, f64_vec v, ptrdiff_t n) {
+  if (n > 0)
+    *p = v;
+}
+static inline f64_vec f64_set1(double x) { return x; }
+static inline f64_vec f64_add(f64_vec a, f64_vec b) { return a + b; }
+static inline f64_vec f64_sub(f64_vec a, f64_vec b) { return a - b; }
+static inline f64_vec f64_mul(f64_vec a, f64_vec b) { return a * b; }
+static inline f64_vec f64_fma(f64_vec a, f64_vec b, f64_vec c) { return a * b + c; }
+static inline f64_vec f64_max(f64_vec a, f64_vec b) { return a > b ? a : b; }
+static inline double f64_reduce_add(f64_vec v) { return v; }
+static inline double f64_reduce_max(f64_vec v) { return v; }
+static inline f64_vec f64_round(f64_vec x) {
+  const double shift = 0x1.8p52;
+  return (x + shift) - shift;
+}
+static inline f64_vec f64_scale2(f64_vec x, f64_vec n) {
+  int64_t whole = (int64_t)(n == n ? n : 0), half = whole >> 1;
+  uint64_t first = (uint64_t)(half + 1023) << 52, second = (uint64_t)(whole - half + 1023) << 52;
+  double a, b;
+  memcpy(&a, &first, sizeof a);
+  memcpy(&b, &second, sizeof b);
+  return x * a * b;
+}
+
+#endif

@@ -1,4 +1,0 @@
-import Tensors
-public protocol BLASScalar: FloatingPointElement {}
-extension Float: BLASScalar {}
-extension Double: BLASScalar {}

@@ -26,7 +26,8 @@ protocol AttentionAccumulator: BLASScalar, AttentionElement, BinaryFloatingPoint
   /// Multiplies a row and writes it strided; whether all of it was finite.
   static func run(
     _ store: Store, into target: UnsafeMutableRawPointer, stride: Int, _ source: UnsafePointer<Self>,
-    _ count: Int, factor: Self) -> Bool
+    _ count: Int, factor: Self
+  ) -> Bool
   static func softmaxTile(
     _ tile: ScoreTile<Self>, _ state: SoftmaxRows<Self>, _ kernels: KernelTable)
   static func scale(_ row: UnsafeMutablePointer<Self>, _ count: Int, _ factor: Self, _ kernels: KernelTable)

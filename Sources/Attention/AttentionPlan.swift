@@ -82,7 +82,8 @@ public struct AttentionPlan: Sendable, CustomStringConvertible {
     func how(_ inPlace: Bool) -> String {
       inPlace
         ? "read in place"
-        : half ? "converted from \(elementType) a tile at a time" : "gathered a tile at a time for their strides"
+        : half
+          ? "converted from \(elementType) a tile at a time" : "gathered a tile at a time for their strides"
     }
     return """
       kernel     \(kernel.rawValue): CBLAS tiles (OpenBLAS core \(BLASRuntime.coreName)), softmax with \(set) between them

@@ -12,6 +12,8 @@ struct AttentionSizes: Sendable {
   var groupSize: Int { keyValueHeads == 0 ? 1 : queryHeads / keyValueHeads }
 
   var outputShape: Shape { [batch, queryHeads, queryCount, valueDimension] }
+
+  var logSumExpShape: Shape { [batch, queryHeads, queryCount] }
 }
 
 /// A checked attention problem: sizes that fit each other, addresses, strides, and the mask resolved to these sizes.

@@ -1,4 +1,4 @@
-import LinearAlgebra
+import CAttentionKernels
 import Parallelism
 
 /// Attention: every query's average of the values, weighted by the softmax of its scaled dot products with the keys.
@@ -56,14 +56,7 @@ public func scaledDotProductAttentionWithLogSumExp<Element: AttentionElement>(
 ) throws(AttentionError) -> (output: Tensor<Element>, logSumExp: Tensor<Element.Accumulator>) {
   let inputs = AttentionInputs(queries: queries, keys: keys, values: values)
   let problem = try AttentionProblem(inputs, scale: scale, mask: mask)
-  let sizes = problem.sizes
-  var logSumExp = Tensor<Element.Accumulator>.zeros([sizes.batch, sizes.queryHeads, sizes.queryCount])
-  let output = logSumExp.withMutableView { logSumExp in
-    inputs.withOutput(of: problem) { output in
-      attend(problem, into: AttentionResult(output: output, logSumExp: logSumExp), on: pool)
-    }
-  }
-  return (output, logSumExp)
+  return inputs.withOutputAndLogSumExp(of: problem) { attend(problem, into: $0, on: pool) }
 }
 
 /// Attention written into a tensor that exists already, in whatever layout it has.
@@ -110,38 +103,21 @@ public func scaledDotProductAttention<Element: AttentionElement>(
   try problem.checkDistinct(output.shape, output.strides, named: "output")
   if let logSumExp {
     try problem.check(
-      logSumExp.shape, is: [sizes.batch, sizes.queryHeads, sizes.queryCount], named: "logSumExp")
+      logSumExp.shape, is: sizes.logSumExpShape, named: "logSumExp")
     try problem.checkDistinct(logSumExp.shape, logSumExp.strides, named: "logSumExp")
   }
   attend(problem, into: AttentionResult(output: output, logSumExp: logSumExp), on: pool)
   withExtendedLifetime((inputs, mask)) {}
 }
 
-/// The three input tensors, kept alive while a problem points into them.
-struct AttentionInputs<Element: AttentionElement> {
-  let queries: Tensor<Element>
-  let keys: Tensor<Element>
-  let values: Tensor<Element>
-
-  /// A fresh output tensor that `body` fills.
-  func withOutput(
-    of problem: AttentionProblem, _ body: (MutableTensorView<Element>) -> Void
-  ) -> Tensor<Element> {
-    let shape = problem.sizes.outputShape
-    let output = Tensor<Element>(unsafeUninitializedShape: shape) { memory in
-      guard let base = memory.baseAddress else { return }
-      body(MutableTensorView(base: base, shape: shape))
-    }
-    withExtendedLifetime((self, problem)) {}
-    return output
-  }
-}
-
 /// Plans a problem and runs it.
-func attend(_ problem: AttentionProblem, into result: AttentionResult, on pool: WorkerPool) {
+func attend(
+  _ problem: AttentionProblem, into result: AttentionResult, on pool: WorkerPool,
+  kernels: KernelTable = CAttentionKernels_active()
+) {
   let plan = AttentionPlan(problem, threads: pool.threadCount)
   switch problem.accumulatorType {
-  case .float64: GEMMAttention<Double>(problem, plan, result).run(on: pool)
-  default: GEMMAttention<Float>(problem, plan, result).run(on: pool)
+  case .float64: GEMMAttention<Double>(problem, plan, result, kernels).run(on: pool)
+  default: GEMMAttention<Float>(problem, plan, result, kernels).run(on: pool)
   }
 }

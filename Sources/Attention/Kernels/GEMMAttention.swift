@@ -19,7 +19,7 @@ struct GEMMAttention<Scalar: AttentionAccumulator> {
 
   init(
     _ problem: AttentionProblem, _ plan: AttentionPlan, _ result: AttentionResult,
-    kernels: KernelTable = CAttentionKernels_active()
+    _ kernels: KernelTable
   ) {
     self.problem = problem
     self.plan = plan
@@ -130,7 +130,9 @@ struct GEMMAttention<Scalar: AttentionAccumulator> {
   private func rowsSeeing(
     _ keys: Range<Int>, of block: RowBlock, _ work: GEMMWorkspace<Scalar>
   ) -> Range<Int> {
-    let (lower, upper) = (Int32(truncatingIfNeeded: keys.lowerBound), Int32(truncatingIfNeeded: keys.upperBound))
+    let (lower, upper) = (
+      Int32(truncatingIfNeeded: keys.lowerBound), Int32(truncatingIfNeeded: keys.upperBound)
+    )
     var first = block.rows.count
     var last = -1
     for row in 0..<block.rows.count {

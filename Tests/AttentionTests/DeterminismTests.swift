@@ -1,0 +1,49 @@
+import Attention
+import Parallelism
+import Testing
+
+/// Bitwise the same output on any number of threads and whatever else is in the batch.
+@Suite struct DeterminismTests {
+  private let shape = ProblemShape(
+    batch: 3, queryHeads: 4, keyValueHeads: 2, queries: 130, keys: 300, headDimension: 24, valueDimension: 40)
+
+  @Test(arguments: MaskCase.all)
+  func doesNotDependOnThreads(mask: MaskCase) throws {
+    let (q, k, v) = shape.inputs(Float.self)
+    let composed = mask.make(shape).mask
+    func run(_ pool: WorkerPool) throws -> (Tensor<Float>, Tensor<Float>) {
+      try scaledDotProductAttentionWithLogSumExp(queries: q, keys: k, values: v, mask: composed, on: pool)
+    }
+    let expected = try run(Pools.one)
+    for pool in [Pools.two, Pools.three, Pools.seven] {
+      let result = try run(pool)
+      #expect(result.0 == expected.0 && result.1 == expected.1, "\(pool.threadCount) threads")
+    }
+  }
+
+  @Test func doesNotDependOnTheBatch() throws {
+    let lengths = [300, 17, 222]
+    let (q, k, v) = shape.inputs(Float.self)
+    let together = try scaledDotProductAttention(
+      queries: q, keys: k, values: v, mask: .causal & .keyLengths(lengths))
+    for b in 0..<shape.batch {
+      func only(_ tensor: Tensor<Float>) -> Tensor<Float> { tensor.sliced(axis: 0, b..<b + 1) }
+      let alone = try scaledDotProductAttention(
+        queries: only(q), keys: only(k), values: only(v), mask: .causal & .keyLengths([lengths[b]]))
+      #expect(alone == only(together), "sequence \(b)")
+    }
+  }
+
+  @Test func concurrentCallersGetTheSame() async throws {
+    let (q, k, v) = shape.inputs(Float.self)
+    let expected = try scaledDotProductAttention(queries: q, keys: k, values: v, on: Pools.one)
+    try await withThrowingTaskGroup(of: Tensor<Float>.self) { group in
+      for _ in 0..<8 {
+        group.addTask {
+          try scaledDotProductAttention(queries: q, keys: k, values: v, on: Pools.three)
+        }
+      }
+      for try await output in group { #expect(output == expected) }
+    }
+  }
+}

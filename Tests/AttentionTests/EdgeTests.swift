@@ -1,0 +1,165 @@
+import Attention
+import AttentionReference
+import Testing
+
+/// The contract's table of edges, row by row.
+@Suite struct EdgeTests {
+  @Test func aQueryThatSeesNoKeyYieldsZero() throws {
+    // Queries 0...21 of 31 stand before the first of 9 keys.
+    let shape = ProblemShape(queries: 31, keys: 9, headDimension: 8, valueDimension: 8)
+    let inputs = shape.inputs(Float.self)
+    let (output, logSumExp) = try scaledDotProductAttentionWithLogSumExp(
+      queries: inputs.q, keys: inputs.k, values: inputs.v, mask: .causal)
+    for query in 0..<22 {
+      #expect(output.selected(axis: 2, query).elements.allSatisfy { $0 == 0 }, "query \(query)")
+      #expect(logSumExp.selected(axis: 2, query).elements.allSatisfy { $0 == -.infinity }, "query \(query)")
+    }
+    #expect(output.selected(axis: 2, 22).elements.allSatisfy { $0 != 0 })
+  }
+
+  @Test func noKeysAtAllYieldZero() throws {
+    let q = Tensor<Float>.normal([2, 2, 3, 4], seed: 1)
+    let k = Tensor<Float>.zeros([2, 1, 0, 4])
+    let v = Tensor<Float>.zeros([2, 1, 0, 5])
+    for mask in [AttentionMask.none, .causal, .keyLengths([0, 0]), .boolean(.zeros([3, 0]))] {
+      let (output, logSumExp) = try scaledDotProductAttentionWithLogSumExp(
+        queries: q, keys: k, values: v, mask: mask)
+      #expect(output == .zeros([2, 2, 3, 5]))
+      #expect(logSumExp.elements.allSatisfy { $0 == -.infinity })
+    }
+  }
+
+  @Test(arguments: MaskCase.all, [Double.nan, .infinity, -.infinity])
+  func poisonThatNoQuerySeesReachesNothing(mask: MaskCase, poison: Double) throws {
+    for shape in ProblemShape.grid {
+      var inputs = shape.inputs(Float.self)
+      let (composed, rules) = mask.make(shape)
+      let group = shape.queryHeads / shape.keyValueHeads
+      for b in 0..<shape.batch {
+        for head in 0..<shape.keyValueHeads {
+          for key in 0..<shape.keys {
+            let isSeen = (head * group..<(head + 1) * group).contains { h in
+              (0..<shape.queries).contains {
+                rules.isVisible(b, h, $0, key) && rules.bias(b, h, $0, key) > -.infinity
+              }
+            }
+            if isSeen { continue }
+            for d in 0..<shape.headDimension { inputs.k[b, head, key, d] = Float(poison) }
+            for d in 0..<shape.valueDimension { inputs.v[b, head, key, d] = Float(poison) }
+          }
+        }
+      }
+      let result = try scaledDotProductAttentionWithLogSumExp(
+        queries: inputs.q, keys: inputs.k, values: inputs.v, mask: composed)
+      #expect(result.output.elements.allSatisfy(\.isFinite), "\(shape)")
+      expectMatchesOracle(result, inputs, rules, "\(shape)")
+    }
+  }
+
+  @Test(arguments: MaskCase.all)
+  func poisonReachesExactlyWhatDependsOnIt(mask: MaskCase) throws {
+    // Half of the keys are visible to some queries and hidden from others: only the former may show it.
+    for shape in ProblemShape.grid {
+      var inputs = shape.inputs(Float.self)
+      let (composed, rules) = mask.make(shape)
+      let key = shape.keys / 2
+      inputs.v[0, 0, key, 0] = .nan
+      if shape.keys > 3 { inputs.k[0, 0, key - 1, 0] = .nan }
+      if shape.queries > 4 { inputs.q[0, shape.queryHeads - 1, 3, 0] = .nan }
+      let result = try scaledDotProductAttentionWithLogSumExp(
+        queries: inputs.q, keys: inputs.k, values: inputs.v, mask: composed)
+      expectMatchesOracle(result, inputs, rules, "\(shape)")
+    }
+  }
+
+  @Test func nanInAVisibleBiasShows() throws {
+    let shape = ProblemShape(
+      queryHeads: 1, keyValueHeads: 1, queries: 6, keys: 20, headDimension: 4, valueDimension: 4)
+    let inputs = shape.inputs(Float.self)
+    var bias = Tensor<Float>.zeros([6, 20])
+    bias[2, 7] = .nan
+    let fixed = bias
+    let result = try scaledDotProductAttentionWithLogSumExp(
+      queries: inputs.q, keys: inputs.k, values: inputs.v, mask: .additive(bias))
+    expectMatchesOracle(
+      result, inputs, MaskCase.Rules(bias: { _, _, i, j in Double(fixed[i, j]) }), "NaN bias")
+    #expect(result.output.selected(axis: 2, 2).elements.allSatisfy(\.isNaN))
+  }
+
+  @Test(arguments: [1e4, 1e10, 1e18, 3e37])
+  func logitsOfAnyFiniteSizeStayExact(size: Double) throws {
+    let q = Tensor<Float>(repeating: Float(size.squareRoot()), shape: [1, 1, 3, 1])
+    let k = try Tensor<Float>(
+      (0..<40).map { Float(size.squareRoot()) * Float($0 - 20) / 20 }, shape: [1, 1, 40, 1])
+    let inputs = (q: q, k: k, v: Tensor<Float>.normal([1, 1, 40, 6], seed: 4))
+    for scale in [1.0, -1.0] {
+      let result = try scaledDotProductAttentionWithLogSumExp(
+        queries: q, keys: inputs.k, values: inputs.v, scale: scale)
+      let oracle = AttentionOracle(queries: q, keys: inputs.k, values: inputs.v, scale: scale).all()
+      #expect(Tolerance(absolute: 1e-5).worstMismatch(result.output, expected: oracle.output) == nil)
+      #expect(result.logSumExp.elements.allSatisfy(\.isFinite))
+    }
+  }
+
+  @Test func aScoreOfPlusInfinityTakesAllTheWeight() throws {
+    let shape = ProblemShape(
+      queryHeads: 1, keyValueHeads: 1, queries: 5, keys: 33, headDimension: 4, valueDimension: 6)
+    let inputs = shape.inputs(Float.self)
+    var bias = Tensor<Float>.zeros([5, 33])
+    bias[1, 20] = .infinity
+    bias[3, 4] = .infinity
+    bias[3, 5] = .infinity
+    let fixed = bias
+    let result = try scaledDotProductAttentionWithLogSumExp(
+      queries: inputs.q, keys: inputs.k, values: inputs.v, mask: .additive(bias))
+    expectMatchesOracle(result, inputs, MaskCase.Rules(bias: { _, _, i, j in Double(fixed[i, j]) }), "+∞")
+    #expect(result.output.selected(axis: 2, 1).elements == inputs.v.selected(axis: 2, 20).elements)
+    #expect(result.output.selected(axis: 2, 3).elements.allSatisfy(\.isNaN))
+  }
+
+  @Test func scoresOfMinusInfinityAloneYieldZero() throws {
+    var q = Tensor<Float>(repeating: 1, shape: [1, 1, 2, 1])
+    q[0, 0, 1, 0] = 0.5
+    let k = Tensor<Float>(repeating: -.infinity, shape: [1, 1, 3, 1])
+    let v = Tensor<Float>(repeating: 7, shape: [1, 1, 3, 2])
+    let (output, logSumExp) = try scaledDotProductAttentionWithLogSumExp(queries: q, keys: k, values: v)
+    #expect(output == .zeros([1, 1, 2, 2]))
+    #expect(logSumExp.elements == [-.infinity, -.infinity])
+  }
+
+  @Test func aKeyHiddenByOneBiasStaysHiddenWhateverTheOther() throws {
+    let shape = ProblemShape(
+      queryHeads: 1, keyValueHeads: 1, queries: 2, keys: 4, headDimension: 4, valueDimension: 3)
+    let inputs = shape.inputs(Float.self)
+    let hides = try Tensor<Float>([0, -.infinity, 0, -.infinity], shape: [4])
+    let other = try Tensor<Float>([0, .infinity, 0, .nan], shape: [4])
+    for mask in [AttentionMask.additive(hides) & .additive(other), .additive(other) & .additive(hides)] {
+      let result = try scaledDotProductAttentionWithLogSumExp(
+        queries: inputs.q, keys: inputs.k, values: inputs.v, mask: mask)
+      expectMatchesOracle(
+        result, inputs, MaskCase.Rules(isVisible: { _, _, _, j in j % 2 == 0 }), "two biases")
+    }
+  }
+
+  @Test(arguments: MaskCase.all)
+  func allZeroValuesGiveAnAllZeroOutputWhateverTheScores(mask: MaskCase) throws {
+    for shape in ProblemShape.grid {
+      let (q, k, v) = shape.inputs(Float.self)
+      for size in [1, 1e3, 1e15] as [Float] {
+        let output = try scaledDotProductAttention(
+          queries: q.mapped { $0 * size }, keys: k, values: .zeros(v.shape), mask: mask.make(shape).mask)
+        #expect(output == .zeros(output.shape), "\(shape), queries times \(size)")
+      }
+    }
+  }
+
+  @Test(arguments: [[0, 2, 3], [2, 0, 3], [2, 2, 0]])
+  func emptyBatchesHeadsAndQueriesGiveAnEmptyOutput(sizes: [Int]) throws {
+    let (B, H, Tq) = (sizes[0], sizes[1], sizes[2])
+    let (output, logSumExp) = try scaledDotProductAttentionWithLogSumExp(
+      queries: Tensor<Float>.zeros([B, H, Tq, 4]), keys: .zeros([B, H, 5, 4]), values: .zeros([B, H, 5, 6]),
+      mask: .causal)
+    #expect(output.shape == [B, H, Tq, 6] && output.isEmpty)
+    #expect(logSumExp.shape == [B, H, Tq])
+  }
+}

@@ -1,0 +1,28 @@
+import Attention
+import Testing
+
+/// Key ranges as the contract's table defines them, found out through the public API: with a value of 1 at one key and 0
+/// elsewhere, the output is not 0 exactly where that key is visible.
+@Suite struct KeyVisibilityTests {
+  @Test(arguments: MaskCase.all)
+  func everyKeyIsVisibleExactlyWhereItsRulesSay(mask: MaskCase) throws {
+    let shape = ProblemShape(
+      batch: 2, queryHeads: 2, keyValueHeads: 2, queries: 6, keys: 9, headDimension: 2, valueDimension: 9)
+    let (composed, rules) = mask.make(shape)
+    var identity = Tensor<Float>.zeros([2, 2, 9, 9])
+    for b in 0..<2 { for h in 0..<2 { for j in 0..<9 { identity[b, h, j, j] = 1 } } }
+    let zeros = Tensor<Float>.zeros([2, 2, 9, 2])
+    let weights = try scaledDotProductAttention(
+      queries: .zeros([2, 2, 6, 2]), keys: zeros, values: identity, mask: composed)
+    for b in 0..<2 {
+      for h in 0..<2 {
+        for i in 0..<6 {
+          for j in 0..<9 {
+            let isVisible = rules.isVisible(b, h, i, j) && rules.bias(b, h, i, j) > -.infinity
+            #expect((weights[b, h, i, j] > 0) == isVisible, "sequence \(b) head \(h) query \(i) key \(j)")
+          }
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,53 @@
+import Attention
+import Testing
+
+/// The forms that write into memory that exists already.
+@Suite struct OutputTests {
+  private let shape = ProblemShape(
+    batch: 2, queryHeads: 3, keyValueHeads: 3, queries: 9, keys: 14, headDimension: 8, valueDimension: 5)
+
+  @Test func writesInPlaceInTheLayoutOfTheOutput() throws {
+    let (q, k, v) = shape.inputs(Float.self)
+    let expected = try scaledDotProductAttention(queries: q, keys: k, values: v)
+    var output = Tensor<Float>.zeros([2, 9, 3, 5]).permuted(0, 2, 1, 3)
+    let (address, strides) = (output.withUnsafePointer { Int(bitPattern: $0) }, output.strides)
+    try scaledDotProductAttention(queries: q, keys: k, values: v, into: &output)
+    #expect(output == expected)
+    #expect(output.strides == strides && output.withUnsafePointer { Int(bitPattern: $0) } == address)
+    // Heads lie side by side: merging them is a view.
+    #expect(try output.mergeHeads().withUnsafePointer { Int(bitPattern: $0) } == address)
+  }
+
+  @Test func doesNotChangeTensorsThatShareTheOutputsStorage() throws {
+    let (q, k, v) = shape.inputs(Float.self)
+    var output = Tensor<Float>(repeating: 3, shape: [2, 3, 9, 5])
+    let witness = output
+    try scaledDotProductAttention(queries: q, keys: k, values: v, into: &output)
+    #expect(witness == Tensor<Float>(repeating: 3, shape: [2, 3, 9, 5]))
+    #expect(try output == scaledDotProductAttention(queries: q, keys: k, values: v))
+  }
+
+  @Test func theOutputMayBeAnInput() throws {
+    var x = Tensor<Float>.normal([1, 2, 6, 4], seed: 9)
+    let expected = try scaledDotProductAttention(queries: x, keys: x, values: x)
+    try scaledDotProductAttention(queries: x, keys: x, values: x, into: &x)
+    #expect(x == expected)
+  }
+
+  @Test func writesThroughAViewAndNowhereElse() throws {
+    let (q, k, v) = shape.inputs(Float16.self)
+    let (expected, sums) = try scaledDotProductAttentionWithLogSumExp(queries: q, keys: k, values: v)
+    var buffer = Tensor<Float16>(repeating: 77, shape: [2, 3, 13, 5])
+    var logSumExp = Tensor<Float>.zeros([2, 3, 9])
+    try buffer.withMutableView { buffer in
+      try logSumExp.withMutableView { logSumExp in
+        try scaledDotProductAttention(
+          queries: q, keys: k, values: v, into: buffer.sliced(axis: 2, 2..<11), logSumExp: logSumExp)
+      }
+    }
+    #expect(buffer.sliced(axis: 2, 2..<11) == expected)
+    #expect(logSumExp == sums)
+    #expect(buffer.sliced(axis: 2, 0..<2).elements.allSatisfy { $0 == 77 })
+    #expect(buffer.sliced(axis: 2, 11..<13).elements.allSatisfy { $0 == 77 })
+  }
+}

@@ -3,7 +3,8 @@
 /// A storage type: it converts, compares and prints; arithmetic happens in Float. Conversion from wider types rounds to
 /// the nearest value, ties to even, in one step, as IEEE 754 prescribes for its own formats; NaN stays NaN and keeps its
 /// sign.
-public struct BFloat16: BitwiseCopyable, Sendable, Hashable, CustomStringConvertible, ExpressibleByFloatLiteral,
+public struct BFloat16: BitwiseCopyable, Sendable, Hashable, CustomStringConvertible,
+  ExpressibleByFloatLiteral,
   ExpressibleByIntegerLiteral
 {
   /// The 16 bits: the upper half of the Float with the same value.

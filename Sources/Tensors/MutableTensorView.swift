@@ -69,7 +69,8 @@ extension MutableTensorView {
   /// ``assign(from:)`` where the shapes are known to be equal.
   func copyElements(of source: Tensor<Element>) {
     source.withUnsafePointer { from in
-      forEachRowPair(shape: shape, strides: source.strides, strides) { offset, stride, target, targetStride, count in
+      forEachRowPair(shape: shape, strides: source.strides, strides) {
+        offset, stride, target, targetStride, count in
         copyRow(from: from + offset, stride: stride, to: base + target, stride: targetStride, count: count)
       }
     }

@@ -6,16 +6,15 @@
 // (S. Boldo, G. Melquiond, "Emulation of FMA and correctly rounded sums", IEEE Trans. Computers 57(4), 2008).
 
 extension Float {
-  /// The value, or of its two neighbours in Float the one with an odd last bit; infinite where it is out of range.
+  /// The value, or of its two neighbours in Float the one with an odd last bit; beyond all of them the largest, which is odd.
+  ///
+  /// Without branches, as no predictor can guess the last bit.
+  @inline(__always)
   init(roundedToOdd value: Double) {
     let rounded = Float(value)
     let back = Double(rounded)
-    if back == value || rounded.isNaN || rounded.isInfinite || rounded.bitPattern & 1 == 1 {
-      self = rounded
-    } else {
-      let isMagnitudeTooLarge = back.magnitude > value.magnitude
-      self.init(bitPattern: isMagnitudeTooLarge ? rounded.bitPattern - 1 : rounded.bitPattern + 1)
-    }
+    let truncated = rounded.bitPattern &- (back.magnitude > value.magnitude ? 1 : 0)
+    self.init(bitPattern: truncated | (back != value ? 1 : 0))
   }
 
   /// The value of a Float16 with these bits, exactly; a NaN keeps its payload.
@@ -51,12 +50,13 @@ extension Double {
   /// The value, or of its two neighbours in Double the one with an odd last bit.
   init(roundedToOdd value: Int64) {
     let rounded = Double(value)
-    if value.magnitude <= 1 << 53 || rounded.bitPattern & 1 == 1 || Int64(exactly: rounded) == value {
+    // 2⁶³, which no Int64 reaches, is nil here: too large.
+    let back = Int64(exactly: rounded)
+    if back == value {
       self = rounded
     } else {
-      // 2⁶³, which no Int64 reaches, is nil here: too large.
-      let isMagnitudeTooLarge = Int64(exactly: rounded).map { $0.magnitude > value.magnitude } ?? true
-      self.init(bitPattern: isMagnitudeTooLarge ? rounded.bitPattern - 1 : rounded.bitPattern + 1)
+      let isMagnitudeTooLarge = back.map { $0.magnitude > value.magnitude } ?? true
+      self.init(bitPattern: (isMagnitudeTooLarge ? rounded.bitPattern - 1 : rounded.bitPattern) | 1)
     }
   }
 }

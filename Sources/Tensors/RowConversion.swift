@@ -35,7 +35,9 @@ func convertRow<Source: TensorElement, Target: TensorElement>(
 
 /// Calls `body` with a buffer for Doubles, on the stack and small enough for the first cache, and each range it is to serve.
 @inline(__always)
-func withBlocks(of count: Int, _ body: (_ block: UnsafeMutablePointer<Double>, _ start: Int, _ length: Int) -> Void) {
+func withBlocks(
+  of count: Int, _ body: (_ block: UnsafeMutablePointer<Double>, _ start: Int, _ length: Int) -> Void
+) {
   let capacity = 512
   withUnsafeTemporaryAllocation(of: Double.self, capacity: capacity) { buffer in
     guard let block = buffer.baseAddress else { return }
@@ -74,7 +76,8 @@ func narrowRow<Target: TensorElement>(
   switch Target.elementType {
   case .float64: mapRow(raw, 1, rawTarget, count) { (value: Double) in value }
   case .float32: mapRow(raw, 1, rawTarget, count) { (value: Double) in Float(value) }
-  case .float16: mapRow(raw, 1, rawTarget, count) { (value: Double) in Float(roundedToOdd: value).nearestHalfBits }
+  case .float16:
+    mapRow(raw, 1, rawTarget, count) { (value: Double) in Float(roundedToOdd: value).nearestHalfBits }
   case .bfloat16: mapRow(raw, 1, rawTarget, count) { (value: Double) in BFloat16(nearest: value) }
   case .int64: mapRow(raw, 1, rawTarget, count) { (value: Double) in Int64(nearest: value) }
   case .int32: mapRow(raw, 1, rawTarget, count) { (value: Double) in Int32(nearest: value) }

@@ -15,7 +15,8 @@ func forEachRowPair(
   var axes = 0
   for axis in stride(from: shape.count - 1, through: 0, by: -1) where shape[axis] != 1 {
     let inner = axes - 1
-    if axes > 0, first[axis] == steps1[inner] * lengths[inner], second[axis] == steps2[inner] * lengths[inner] {
+    if axes > 0, first[axis] == steps1[inner] * lengths[inner], second[axis] == steps2[inner] * lengths[inner]
+    {
       lengths[inner] *= shape[axis]
     } else {
       lengths[axes] = shape[axis]

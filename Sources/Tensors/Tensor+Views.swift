@@ -92,7 +92,8 @@ extension Tensor {
     guard target.checkedElementCount == count else {
       throw TensorError(
         "reshaped(to:)",
-        "shape \(target) has \(target.checkedElementCount.map(String.init) ?? "too many") elements, shape \(shape) has \(count)")
+        "shape \(target) has \(target.checkedElementCount.map(String.init) ?? "too many") elements, shape \(shape) has \(count)"
+      )
     }
     if let strides = viewStrides(for: target) {
       return Tensor(storage: storage, shape: target, strides: strides, offset: offset)

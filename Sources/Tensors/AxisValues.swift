@@ -10,7 +10,7 @@ public struct AxisValues: RandomAccessCollection, MutableCollection, Hashable, S
   /// Attention needs four, a packed or blocked cache five; eight leaves room and keeps a view at three cache lines.
   public static let maximumRank = 8
 
-  private var values: InlineArray<8, Int>
+  @usableFromInline var values: InlineArray<8, Int>
 
   /// The number of axes.
   public let count: Int
@@ -18,6 +18,7 @@ public struct AxisValues: RandomAccessCollection, MutableCollection, Hashable, S
   /// Takes the values in order.
   ///
   /// - Precondition: at most ``maximumRank`` values.
+  @inlinable
   public init(_ values: some Collection<Int>) {
     precondition(
       values.count <= Self.maximumRank,
@@ -32,6 +33,7 @@ public struct AxisValues: RandomAccessCollection, MutableCollection, Hashable, S
   }
 
   /// The same value for each of `count` axes.
+  @inlinable
   public init(repeating value: Int, count: Int) {
     precondition(
       count >= 0 && count <= Self.maximumRank,
@@ -42,17 +44,19 @@ public struct AxisValues: RandomAccessCollection, MutableCollection, Hashable, S
   }
 
   /// The values as written between brackets.
+  @inlinable
   public init(arrayLiteral elements: Int...) {
     self.init(elements)
   }
 
   /// Always 0.
-  public var startIndex: Int { 0 }
+  @inlinable public var startIndex: Int { 0 }
 
   /// The number of axes.
-  public var endIndex: Int { count }
+  @inlinable public var endIndex: Int { count }
 
   /// The value of one axis; `-1` is not the last axis, use ``fromEnd(_:)``.
+  @inlinable
   public subscript(axis: Int) -> Int {
     get {
       precondition(axis >= 0 && axis < count, "axis \(axis) of \(count) axes")
@@ -65,11 +69,13 @@ public struct AxisValues: RandomAccessCollection, MutableCollection, Hashable, S
   }
 
   /// The value `distance` axes before the end: `fromEnd(1)` is that of the last axis.
+  @inlinable
   public func fromEnd(_ distance: Int) -> Int {
     self[count - distance]
   }
 
   /// Equal where the counts and all values are.
+  @inlinable
   public static func == (left: Self, right: Self) -> Bool {
     guard left.count == right.count else { return false }
     for axis in 0..<left.count where left.values[axis] != right.values[axis] { return false }
@@ -97,7 +103,8 @@ public typealias Strides = AxisValues
 extension AxisValues {
   /// The number of elements that a tensor of this shape has, or `nil` where an axis is negative or the product overflows.
   ///
-  /// A shape without axes has one element, a shape with an empty axis none (whatever the others).
+  /// A shape without axes has one element, a shape with an empty axis none. Empty axes are left out of the overflow
+  /// check, so that the product of any of a valid shape's axes fits an `Int`, as NumPy has it too.
   public var checkedElementCount: Int? {
     var product = 1
     var isEmpty = false

@@ -3,18 +3,21 @@
 /// A storage type: it converts, compares and prints; arithmetic happens in Float. Conversion from wider types rounds to
 /// the nearest value, ties to even, in one step, as IEEE 754 prescribes for its own formats; NaN stays NaN and keeps its
 /// sign.
-public struct BFloat16: BitwiseCopyable, Sendable, Hashable, CustomStringConvertible, ExpressibleByFloatLiteral,
+public struct BFloat16: BitwiseCopyable, Sendable, Hashable, CustomStringConvertible,
+  ExpressibleByFloatLiteral,
   ExpressibleByIntegerLiteral
 {
   /// The 16 bits: the upper half of the Float with the same value.
   public var bitPattern: UInt16
 
   /// The number with these bits.
+  @inlinable
   public init(bitPattern: UInt16) {
     self.bitPattern = bitPattern
   }
 
   /// Rounds to the nearest value, ties to even; values beyond the largest finite one by half a step or more become infinite.
+  @inlinable
   public init(_ value: Float) {
     let bits = value.bitPattern
     if value.isNaN {
@@ -28,16 +31,7 @@ public struct BFloat16: BitwiseCopyable, Sendable, Hashable, CustomStringConvert
 
   /// Rounds to the nearest value in one step, ties to even.
   public init(nearest value: Double) {
-    // Rounding to Float first would round twice. Rounding to odd instead keeps what the second rounding needs: where
-    // Float(value) is inexact, the lower or upper neighbour with an odd last bit is as good as the exact value.
-    let rounded = Float(value)
-    let back = Double(rounded)
-    if back == value || rounded.isNaN || rounded.isInfinite || rounded.bitPattern & 1 == 1 {
-      self.init(rounded)
-    } else {
-      let isMagnitudeTooLarge = back.magnitude > value.magnitude
-      self.init(Float(bitPattern: isMagnitudeTooLarge ? rounded.bitPattern - 1 : rounded.bitPattern + 1))
-    }
+    self.init(Float(roundedToOdd: value))
   }
 
   /// The nearest value to a literal such as `0.1`.

@@ -42,3 +42,59 @@ public struct MutableTensorView<Element: TensorElement> {
       base: base + range.lowerBound * strides[axis], shape: shape, strides: strides)
   }
 }
+
+// MARK: - Elements
+
+extension MutableTensorView {
+  /// The element at an index per axis, in the memory that the view looks at.
+  ///
+  /// - Precondition: one index per axis, each within its axis.
+  @inlinable
+  public subscript(indices: Int...) -> Element {
+    get { base[elementOffset(of: indices, shape: shape, strides: strides)] }
+    nonmutating set { base[elementOffset(of: indices, shape: shape, strides: strides)] = newValue }
+  }
+
+  /// Writes a tensor's elements through the view; one copy, and no allocation.
+  ///
+  /// The source must not be a window onto the same memory.
+  /// - Throws: ``TensorError`` where the shapes differ; nothing is written then.
+  public func assign(from source: Tensor<Element>) throws(TensorError) {
+    guard source.shape == shape else {
+      throw TensorError("assign(from:)", "shape \(source.shape), expected the view's shape \(shape)")
+    }
+    copyElements(of: source)
+  }
+
+  /// ``assign(from:)`` where the shapes are known to be equal.
+  func copyElements(of source: Tensor<Element>) {
+    source.withUnsafePointer { from in
+      forEachRowPair(shape: shape, strides: source.strides, strides) {
+        offset, stride, target, targetStride, count in
+        copyRow(from: from + offset, stride: stride, to: base + target, stride: targetStride, count: count)
+      }
+    }
+  }
+}
+
+// MARK: - Axes
+
+extension MutableTensorView {
+  /// One index of one axis, which disappears.
+  ///
+  /// - Precondition: `index` lies within the axis.
+  public func selected(axis: Int, _ index: Int) -> MutableTensorView {
+    precondition(
+      index >= 0 && index < shape[axis], "index \(index) on axis \(axis) of length \(shape[axis])")
+    let (kept, keptStrides) = removedAxis(shape, strides, axis)
+    return MutableTensorView(base: base + index * strides[axis], shape: kept, strides: keptStrides)
+  }
+
+  /// `[B, T, H·D] → [B, H, T, D]`: lets a kernel write its heads straight into the layout of a projection.
+  ///
+  /// - Throws: ``TensorError`` where the view has not three axes or `heads` does not divide the last.
+  public func splitHeads(_ heads: Int) throws(TensorError) -> MutableTensorView {
+    let (shape, strides) = try splitHeadAxes(shape, strides, heads)
+    return MutableTensorView(base: base, shape: shape, strides: strides)
+  }
+}

@@ -2,6 +2,7 @@ extension Tensor {
   /// A tensor with these elements in row-major order; one copy.
   ///
   /// - Throws: ``TensorError`` where the shape does not have exactly as many elements.
+  @inlinable
   public init(_ elements: some Collection<Element>, shape: Shape) throws(TensorError) {
     guard shape.checkedElementCount == elements.count else {
       throw TensorError(

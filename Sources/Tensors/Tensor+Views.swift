@@ -31,9 +31,10 @@ extension Tensor {
     precondition(step >= 1, "a slice takes every \(step)-th index")
     var shape = shape
     var strides = strides
-    shape[axis] = (range.count + step - 1) / step
-    let start = shape[axis] == 0 ? 0 : range.lowerBound * strides[axis]
-    strides[axis] *= step
+    shape[axis] = range.isEmpty ? 0 : (range.count - 1) / step + 1
+    let start = range.isEmpty ? 0 : range.lowerBound * strides[axis]
+    // A lone index takes no step, however large the step is.
+    if shape[axis] > 1 { strides[axis] *= step }
     return Tensor(storage: storage, shape: shape, strides: strides, offset: offset + start)
   }
 
@@ -43,13 +44,9 @@ extension Tensor {
   public func selected(axis: Int, _ index: Int) -> Tensor {
     precondition(
       index >= 0 && index < shape[axis], "index \(index) on axis \(axis) of length \(shape[axis])")
-    var kept = Array(shape)
-    var keptStrides = Array(strides)
-    kept.remove(at: axis)
-    keptStrides.remove(at: axis)
+    let (kept, keptStrides) = removedAxis(shape, strides, axis)
     return Tensor(
-      storage: storage, shape: Shape(kept), strides: Strides(keptStrides),
-      offset: offset + index * strides[axis])
+      storage: storage, shape: kept, strides: keptStrides, offset: offset + index * strides[axis])
   }
 
   /// A new axis of length 1 before `axis`.
@@ -57,12 +54,16 @@ extension Tensor {
   /// - Precondition: `axis` is at most ``rank``, and the rank below ``AxisValues/maximumRank``.
   public func expanded(axis: Int) -> Tensor {
     precondition(axis >= 0 && axis <= rank, "a new axis at \(axis) of \(rank)")
-    var grown = Array(shape)
-    var grownStrides = Array(strides)
-    grown.insert(1, at: axis)
-    grownStrides.insert(0, at: axis)
-    return Tensor(
-      storage: storage, shape: Shape(grown), strides: Strides(grownStrides), offset: offset)
+    precondition(rank < Shape.maximumRank, "a tensor has at most \(Shape.maximumRank) axes")
+    var grown = Shape(repeating: 1, count: rank + 1)
+    var grownStrides = Strides(repeating: 1, count: rank + 1)
+    for old in 0..<rank {
+      grown[old < axis ? old : old + 1] = shape[old]
+      grownStrides[old < axis ? old : old + 1] = strides[old]
+    }
+    // Never used to reach an element, but what a dense tensor has: a leading dimension must not be 0.
+    if axis < rank { grownStrides[axis] = shape[axis] &* strides[axis] }
+    return Tensor(storage: storage, shape: grown, strides: grownStrides, offset: offset)
   }
 
   /// The tensor seen with a larger shape: axes of length 1 repeat, and new axes appear in front, as NumPy broadcasts.
@@ -91,7 +92,8 @@ extension Tensor {
     guard target.checkedElementCount == count else {
       throw TensorError(
         "reshaped(to:)",
-        "shape \(target) has \(target.checkedElementCount.map(String.init) ?? "too many") elements, shape \(shape) has \(count)")
+        "shape \(target) has \(target.checkedElementCount.map(String.init) ?? "too many") elements, shape \(shape) has \(count)"
+      )
     }
     if let strides = viewStrides(for: target) {
       return Tensor(storage: storage, shape: target, strides: strides, offset: offset)
@@ -140,6 +142,10 @@ extension Tensor {
       new -= 1
       old -= 1
     }
+    // Axes of length 1 get the stride that a dense tensor has, for callers that pass it on as a leading dimension.
+    for axis in stride(from: target.count - 1, through: 0, by: -1) where target[axis] == 1 {
+      result[axis] = axis + 1 < target.count ? target[axis + 1] &* result[axis + 1] : 1
+    }
     return result
   }
 }
@@ -151,16 +157,8 @@ extension Tensor {
   ///
   /// - Throws: ``TensorError`` where the tensor has not three axes or `heads` does not divide the last.
   public func splitHeads(_ heads: Int) throws(TensorError) -> Tensor {
-    guard rank == 3, heads >= 1, shape[2] % heads == 0 else {
-      throw TensorError(
-        "splitHeads(_:)", "shape \(shape) does not split into \(heads) heads; expected [B, T, H·D]")
-    }
-    let width = shape[2] / heads
-    return Tensor(
-      storage: storage,
-      shape: [shape[0], heads, shape[1], width],
-      strides: [strides[0], width * strides[2], strides[1], strides[2]],
-      offset: offset)
+    let (shape, strides) = try splitHeadAxes(shape, strides, heads)
+    return Tensor(storage: storage, shape: shape, strides: strides, offset: offset)
   }
 
   /// `[B, H, T, D] → [B, T, H·D]`: a view where the heads of a token lie side by side, else one copy.
@@ -180,8 +178,41 @@ extension Tensor {
 
 /// Shape and strides with the axes in the order given.
 func permutedAxes(_ shape: Shape, _ strides: Strides, _ order: Shape) -> (Shape, Strides) {
-  precondition(
-    order.sorted() == Array(0..<shape.count),
-    "\(order) is not an order of \(shape.count) axes")
-  return (Shape(order.map { shape[$0] }), Strides(order.map { strides[$0] }))
+  precondition(order.count == shape.count, "\(order) is not an order of \(shape.count) axes")
+  var newShape = shape
+  var newStrides = strides
+  var named = 0
+  for axis in 0..<order.count {
+    let old = order[axis]
+    precondition(
+      old >= 0 && old < shape.count && named & (1 << old) == 0,
+      "\(order) is not an order of \(shape.count) axes")
+    named |= 1 << old
+    newShape[axis] = shape[old]
+    newStrides[axis] = strides[old]
+  }
+  return (newShape, newStrides)
+}
+
+/// `[B, T, H·D] → [B, H, T, D]`, in shape and strides.
+func splitHeadAxes(_ shape: Shape, _ strides: Strides, _ heads: Int) throws(TensorError) -> (Shape, Strides) {
+  guard shape.count == 3, heads >= 1, shape[2] % heads == 0 else {
+    throw TensorError(
+      "splitHeads(_:)", "shape \(shape) does not split into \(heads) heads; expected [B, T, H·D]")
+  }
+  let width = shape[2] / heads
+  return (
+    [shape[0], heads, shape[1], width], [strides[0], width * strides[2], strides[1], strides[2]]
+  )
+}
+
+/// Shape and strides without one axis.
+func removedAxis(_ shape: Shape, _ strides: Strides, _ axis: Int) -> (Shape, Strides) {
+  var kept = Shape(repeating: 0, count: shape.count - 1)
+  var keptStrides = kept
+  for new in 0..<kept.count {
+    kept[new] = shape[new < axis ? new : new + 1]
+    keptStrides[new] = strides[new < axis ? new : new + 1]
+  }
+  return (kept, keptStrides)
 }

@@ -11,8 +11,8 @@ public struct Tensor<Element: TensorElement>: Sendable {
   /// The distance in elements between neighbours along each axis.
   public let strides: Strides
 
-  var storage: TensorStorage<Element>
-  let offset: Int
+  @usableFromInline var storage: TensorStorage<Element>
+  @usableFromInline let offset: Int
 
   init(storage: TensorStorage<Element>, shape: Shape, strides: Strides, offset: Int) {
     self.storage = storage
@@ -36,9 +36,9 @@ public struct Tensor<Element: TensorElement>: Sendable {
 
   /// Whether elements stand one after the other in row-major order.
   public var isContiguous: Bool {
+    if isEmpty { return true }
     var expected = 1
     for axis in Swift.stride(from: rank - 1, through: 0, by: -1) {
-      if shape[axis] == 0 { return true }
       if shape[axis] != 1 && strides[axis] != expected { return false }
       expected *= shape[axis]
     }
@@ -73,10 +73,11 @@ extension Tensor {
   ///
   /// The memory must stay valid and unchanged until `release` runs; the tensor never writes to it (the first write copies).
   /// - Parameters:
-  ///   - base: the element at index `[0, 0, …]`.
+  ///   - base: the element at index `[0, 0, …]`, aligned as `Element` asks.
   ///   - shape: the lengths of the axes.
   ///   - strides: in elements, from `base`; row-major when nil. Negative and zero strides are fine.
-  ///   - release: called once, when no tensor uses the memory any more, on whatever thread that happens.
+  ///   - release: called once, when no tensor uses the memory any more, on whatever thread that happens; not called
+  ///     where this initializer throws.
   /// - Throws: ``TensorError`` where the element count overflows or the strides and the shape differ in rank.
   public init(
     unsafeExternal base: UnsafePointer<Element>,
@@ -84,7 +85,7 @@ extension Tensor {
     strides: Strides? = nil,
     release: @escaping @Sendable () -> Void
   ) throws {
-    guard let count = shape.checkedElementCount else {
+    guard shape.checkedElementCount != nil else {
       throw TensorError(
         "Tensor(unsafeExternal:)", "the element count of shape \(shape) is negative or does not fit an Int")
     }
@@ -93,7 +94,7 @@ extension Tensor {
         "Tensor(unsafeExternal:)",
         "\(strides?.count ?? 0) strides for shape \(shape), expected \(shape.count)")
     }
-    let storage = TensorStorage(external: base, count: count, release: release)
+    let storage = TensorStorage(external: base, release: release)
     self.init(storage: storage, shape: shape, strides: strides ?? shape.rowMajorStrides, offset: 0)
   }
 
@@ -104,12 +105,14 @@ extension Tensor {
   public func withUnsafePointer<Result, Failure: Error>(
     _ body: (UnsafePointer<Element>) throws(Failure) -> Result
   ) throws(Failure) -> Result {
-    try body(unsafeBase)
+    // After inlining, the last use of the storage would be the load of its address: keep it until `body` is done.
+    defer { withExtendedLifetime(storage) {} }
+    return try body(unsafeBase)
   }
 
   /// The address of element `[0, 0, …]`, valid while this tensor (or another view of its storage) is alive and unchanged:
   /// whoever keeps it holds the tensor with `withExtendedLifetime`.
-  @usableFromInline
+  @inlinable
   package var unsafeBase: UnsafePointer<Element> {
     UnsafePointer(storage.base + offset)
   }
@@ -121,14 +124,17 @@ extension Tensor {
     _ body: (MutableTensorView<Element>) throws(Failure) -> Result
   ) throws(Failure) -> Result {
     makeUnique()
+    defer { withExtendedLifetime(storage) {} }
     return try body(
       MutableTensorView(base: storage.base + offset, shape: shape, strides: strides))
   }
 
+  @usableFromInline
   mutating func makeUnique() {
     let isExclusive = isKnownUniquelyReferenced(&storage) && storage.isWritable
     // A broadcast axis makes one element stand for many: a write through it would change them all.
-    let hasRepeats = zip(shape, strides).contains { $0 > 1 && $1 == 0 }
+    var hasRepeats = false
+    for axis in 0..<rank where shape[axis] > 1 && strides[axis] == 0 { hasRepeats = true }
     if !isExclusive || hasRepeats { self = contiguousCopy() }
   }
 }
@@ -139,24 +145,16 @@ extension Tensor {
   /// The element at an index per axis.
   ///
   /// - Precondition: one index per axis, each within its axis.
+  @inlinable
   public subscript(indices: Int...) -> Element {
-    get { storage.base[offset + position(of: indices)] }
+    get {
+      defer { withExtendedLifetime(storage) {} }
+      return storage.base[offset + elementOffset(of: indices, shape: shape, strides: strides)]
+    }
     set {
       makeUnique()
-      storage.base[offset + position(of: indices)] = newValue
+      storage.base[offset + elementOffset(of: indices, shape: shape, strides: strides)] = newValue
     }
-  }
-
-  private func position(of indices: [Int]) -> Int {
-    precondition(indices.count == rank, "\(indices.count) indices for a tensor of \(rank) axes")
-    var position = 0
-    for axis in 0..<rank {
-      precondition(
-        indices[axis] >= 0 && indices[axis] < shape[axis],
-        "index \(indices[axis]) on axis \(axis) of length \(shape[axis])")
-      position += indices[axis] * strides[axis]
-    }
-    return position
   }
 
   /// All elements in row-major order; one copy.
@@ -178,20 +176,14 @@ extension Tensor {
   }
 
   private func copyElements(to target: UnsafeMutableBufferPointer<Element>) {
-    guard var next = target.baseAddress else { return }
-    forEachRow { row, length, stride in
-      if stride == 1 {
-        next.update(from: row, count: length)
-      } else {
-        for index in 0..<length { next[index] = row[index * stride] }
-      }
-      next += length
-    }
+    guard let base = target.baseAddress else { return }
+    MutableTensorView(base: base, shape: shape).copyElements(of: self)
   }
 
   /// Visits the rows (runs along the last axis) in row-major order: `body(first element, length, stride)`.
   @inlinable
   public func forEachRow(_ body: (UnsafePointer<Element>, Int, Int) -> Void) {
+    defer { withExtendedLifetime(storage) {} }
     unsafeForEachRow(unsafeBase, shape: shape, strides: strides, body)
   }
 }
@@ -220,4 +212,18 @@ func unsafeForEachRow<Element>(
     }
     if axis < 0 { return }
   }
+}
+
+/// How far from element `[0, 0, …]` the element at an index per axis is.
+@inlinable
+func elementOffset(of indices: [Int], shape: Shape, strides: Strides) -> Int {
+  precondition(indices.count == shape.count, "\(indices.count) indices for a tensor of \(shape.count) axes")
+  var offset = 0
+  for axis in 0..<shape.count {
+    precondition(
+      indices[axis] >= 0 && indices[axis] < shape[axis],
+      "index \(indices[axis]) on axis \(axis) of length \(shape[axis])")
+    offset += indices[axis] * strides[axis]
+  }
+  return offset
 }

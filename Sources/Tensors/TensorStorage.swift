@@ -8,12 +8,10 @@
 ///
 /// `@unchecked Sendable`: the memory is written only through a ``Tensor`` that holds the one reference to its storage
 /// (checked with `isKnownUniquelyReferenced` before each write), and only where ``isWritable``; shared storage is only read.
+@usableFromInline
 final class TensorStorage<Element: TensorElement>: @unchecked Sendable {
   /// The first element. Aligned to 64 bytes where this class allocated it.
-  let base: UnsafeMutablePointer<Element>
-
-  /// How many elements may be read from ``base`` on.
-  let count: Int
+  @usableFromInline let base: UnsafeMutablePointer<Element>
 
   /// False for memory that someone else owns: a write copies first, whoever holds references.
   let isWritable: Bool
@@ -33,16 +31,14 @@ final class TensorStorage<Element: TensorElement>: @unchecked Sendable {
       preconditionFailure("no memory for a tensor of \(byteCount) bytes")
     }
     self.base = memory.bindMemory(to: Element.self, capacity: Swift.max(count, 1))
-    self.count = count
     self.isWritable = true
     self.release = nil
   }
 
   /// Memory that someone else owns and that stays unchanged until `release` is called, when the last tensor is gone.
-  init(external base: UnsafePointer<Element>, count: Int, release: @escaping @Sendable () -> Void) {
+  init(external base: UnsafePointer<Element>, release: @escaping @Sendable () -> Void) {
     // Never written through: `isWritable` is false.
     self.base = UnsafeMutablePointer(mutating: base)
-    self.count = count
     self.isWritable = false
     self.release = release
   }
@@ -53,5 +49,27 @@ final class TensorStorage<Element: TensorElement>: @unchecked Sendable {
     } else {
       free(base)
     }
+  }
+}
+
+/// Copies a row; both strides in elements.
+///
+/// Elements are plain bits, so a copy depends on their width alone: four loops serve every type, without a generic
+/// call per element.
+func copyRow<Element: TensorElement>(
+  from source: UnsafePointer<Element>, stride sourceStride: Int,
+  to target: UnsafeMutablePointer<Element>, stride targetStride: Int, count: Int
+) {
+  if sourceStride == 1 && targetStride == 1 { return target.update(from: source, count: count) }
+  func copy<Bits>(_ bits: Bits.Type) {
+    let source = UnsafeRawPointer(source).assumingMemoryBound(to: bits)
+    let target = UnsafeMutableRawPointer(target).assumingMemoryBound(to: bits)
+    for index in 0..<count { target[index * targetStride] = source[index * sourceStride] }
+  }
+  switch MemoryLayout<Element>.size {
+  case 1: copy(UInt8.self)
+  case 2: copy(UInt16.self)
+  case 4: copy(UInt32.self)
+  default: copy(UInt64.self)
   }
 }

@@ -51,7 +51,7 @@ import Testing
       }
       let result = try scaledDotProductAttentionWithLogSumExp(
         queries: inputs.q, keys: inputs.k, values: inputs.v, mask: composed)
-      #expect(result.output.elements.allSatisfy(\.isFinite), "\(shape)")
+      #expect(result.output.elements.allSatisfy { $0.isFinite }, "\(shape)")
       expectMatchesOracle(result, inputs, rules, "\(shape)")
     }
   }
@@ -83,7 +83,7 @@ import Testing
       queries: inputs.q, keys: inputs.k, values: inputs.v, mask: .additive(bias))
     expectMatchesOracle(
       result, inputs, MaskCase.Rules(bias: { _, _, i, j in Double(fixed[i, j]) }), "NaN bias")
-    #expect(result.output.selected(axis: 2, 2).elements.allSatisfy(\.isNaN))
+    #expect(result.output.selected(axis: 2, 2).elements.allSatisfy { $0.isNaN })
   }
 
   @Test(arguments: [1e4, 1e10, 1e18, 3e37])
@@ -97,7 +97,7 @@ import Testing
         queries: q, keys: inputs.k, values: inputs.v, scale: scale)
       let oracle = AttentionOracle(queries: q, keys: inputs.k, values: inputs.v, scale: scale).all()
       #expect(Tolerance(absolute: 1e-5).worstMismatch(result.output, expected: oracle.output) == nil)
-      #expect(result.logSumExp.elements.allSatisfy(\.isFinite))
+      #expect(result.logSumExp.elements.allSatisfy { $0.isFinite })
     }
   }
 
@@ -114,7 +114,7 @@ import Testing
       queries: inputs.q, keys: inputs.k, values: inputs.v, mask: .additive(bias))
     expectMatchesOracle(result, inputs, MaskCase.Rules(bias: { _, _, i, j in Double(fixed[i, j]) }), "+∞")
     #expect(result.output.selected(axis: 2, 1).elements == inputs.v.selected(axis: 2, 20).elements)
-    #expect(result.output.selected(axis: 2, 3).elements.allSatisfy(\.isNaN))
+    #expect(result.output.selected(axis: 2, 3).elements.allSatisfy { $0.isNaN })
   }
 
   @Test func scoresOfMinusInfinityAloneYieldZero() throws {

@@ -95,7 +95,7 @@ import Testing
           #expect(loaded[index] == source[start + index * stride] * 0.5, "n \(n) stride \(stride)")
           #expect(stored[start + index * stride] == source[start + index * stride], "n \(n) stride \(stride)")
         }
-let written = Set((0..<n).map { start + $0 * stride })
+        let written = Set((0..<n).map { start + $0 * stride })
         #expect((0..<span).allSatisfy { written.contains($0) || stored[$0] == 99 }, "n \(n) stride \(stride)")
       }
     }
@@ -121,8 +121,8 @@ let written = Set((0..<n).map { start + $0 * stride })
   func masksHideWhateverTheScore(set: String) {
     let kernels = KernelTables.named(set)
     for n in Self.lengths {
-      let scores = (0..<n).map { $0 % 4 == 0 ? Float.nan : $0 % 4 == 1 ? .infinity : Float($0) }
-      let visible = (0..<2 * n).map { UInt8($0 % 3 == 0 ? 0 : 1) }
+      let scores: [Float] = (0..<n).map { [.nan, .infinity, Float($0), -1][$0 % 4] }
+      let visible: [UInt8] = (0..<2 * n).map { $0 % 3 == 0 ? 0 : 1 }
       for stride in [0, 1, 2] where n > 0 {
         var hidden = scores
         kernels.pointee.hide_f32(&hidden, visible, stride, n)
@@ -134,7 +134,7 @@ let written = Set((0..<n).map { start + $0 * stride })
           }
         }
       }
-      let bias = (0..<n).map { $0 % 3 == 0 ? -Float.infinity : 0.5 }
+      let bias: [Float] = (0..<n).map { $0 % 3 == 0 ? -.infinity : 0.5 }
       var biased = scores
       kernels.pointee.add_bias_f32(&biased, bias, n)
       for index in 0..<n {

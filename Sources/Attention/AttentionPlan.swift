@@ -34,6 +34,8 @@ public struct AttentionPlan: Sendable, CustomStringConvertible {
   /// Scratch memory that each thread keeps, in bytes. It does not grow with `Tq` or `Tk`.
   public var workspaceBytesPerThread: Int { workspace.byteCount }
 
+  let transposesKeys: Bool
+  let smallProductLimit: Int?
   let workspace: GEMMWorkspaceLayout
   let blocksPerHead: Int
   private let sizes: AttentionSizes
@@ -60,6 +62,8 @@ public struct AttentionPlan: Sendable, CustomStringConvertible {
     self.queryTile = tiles.rows
     self.keyTile = tiles.keys
     self.edgeTile = tiles.edgeKeys
+    self.transposesKeys = tiles.transposesKeys
+    self.smallProductLimit = tiles.smallProductLimit
     self.workspace = tiles.workspace
     self.readsInPlace = (tiles.readsKeysInPlace, tiles.readsValuesInPlace)
     let rows = sizes.groupSize * sizes.queryCount
@@ -89,7 +93,7 @@ public struct AttentionPlan: Sendable, CustomStringConvertible {
       kernel     \(kernel.rawValue): CBLAS tiles (OpenBLAS core \(BLASRuntime.coreName)), softmax with \(set) between them
       tiles      \(queryTile) query rows × \(keyTile) keys (\(edgeTile) where some rows do not see all), \
       \(sizes.groupSize) query head\(sizes.groupSize == 1 ? "" : "s") of a group stacked as rows
-      keys       \(how(readsInPlace.keys)); values \(how(readsInPlace.values))
+      keys       \(how(readsInPlace.keys))\(transposesKeys ? ", transposed for OpenBLAS's small-matrix kernels" : ""); values \(how(readsInPlace.values))
       tasks      \(taskCount) = \(sizes.batch) sequences × \(sizes.keyValueHeads) key/value heads × \(blocksPerHead) row blocks, \
       on \(threads) thread\(threads == 1 ? "" : "s")\(Self.isTooSmallToShare(sizes) ? " (too little work to share)" : "")
       workspace  \(workspaceBytesPerThread) bytes a thread, whatever the number of queries and keys

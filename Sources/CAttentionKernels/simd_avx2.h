@@ -49,6 +49,27 @@ static inline f32_vec f32_scale2(f32_vec x, f32_vec n) {
   __m256i second = _mm256_slli_epi32(_mm256_add_epi32(_mm256_sub_epi32(whole, half), bias), 23);
   return _mm256_mul_ps(_mm256_mul_ps(x, _mm256_castsi256_ps(first)), _mm256_castsi256_ps(second));
 }
+static inline void f32_transpose(f32_vec r[f32_lanes]) {
+  f32_vec t[8];
+#pragma clang loop unroll(full)
+  for (int i = 0; i < 8; i += 2) {
+    t[i] = _mm256_unpacklo_ps(r[i], r[i + 1]);
+    t[i + 1] = _mm256_unpackhi_ps(r[i], r[i + 1]);
+  }
+#pragma clang loop unroll(full)
+  for (int i = 0; i < 8; i += 4) {
+    r[i] = _mm256_shuffle_ps(t[i], t[i + 2], 0x44);
+    r[i + 1] = _mm256_shuffle_ps(t[i], t[i + 2], 0xEE);
+    r[i + 2] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0x44);
+    r[i + 3] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0xEE);
+  }
+#pragma clang loop unroll(full)
+  for (int i = 0; i < 4; i++) {
+    f32_vec low = r[i], high = r[i + 4];
+    r[i] = _mm256_permute2f128_ps(low, high, 0x20);
+    r[i + 4] = _mm256_permute2f128_ps(low, high, 0x31);
+  }
+}
 
 typedef __m256d f64_vec;
 enum { f64_lanes = 4 };
@@ -88,6 +109,14 @@ static inline f64_vec f64_scale2(f64_vec x, f64_vec n) {
   __m256i second = _mm256_cvtepi32_epi64(_mm_add_epi32(_mm_sub_epi32(whole, half), bias));
   x = _mm256_mul_pd(x, _mm256_castsi256_pd(_mm256_slli_epi64(first, 52)));
   return _mm256_mul_pd(x, _mm256_castsi256_pd(_mm256_slli_epi64(second, 52)));
+}
+static inline void f64_transpose(f64_vec r[f64_lanes]) {
+  f64_vec a = _mm256_unpacklo_pd(r[0], r[1]), b = _mm256_unpackhi_pd(r[0], r[1]);
+  f64_vec c = _mm256_unpacklo_pd(r[2], r[3]), d = _mm256_unpackhi_pd(r[2], r[3]);
+  r[0] = _mm256_permute2f128_pd(a, c, 0x20);
+  r[1] = _mm256_permute2f128_pd(b, d, 0x20);
+  r[2] = _mm256_permute2f128_pd(a, c, 0x31);
+  r[3] = _mm256_permute2f128_pd(b, d, 0x31);
 }
 
 #endif

@@ -30,6 +30,34 @@ static inline f32_vec f32_round(f32_vec x) {
   return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
 static inline f32_vec f32_scale2(f32_vec x, f32_vec n) { return _mm512_scalef_ps(x, n); }
+static inline void f32_transpose(f32_vec r[f32_lanes]) {
+  f32_vec t[16];
+#pragma clang loop unroll(full)
+  for (int i = 0; i < 16; i += 2) {
+    t[i] = _mm512_unpacklo_ps(r[i], r[i + 1]);
+    t[i + 1] = _mm512_unpackhi_ps(r[i], r[i + 1]);
+  }
+#pragma clang loop unroll(full)
+  for (int i = 0; i < 16; i += 4) {
+    r[i] = _mm512_shuffle_ps(t[i], t[i + 2], 0x44);
+    r[i + 1] = _mm512_shuffle_ps(t[i], t[i + 2], 0xEE);
+    r[i + 2] = _mm512_shuffle_ps(t[i + 1], t[i + 3], 0x44);
+    r[i + 3] = _mm512_shuffle_ps(t[i + 1], t[i + 3], 0xEE);
+  }
+  // Now 4 x 4 blocks are in place; what is left is to exchange blocks.
+#pragma clang loop unroll(full)
+  for (int i = 0; i < 4; i++) {
+    t[i] = _mm512_shuffle_f32x4(r[i], r[i + 4], 0x88);
+    t[i + 4] = _mm512_shuffle_f32x4(r[i], r[i + 4], 0xDD);
+    t[i + 8] = _mm512_shuffle_f32x4(r[i + 8], r[i + 12], 0x88);
+    t[i + 12] = _mm512_shuffle_f32x4(r[i + 8], r[i + 12], 0xDD);
+  }
+#pragma clang loop unroll(full)
+  for (int i = 0; i < 8; i++) {
+    r[i] = _mm512_shuffle_f32x4(t[i], t[i + 8], 0x88);
+    r[i + 8] = _mm512_shuffle_f32x4(t[i], t[i + 8], 0xDD);
+  }
+}
 
 typedef __m512d f64_vec;
 enum { f64_lanes = 8 };
@@ -54,5 +82,27 @@ static inline f64_vec f64_round(f64_vec x) {
   return _mm512_roundscale_pd(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
 static inline f64_vec f64_scale2(f64_vec x, f64_vec n) { return _mm512_scalef_pd(x, n); }
+static inline void f64_transpose(f64_vec r[f64_lanes]) {
+  f64_vec t[8];
+#pragma clang loop unroll(full)
+  for (int i = 0; i < 8; i += 2) {
+    t[i] = _mm512_unpacklo_pd(r[i], r[i + 1]);
+    t[i + 1] = _mm512_unpackhi_pd(r[i], r[i + 1]);
+  }
+  // Now 2 x 2 blocks are in place; what is left is to exchange blocks.
+#pragma clang loop unroll(full)
+  for (int i = 0; i < 2; i++) {
+    r[i] = _mm512_shuffle_f64x2(t[i], t[i + 2], 0x88);
+    r[i + 2] = _mm512_shuffle_f64x2(t[i], t[i + 2], 0xDD);
+    r[i + 4] = _mm512_shuffle_f64x2(t[i + 4], t[i + 6], 0x88);
+    r[i + 6] = _mm512_shuffle_f64x2(t[i + 4], t[i + 6], 0xDD);
+  }
+#pragma clang loop unroll(full)
+  for (int i = 0; i < 4; i++) {
+    f64_vec low = r[i], high = r[i + 4];
+    r[i] = _mm512_shuffle_f64x2(low, high, 0x88);
+    r[i + 4] = _mm512_shuffle_f64x2(low, high, 0xDD);
+  }
+}
 
 #endif

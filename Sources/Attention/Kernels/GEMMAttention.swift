@@ -12,6 +12,7 @@ struct GEMMAttention<Scalar: AttentionAccumulator> {
   private let plan: AttentionPlan
   private let result: AttentionResult
   private let kernels: KernelTable
+  private let product: TileProduct<Scalar>
   private let keyValues: StridedKeyValues<Scalar>
   private let masks: ScoreMasks<Scalar>
   private let loadQueries: Scalar.Load
@@ -25,7 +26,8 @@ struct GEMMAttention<Scalar: AttentionAccumulator> {
     self.plan = plan
     self.result = result
     self.kernels = kernels
-    self.keyValues = StridedKeyValues(problem, kernels)
+    self.product = TileProduct(smallProductLimit: plan.smallProductLimit)
+    self.keyValues = StridedKeyValues(problem, plan, kernels)
     self.masks = ScoreMasks(problem, kernels)
     self.loadQueries = Scalar.load(problem.elementType, kernels)
     self.store = Scalar.store(problem.elementType, kernels)
@@ -91,13 +93,12 @@ struct GEMMAttention<Scalar: AttentionAccumulator> {
     let (depth, width) = (problem.sizes.headDimension, problem.sizes.valueDimension)
     let rows = rowsSeeing(keys, of: block, work)
     if rows.isEmpty { return }
-    let queries = MatrixOperand(work.queries + rows.lowerBound * depth, leadingDimension: depth)
-    var keyTile = keyValues.keys(keys, block, scratch: work.packedKeys)
-    keyTile.isTransposed = true
     let scores = work.scores + rows.lowerBound * work.scoreStride
-    BLAS.gemm(
-      ProductSize(m: rows.count, n: keys.count, k: depth), a: queries, b: keyTile,
-      c: MutableMatrixOperand(scores, leadingDimension: work.scoreStride))
+    product.multiply(
+      ProductSize(m: rows.count, n: keys.count, k: depth),
+      MatrixOperand(work.queries + rows.lowerBound * depth, leadingDimension: depth),
+      keyValues.transposedKeys(keys, block, work),
+      into: MutableMatrixOperand(scores, leadingDimension: work.scoreStride), adds: false)
     if !masks.isEmpty { applyMasks(keys, rows, of: block, work) }
 
     let tile = ScoreTile(
@@ -118,12 +119,11 @@ struct GEMMAttention<Scalar: AttentionAccumulator> {
         Scalar.scale(work.output + row * width, width, work.rescale[row], kernels)
       }
     }
-    let valueTile = keyValues.values(keys, block, scratch: work.packedValues)
-    BLAS.gemm(
+    product.multiply(
       ProductSize(m: rows.count, n: width, k: keys.count),
-      a: MatrixOperand(scores, leadingDimension: work.scoreStride), b: valueTile,
-      beta: overwrites ? 0 : 1,
-      c: MutableMatrixOperand(work.output + rows.lowerBound * width, leadingDimension: width))
+      MatrixOperand(scores, leadingDimension: work.scoreStride), keyValues.values(keys, block, work),
+      into: MutableMatrixOperand(work.output + rows.lowerBound * width, leadingDimension: width),
+      adds: !overwrites)
   }
 
   /// The rows between the first and the last that see any of these keys; sets what each sees of the tile.

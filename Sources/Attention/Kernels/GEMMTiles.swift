@@ -9,6 +9,9 @@ struct GEMMTiles {
   let edgeKeys: Int
   let readsKeysInPlace: Bool
   let readsValuesInPlace: Bool
+  /// Whether key tiles are transposed into scratch, so that OpenBLAS's kernels for small matrices take `Q·Kᵀ`.
+  let transposesKeys: Bool
+  let smallProductLimit: Int?
   let workspace: GEMMWorkspaceLayout
 
   /// Rows: sgemm packs a key tile anew for each row block, which 128 rows and more make cheap; the diagonal of a causal
@@ -16,6 +19,10 @@ struct GEMMTiles {
   static let mostRows = 192
   /// Keys: the score tile (192 × 512 floats, 384 KiB) stays in an L2 of 1 MiB beside the packed operands.
   static let mostKeys = 512
+  /// Keys where products go to kernels for small matrices: 256 keep strips of 60 rows at `D = 64`.
+  static let mostSmallKeys = 256
+  /// Transposing a key tile costs as much as about 10 rows of products with it.
+  static let fewestRowsToTranspose = 48
   /// Keys at the edge of what a block sees.
   static let mostEdgeKeys = 128
   /// What a thread keeps at most, as far as tiles of 16 rows and 64 keys allow: half of the 4 MiB that the engine promises.
@@ -28,14 +35,20 @@ struct GEMMTiles {
     readsValuesInPlace = problem.values.canBeBLASOperand(accumulator, columns: sizes.valueDimension)
 
     let (inPlaceKeys, inPlaceValues) = (readsKeysInPlace, readsValuesInPlace)
+    let rowCount = sizes.groupSize * sizes.queryCount
+    smallProductLimit = BLASRuntime.smallProductLimit
+    let transposes =
+      rowCount >= Self.fewestRowsToTranspose
+      && smallProductLimit.map { $0 / (Self.mostSmallKeys * sizes.headDimension) >= 12 } ?? false
+    transposesKeys = transposes
     func layout(_ rows: Int, _ keys: Int) -> GEMMWorkspaceLayout {
       GEMMWorkspaceLayout(
         scalarSize: accumulator.byteCount, rows: rows, keys: keys,
         headDimension: sizes.headDimension, valueDimension: sizes.valueDimension,
-        packsKeys: !inPlaceKeys, packsValues: !inPlaceValues)
+        packsKeys: !inPlaceKeys, packsValues: !inPlaceValues, transposesKeys: transposes)
     }
-    var rows = Self.evenShare(of: sizes.groupSize * sizes.queryCount, atMost: Self.mostRows)
-    var keys = min(Self.mostKeys, max(16, sizes.keyCount))
+    var rows = Self.evenShare(of: rowCount, atMost: Self.mostRows)
+    var keys = min(transposes ? Self.mostSmallKeys : Self.mostKeys, max(16, sizes.keyCount))
     while layout(rows, keys).byteCount > Self.mostWorkspaceBytes, keys > 64 { keys = max(64, keys / 2) }
     while layout(rows, keys).byteCount > Self.mostWorkspaceBytes, rows > 16 { rows = max(16, rows / 2) }
     self.rows = rows
@@ -68,6 +81,7 @@ struct GEMMWorkspaceLayout: Sendable {
   let scores: Int
   let output: Int
   let packedKeys: Int
+  let transposedKeys: Int
   let packedValues: Int
   let biasRow: Int
   let state: Int
@@ -79,7 +93,7 @@ struct GEMMWorkspaceLayout: Sendable {
 
   init(
     scalarSize: Int, rows: Int, keys: Int, headDimension: Int, valueDimension: Int, packsKeys: Bool,
-    packsValues: Bool
+    packsValues: Bool, transposesKeys: Bool
   ) {
     var end = 0
     func place(_ count: Int, _ size: Int) -> Int {
@@ -93,6 +107,7 @@ struct GEMMWorkspaceLayout: Sendable {
     self.scores = place(rows * scoreStride, scalarSize)
     self.output = place(rows * valueDimension, scalarSize)
     self.packedKeys = place(packsKeys ? keys * headDimension : 0, scalarSize)
+    self.transposedKeys = place(transposesKeys ? scoreStride * headDimension : 0, scalarSize)
     self.packedValues = place(packsValues ? keys * valueDimension : 0, scalarSize)
     self.biasRow = place(keys, scalarSize)
     self.state = place(3 * rows, scalarSize)

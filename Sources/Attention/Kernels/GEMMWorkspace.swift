@@ -5,6 +5,7 @@ struct GEMMWorkspace<Scalar: AttentionAccumulator> {
   let scoreStride: Int
   let output: UnsafeMutablePointer<Scalar>
   let packedKeys: UnsafeMutablePointer<Scalar>
+  let transposedKeys: UnsafeMutablePointer<Scalar>
   let packedValues: UnsafeMutablePointer<Scalar>
   let biasRow: UnsafeMutablePointer<Scalar>
   /// The running softmax of each row.
@@ -29,6 +30,7 @@ struct GEMMWorkspace<Scalar: AttentionAccumulator> {
     scoreStride = layout.scoreStride
     output = piece(layout.output, Scalar.self)
     packedKeys = piece(layout.packedKeys, Scalar.self)
+    transposedKeys = piece(layout.transposedKeys, Scalar.self)
     packedValues = piece(layout.packedValues, Scalar.self)
     biasRow = piece(layout.biasRow, Scalar.self)
     maximum = piece(layout.state, Scalar.self)

@@ -4,25 +4,36 @@ import LinearAlgebra
 struct StridedKeyValues<Scalar: AttentionAccumulator> {
   private let keys: TileSource
   private let values: TileSource
+  private let transposesKeys: Bool
+  private let kernels: KernelTable
 
-  init(_ problem: AttentionProblem, _ kernels: KernelTable) {
+  init(_ problem: AttentionProblem, _ plan: AttentionPlan, _ kernels: KernelTable) {
     let load = Scalar.load(problem.elementType, kernels)
-    keys = TileSource(operand: problem.keys, columns: problem.sizes.headDimension, load: load)
-    values = TileSource(operand: problem.values, columns: problem.sizes.valueDimension, load: load)
+    self.keys = TileSource(operand: problem.keys, columns: problem.sizes.headDimension, load: load)
+    self.values = TileSource(operand: problem.values, columns: problem.sizes.valueDimension, load: load)
+    self.transposesKeys = plan.transposesKeys
+    self.kernels = kernels
   }
 
-  /// The rows `range` of a block's keys.
-  func keys(
-    _ range: Range<Int>, _ block: RowBlock, scratch: UnsafeMutablePointer<Scalar>
+  /// The transpose of the rows `range` of a block's keys, `[D × keys]`, as BLAS shall read it.
+  func transposedKeys(
+    _ range: Range<Int>, _ block: RowBlock, _ work: GEMMWorkspace<Scalar>
   ) -> MatrixOperand<Scalar> {
-    keys.tile(range, block, scratch)
+    var tile = keys.tile(range, block, work.packedKeys)
+    if transposesKeys {
+      let target = MutableMatrixOperand(work.transposedKeys, leadingDimension: work.scoreStride)
+      Scalar.transpose(tile, rows: range.count, columns: keys.columns, into: target, kernels)
+      return MatrixOperand(target.base, leadingDimension: target.leadingDimension)
+    }
+    tile.isTransposed = true
+    return tile
   }
 
-  /// The rows `range` of a block's values.
+  /// The rows `range` of a block's values, `[keys × Dv]`.
   func values(
-    _ range: Range<Int>, _ block: RowBlock, scratch: UnsafeMutablePointer<Scalar>
+    _ range: Range<Int>, _ block: RowBlock, _ work: GEMMWorkspace<Scalar>
   ) -> MatrixOperand<Scalar> {
-    values.tile(range, block, scratch)
+    values.tile(range, block, work.packedValues)
   }
 
   private struct TileSource {

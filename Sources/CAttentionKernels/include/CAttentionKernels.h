@@ -42,6 +42,12 @@ struct CAttentionKernels {
   void (*exp_nonpositive_f32)(const float *x, float *y, ptrdiff_t n);
   void (*exp_nonpositive_f64)(const double *x, double *y, ptrdiff_t n);
 
+  // target[c * target_stride + r] = source[r * source_stride + c] for r < rows, c < columns.
+  void (*transpose_f32)(float *target, ptrdiff_t target_stride, const float *source, ptrdiff_t source_stride,
+                        ptrdiff_t rows, ptrdiff_t columns);
+  void (*transpose_f64)(double *target, ptrdiff_t target_stride, const double *source, ptrdiff_t source_stride,
+                        ptrdiff_t rows, ptrdiff_t columns);
+
   // x[i] *= factor
   void (*scale_f32)(float *x, ptrdiff_t n, float factor);
   void (*scale_f64)(double *x, ptrdiff_t n, double factor);

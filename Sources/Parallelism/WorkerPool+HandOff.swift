@@ -17,7 +17,7 @@ extension WorkerPool {
   ///   - rounds: how many runs to measure.
   ///   - pause: nanoseconds between rounds. 0 finds the workers spinning; 1,000,000 finds them asleep.
   /// - Returns: `rounds` times, in the order measured; empty where there is nobody to hand to (one thread, or a forked
-  ///   child). Waits while another thread uses the pool.
+  ///   child). Waits while another thread uses the pool, so it must not be called from a task of this pool.
   public func measureHandOff(rounds: Int, pause: UInt32 = 0) -> [Double] {
     precondition(rounds >= 0, "the number of rounds must not be negative, and is \(rounds)")
     guard threadCount > 1, !isForkedChild else { return [] }

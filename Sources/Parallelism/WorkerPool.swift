@@ -59,6 +59,8 @@ public final class WorkerPool: @unchecked Sendable {
   /// Starts the threads, and allocates 128 bytes for each. With more threads than CPUs they sleep at once instead of
   /// spinning, since a spinning thread would then keep a working one from its CPU.
   public init(threads: Int? = nil) {
+    // First of all: from here on a fork is counted.
+    forkCount = CParallelism_forkCount()
     let budget = CPUBudget.current
     let requested = threads ?? budget.threads
     precondition(
@@ -76,7 +78,6 @@ public final class WorkerPool: @unchecked Sendable {
     self.workers = workers
     self.spinNanoseconds = spinNanoseconds
     self.threadCount = workers.count + 1
-    self.forkCount = CParallelism_forkCount()
   }
 
   deinit {

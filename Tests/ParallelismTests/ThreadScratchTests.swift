@@ -74,7 +74,7 @@ import Testing
   }
 
   @Test func differsBetweenThreads() {
-    let addresses = Mutex<Set<UInt>>([])
+    let addresses = Locked<Set<UInt>>([])
     let holding = Atomic<Int>(0)
     // Four threads of a pool hold scratch at the same time.
     WorkerPool(threads: 4).run(4) { _ in

@@ -85,7 +85,7 @@ import Testing
   func usesAllAndOnlyTheThreadsAllowed(maximum: Int) {
     let pool = WorkerPool(threads: 4)
     let participants = min(maximum, 4)
-    let threads = Mutex<Set<UInt>>([])
+    let threads = Locked<Set<UInt>>([])
     for _ in 0..<20 {
       threads.withLock { $0 = [] }
       // Each task waits until as many have begun as threads may take part: were there fewer, none would end.

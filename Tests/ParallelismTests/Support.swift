@@ -2,37 +2,28 @@ import Foundation
 import Synchronization
 
 /// Counters that several threads may increment.
-///
-/// `@unchecked Sendable`: the memory holds atomics only, and the pointer to it does not change.
-final class Counters: @unchecked Sendable {
-  private let counts: UnsafeMutablePointer<Atomic<Int>>
-  private let count: Int
-
-  init(_ count: Int) {
-    self.count = count
-    counts = .allocate(capacity: count)
-    for index in 0..<count { (counts + index).initialize(to: Atomic(0)) }
+struct Counters: Sendable {
+  private final class Counter: Sendable {
+    let value = Atomic<Int>(0)
   }
 
-  deinit { counts.deallocate() }
+  private let counters: [Counter]
 
-  subscript(index: Int) -> Int { counts[index].load(ordering: .relaxed) }
+  init(_ count: Int) { counters = (0..<count).map { _ in Counter() } }
 
-  func increment(_ index: Int) {
-    precondition((0..<count).contains(index), "index \(index) of \(count)")
-    counts[index].wrappingAdd(1, ordering: .relaxed)
-  }
+  subscript(index: Int) -> Int { counters[index].value.load(ordering: .relaxed) }
+
+  func increment(_ index: Int) { counters[index].value.wrappingAdd(1, ordering: .relaxed) }
 
   func reset() {
-    for index in 0..<count { counts[index].store(0, ordering: .relaxed) }
+    for counter in counters { counter.value.store(0, ordering: .relaxed) }
   }
 }
 
 /// A value behind a lock.
 ///
 /// Not `Mutex`, whose lock lies in a library that the thread sanitizer does not see into: it reports races that are none.
-/// `@unchecked Sendable`: the value is touched only while the lock is held.
-final class Locked<Value>: @unchecked Sendable {
+final class Locked<Value> {
   private let lock = NSLock()
   private var value: Value
 

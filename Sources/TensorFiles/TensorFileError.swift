@@ -1,0 +1,49 @@
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
+/// Why a file of tensors could not be read or written, in one line.
+public struct TensorFileError: Error, Sendable, CustomStringConvertible {
+  /// The file, or the name given to bytes in memory.
+  public let path: String
+
+  /// What was found and what was expected. Names and values from the file are quoted, escaped and shortened.
+  public let reason: String
+
+  /// `path: reason`, on one line whatever the path or the file contains.
+  public var description: String { "\(escaped(path)): \(reason)" }
+
+  init(path: String, reason: String) {
+    self.path = path
+    self.reason = reason
+  }
+
+  /// A system call that failed with `code`.
+  init(path: String, failed action: String, code: Int32) {
+    self.init(path: path, reason: "cannot \(action): \(String(cString: strerror(code)))")
+  }
+}
+
+/// A string from a file as it may stand in a message: quoted, on one line, at most 80 characters.
+func quoted(_ text: String) -> String {
+  let limit = 80
+  let shown = text.unicodeScalars.prefix(limit)
+  let ellipsis = shown.endIndex == text.unicodeScalars.endIndex ? "" : "..."
+  return "\"\(escaped(String(shown)))\(ellipsis)\""
+}
+
+/// The text without line breaks, control characters or marks that reorder what a terminal shows.
+private func escaped(_ text: String) -> String {
+  var result = ""
+  for scalar in text.unicodeScalars {
+    switch scalar.properties.generalCategory {
+    case .control, .format, .lineSeparator, .paragraphSeparator, .unassigned, .privateUse:
+      result += scalar.escaped(asASCII: true)
+    default:
+      result.unicodeScalars.append(scalar)
+    }
+  }
+  return result
+}

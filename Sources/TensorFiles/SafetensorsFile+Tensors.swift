@@ -118,7 +118,7 @@ extension SafetensorsFile {
     if names.isEmpty { return "the file has no tensors" }
     if names.count <= 8 { return "the file has " + names.map(quoted).joined(separator: ", ") }
     func likeness(_ other: String) -> Int {
-      name.commonPrefix(with: other) + String(name.reversed()).commonPrefix(with: String(other.reversed()))
+      commonPrefix(name.utf8, other.utf8) + commonPrefix(name.utf8.reversed(), other.utf8.reversed())
     }
     let ranked = names.map { (name: $0, likeness: likeness($0)) }.sorted { $0.likeness > $1.likeness }
     let nearest = ranked.prefix(5).map { quoted($0.name) }.joined(separator: ", ")
@@ -126,9 +126,12 @@ extension SafetensorsFile {
   }
 }
 
-extension String {
-  /// How many characters two strings begin with alike.
-  fileprivate func commonPrefix(with other: String) -> Int {
-    zip(self, other).prefix { $0 == $1 }.count
+/// How many elements two sequences begin with alike.
+private func commonPrefix<Bytes: Sequence<UInt8>>(_ left: Bytes, _ right: Bytes) -> Int {
+  var count = 0
+  for (left, right) in zip(left, right) {
+    if left != right { break }
+    count += 1
   }
+  return count
 }

@@ -100,7 +100,9 @@ extension SafetensorsHeader.Scanner {
       case UInt8(ascii: "\""):
         text += bytes[start..<position]
         position += 1
-        return String(decoding: text, as: UTF8.self)
+        let string = String(decoding: text, as: UTF8.self)
+        guard string.isStreamSafe else { throw defect(String.streamSafeDefect) }
+        return string
       case UInt8(ascii: "\\"):
         text += bytes[start..<position]
         position += 1
@@ -229,6 +231,10 @@ extension SafetensorsHeader.Scanner {
       if next == UInt8(ascii: "+") || next == UInt8(ascii: "-") { position += 1 }
       try skipDigits()
     }
+    // As serde_json: what no Double can hold is no number.
+    guard Double(String(decoding: bytes[start..<position], as: UTF8.self))?.isFinite == true else {
+      throw defect("a number is out of range")
+    }
   }
 
   private mutating func skipDigits() throws(TensorFileError) {
@@ -239,5 +245,22 @@ extension SafetensorsHeader.Scanner {
   private mutating func enter() throws(TensorFileError) {
     depth += 1
     guard depth <= Self.maximumDepth else { throw defect("nested deeper than \(Self.maximumDepth) levels") }
+  }
+}
+
+extension String {
+  /// What is wrong with a string that is not ``isStreamSafe``.
+  static var streamSafeDefect: String { "a string has more than 30 combining marks in a row" }
+
+  /// Whether no more than 30 combining marks follow each other, the bound of Unicode's Stream-Safe Text Format (UAX #15).
+  ///
+  /// To hash or compare a string, Swift sorts each run of such marks by insertion: a name of 100 MB of them takes days.
+  var isStreamSafe: Bool {
+    var run = 0
+    for scalar in unicodeScalars {
+      run = scalar.properties.canonicalCombiningClass == .notReordered ? 0 : run + 1
+      if run > 30 { return false }
+    }
+    return true
   }
 }

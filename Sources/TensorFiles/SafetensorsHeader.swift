@@ -25,7 +25,7 @@ struct SafetensorsHeader {
   ///
   /// The checks are those of the Rust crate: members that are known have the right type, the rest of a tensor's object is
   /// ignored, the data of all tensors fill the buffer without holes, overlaps or left-over bytes. Stricter than the crate:
-  /// no name may come twice, `__metadata__` may not be null, objects and dtypes may not be spelled in serde's other ways
+  /// no name may come twice, no string may hold more than 30 combining marks in a row, `__metadata__` may not be null, objects and dtypes may not be spelled in serde's other ways
   /// (an array, `{"F32": null}`), and the lengths of a shape may not overflow even where another length is 0.
   init(_ json: [UInt8], dataByteCount: Int, path: String) throws(TensorFileError) {
     var scanner = try Scanner(json, path: path)

@@ -34,11 +34,15 @@ public struct SafetensorsWriter: Sendable {
   /// Adds a tensor. It is kept, not copied, and read when the file is written.
   ///
   /// Views of any strides are fine; one that is not row-major costs a copy of itself while it is written.
-  /// - Throws: ``TensorFileError`` where the name is taken, or is `__metadata__`, which the format reserves.
+  /// - Throws: ``TensorFileError`` where the name is taken, is `__metadata__`, which the format reserves, or has more than
+  ///   30 combining marks in a row, which ``SafetensorsFile`` refuses.
   public mutating func add<E: TensorElement>(_ name: String, _ tensor: Tensor<E>) throws(TensorFileError) {
     guard name != SafetensorsHeader.metadataName else {
       throw TensorFileError(
         path: Self.unnamed, reason: "no tensor can have the reserved name \(quoted(name))")
+    }
+    guard name.isStreamSafe else {
+      throw TensorFileError(path: Self.unnamed, reason: "\(String.streamSafeDefect): \(quoted(name))")
     }
     guard let count = tensor.shape.checkedElementCount,
       case let (byteCount, overflow) = count.multipliedReportingOverflow(by: E.elementType.byteCount),
@@ -104,6 +108,9 @@ extension SafetensorsWriter {
     }
     var members: [String] = []
     if !metadata.isEmpty {
+      guard metadata.allSatisfy({ $0.key.isStreamSafe && $0.value.isStreamSafe }) else {
+        throw TensorFileError(path: path, reason: "metadata: \(String.streamSafeDefect)")
+      }
       let texts = metadata.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
         .map { "\(jsonString($0.key)):\(jsonString($0.value))" }
       members.append("\(jsonString(SafetensorsHeader.metadataName)):{\(texts.joined(separator: ","))}")

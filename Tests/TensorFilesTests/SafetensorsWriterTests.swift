@@ -126,6 +126,15 @@ import Testing
     #expect(try writer.bytes() == before)
   }
 
+  @Test func refusesWhatTheReaderWouldRefuse() throws {
+    let marks = "a" + String(repeating: "\u{301}", count: 31)
+    var writer = SafetensorsWriter()
+    #expect(throws: TensorFileError.self) { try writer.add(marks, Tensor<Float>.zeros([1])) }
+    for metadata in [["a": marks], [marks: "a"]] {
+      #expect(throws: TensorFileError.self) { try SafetensorsWriter(metadata: metadata).bytes() }
+    }
+  }
+
   // MARK: Files
 
   @Test func replacesAnOldFileThatIsMapped() throws {

@@ -1,0 +1,84 @@
+import CBLASCore
+import COpenBLAS
+import Synchronization
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
+/// What the BLAS of this process is, and who decides its number of threads.
+///
+/// **One BLAS thread.** This library divides its work among its own threads, and each calls OpenBLAS for its part. OpenBLAS
+/// would start threads below those and lets only one caller at a time use them. So the first product (or decomposition)
+/// that this library computes sets OpenBLAS to one thread, once. **That setting is global to the process**: it also holds
+/// for other code that uses the same libopenblas. A program that wants to keep OpenBLAS's threads says so with
+/// ``keepThreads()`` or the environment variable `ATTENTION_KEEP_BLAS_THREADS=1`; results are then no longer the same
+/// whatever the number of threads.
+///
+/// **Kernels for this CPU.** An OpenBLAS older than the CPU may miss its AVX-512 units; then its choice is replaced when the
+/// program is loaded, see ``coreChoice``. `OPENBLAS_CORETYPE` and `ATTENTION_KEEP_BLAS_CORE=1` leave the choice to the user
+/// and to OpenBLAS.
+public enum BLASRuntime {
+  /// The release of OpenBLAS, `0.3.21` for instance; `unknown` where it does not tell.
+  public static var version: String {
+    let words = config.split(separator: " ")
+    guard words.count >= 2, words[0] == "OpenBLAS" else { return "unknown" }
+    return String(words[1])
+  }
+
+  /// How OpenBLAS was built, in its own words.
+  public static var config: String { String(cString: openblas_get_config()) }
+
+  /// The kernels in use, `SkylakeX` for instance.
+  public static var coreName: String { String(cString: openblas_get_corename()) }
+
+  /// The threads that one BLAS call may use now: 1 from this library's first product on, unless that is opted out of.
+  public static var threads: Int { Int(openblas_get_num_threads()) }
+
+  /// A sentence: which kernels OpenBLAS picked by itself, whether they were replaced, and why.
+  public static var coreChoice: String {
+    let decision = CBLASCore_choice().pointee
+    let picked = String(cString: decision.picked)
+    let now = String(cString: decision.now)
+    let reason = String(cString: decision.reason)
+    if picked == now {
+      return "OpenBLAS chose \(picked.isEmpty ? "its kernels" : picked) and that stands: \(reason)."
+    }
+    return "OpenBLAS chose \(picked); replaced by \(now): \(reason)."
+  }
+
+  /// Leaves OpenBLAS's number of threads alone. Call it before the first product; the environment variable
+  /// `ATTENTION_KEEP_BLAS_THREADS=1` does the same.
+  ///
+  /// - Returns: whether OpenBLAS's threads are kept: false where a product has already set them to one.
+  @discardableResult
+  public static func keepThreads() -> Bool {
+    let (_, current) = decision.compareExchange(
+      expected: ThreadDecision.open.rawValue, desired: ThreadDecision.keep.rawValue, ordering: .relaxed)
+    return current != ThreadDecision.one.rawValue
+  }
+
+  /// Sets OpenBLAS to one thread when first read, unless the user keeps them; later reads cost a load and a compare.
+  @usableFromInline
+  static let oneThread: Void = {
+    if isOn("ATTENTION_KEEP_BLAS_THREADS") { keepThreads() }
+    let (isFirst, _) = decision.compareExchange(
+      expected: ThreadDecision.open.rawValue, desired: ThreadDecision.one.rawValue, ordering: .relaxed)
+    if isFirst { openblas_set_num_threads(1) }
+  }()
+
+  private enum ThreadDecision: UInt8 {
+    case open, keep, one
+  }
+
+  private static let decision = Atomic<UInt8>(ThreadDecision.open.rawValue)
+
+  /// Whether an environment variable is set to something other than nothing or 0.
+  private static func isOn(_ variable: String) -> Bool {
+    guard let value = getenv(variable) else { return false }
+    let text = String(cString: value)
+    return !text.isEmpty && text != "0"
+  }
+}

@@ -1,0 +1,93 @@
+import COpenBLAS
+import Tensors
+
+/// The element types that BLAS computes in: Float and Double.
+///
+/// The requirements are one call of CBLAS each, nothing more: call them through ``BLAS``.
+public protocol BLASScalar: FloatingPointElement, BinaryFloatingPoint {
+  /// `cblas_?gemm`, row-major.
+  static func cblasGEMM(
+    _ size: ProductSize, alpha: Self, a: MatrixOperand<Self>, b: MatrixOperand<Self>, beta: Self,
+    c: MutableMatrixOperand<Self>)
+
+  /// `cblas_?gemv`, row-major; `size.n` is not used.
+  static func cblasGEMV(
+    _ size: ProductSize, alpha: Self, a: MatrixOperand<Self>, x: VectorOperand<Self>, beta: Self,
+    y: MutableVectorOperand<Self>)
+}
+
+extension Float: BLASScalar {
+  /// `cblas_sgemm`
+  @inlinable @inline(__always)
+  public static func cblasGEMM(
+    _ size: ProductSize, alpha: Float, a: MatrixOperand<Float>, b: MatrixOperand<Float>, beta: Float,
+    c: MutableMatrixOperand<Float>
+  ) {
+    cblas_sgemm(
+      CblasRowMajor, a.cblasTranspose, b.cblasTranspose,
+      blasInt(size.m), blasInt(size.n), blasInt(size.k),
+      alpha, a.base, blasInt(a.leadingDimension), b.base, blasInt(b.leadingDimension),
+      beta, c.base, blasInt(c.leadingDimension))
+  }
+
+  /// `cblas_sgemv`
+  @inlinable @inline(__always)
+  public static func cblasGEMV(
+    _ size: ProductSize, alpha: Float, a: MatrixOperand<Float>, x: VectorOperand<Float>, beta: Float,
+    y: MutableVectorOperand<Float>
+  ) {
+    cblas_sgemv(
+      CblasRowMajor, a.cblasTranspose,
+      blasInt(a.isTransposed ? size.k : size.m), blasInt(a.isTransposed ? size.m : size.k),
+      alpha, a.base, blasInt(a.leadingDimension),
+      x.base + lowest(x.stride, size.k), blasInt(x.stride),
+      beta, y.base + lowest(y.stride, size.m), blasInt(y.stride))
+  }
+}
+
+extension Double: BLASScalar {
+  /// `cblas_dgemm`
+  @inlinable @inline(__always)
+  public static func cblasGEMM(
+    _ size: ProductSize, alpha: Double, a: MatrixOperand<Double>, b: MatrixOperand<Double>, beta: Double,
+    c: MutableMatrixOperand<Double>
+  ) {
+    cblas_dgemm(
+      CblasRowMajor, a.cblasTranspose, b.cblasTranspose,
+      blasInt(size.m), blasInt(size.n), blasInt(size.k),
+      alpha, a.base, blasInt(a.leadingDimension), b.base, blasInt(b.leadingDimension),
+      beta, c.base, blasInt(c.leadingDimension))
+  }
+
+  /// `cblas_dgemv`
+  @inlinable @inline(__always)
+  public static func cblasGEMV(
+    _ size: ProductSize, alpha: Double, a: MatrixOperand<Double>, x: VectorOperand<Double>, beta: Double,
+    y: MutableVectorOperand<Double>
+  ) {
+    cblas_dgemv(
+      CblasRowMajor, a.cblasTranspose,
+      blasInt(a.isTransposed ? size.k : size.m), blasInt(a.isTransposed ? size.m : size.k),
+      alpha, a.base, blasInt(a.leadingDimension),
+      x.base + lowest(x.stride, size.k), blasInt(x.stride),
+      beta, y.base + lowest(y.stride, size.m), blasInt(y.stride))
+  }
+}
+
+extension MatrixOperand {
+  @inlinable @inline(__always)
+  var cblasTranspose: CBLAS_TRANSPOSE { isTransposed ? CblasTrans : CblasNoTrans }
+}
+
+/// A size as BLAS takes it. The caller knows that it fits.
+@inlinable @inline(__always)
+func blasInt(_ value: Int) -> Int32 {
+  assert(Int32(exactly: value) != nil, "\(value) does not fit the 32-bit integers of BLAS")
+  return Int32(truncatingIfNeeded: value)
+}
+
+/// Where BLAS wants the address of a vector: its lowest element, which is the last one under a negative stride.
+@inlinable @inline(__always)
+func lowest(_ stride: Int, _ count: Int) -> Int {
+  stride < 0 && count > 0 ? (count - 1) * stride : 0
+}

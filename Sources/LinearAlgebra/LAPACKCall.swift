@@ -1,0 +1,58 @@
+import CLAPACKE
+import Tensors
+
+/// What every decomposition has in common: the check of its input, and the errors that LAPACK's `info` stands for.
+struct LAPACKCall {
+  /// The operation's name for errors, `svd(_:)` for instance.
+  let operation: String
+
+  /// Checks a matrix, and returns a row-major copy of it that LAPACK may overwrite.
+  ///
+  /// NaN and infinities are refused here: LAPACKE looks for NaN only, can be told not to by the environment, and LAPACK's
+  /// own iterations have no answer to either.
+  func writableCopy<S: LAPACKScalar>(
+    _ tensor: Tensor<S>, argument: String
+  ) throws(LinearAlgebraError) -> Tensor<S> {
+    try checkSizes(tensor.shape, argument: argument)
+    try checkAllocation(tensor.shape, of: S.self, operation: operation, argument: argument)
+    let copy = tensor.contiguousCopy()
+    let bad = copy.withUnsafePointer { base in (0..<copy.count).first { !base[$0].isFinite } }
+    if let bad {
+      let columns = copy.shape.fromEnd(1)
+      let place = copy.rank == 1 ? "[\(bad)]" : "[\(bad / columns), \(bad % columns)]"
+      throw .invalidArgument(
+        operation: operation, argument: argument,
+        given: "\(copy.withUnsafePointer { $0[bad] }) at \(place)", expected: "finite elements")
+    }
+    return copy
+  }
+
+  /// Throws where an axis does not fit LAPACK's 32-bit integers.
+  func checkSizes(_ shape: Shape, argument: String) throws(LinearAlgebraError) {
+    for length in shape {
+      try checkBLASInt(length, operation: operation, argument: argument, "an axis of length")
+    }
+  }
+
+  /// Throws where a tensor is not a matrix.
+  func checkMatrix(_ shape: Shape, argument: String) throws(LinearAlgebraError) {
+    if shape.count != 2 {
+      throw .invalidArgument(
+        operation: operation, argument: argument, given: "shape \(shape)", expected: "2 axes")
+    }
+  }
+
+  /// Throws what a negative `info` means: LAPACK's workspace, or an argument that it refuses.
+  ///
+  /// - Parameter names: of LAPACKE's arguments, in its order, the layout first.
+  func checkArguments(_ info: Int32, _ names: [String]) throws(LinearAlgebraError) {
+    if info >= 0 { return }
+    if info == LAPACK_WORK_MEMORY_ERROR || info == LAPACK_TRANSPOSE_MEMORY_ERROR {
+      throw .outOfMemory(operation: operation)
+    }
+    let index = -Int(info) - 1
+    throw .invalidArgument(
+      operation: operation, argument: index < names.count ? names[index] : "argument \(-info)",
+      given: "a value that LAPACK refuses (info \(info))", expected: "one that it takes")
+  }
+}

@@ -1,5 +1,6 @@
 import LinearAlgebra
 import Tensors
+import Testing
 
 /// SplitMix64: the same numbers on every machine.
 struct SeededGenerator: RandomNumberGenerator {
@@ -116,4 +117,44 @@ enum View: String, CaseIterable, Sendable {
       }
     }
   }
+}
+
+/// Shapes of decompositions: empty, one, square, tall, wide; beyond LAPACK's block size of 64 too.
+let decomposedShapes: [Shape] = [
+  [0, 0], [0, 3], [3, 0], [1, 1], [1, 5], [5, 1], [4, 4], [17, 5], [5, 17], [65, 65], [130, 70], [70, 130],
+]
+
+/// The bound of LAPACK's own test programs: a backward error of up to 30 · max(m, n) · ε times the norm of the matrix.
+func lapackBound<S: LAPACKScalar>(_ matrix: Tensor<S>) -> Double {
+  let norm = matrix.elements.reduce(0) { $0 + $1.doubleValue * $1.doubleValue }.squareRoot()
+  return 30 * Double(max(matrix.shape[0], matrix.shape[1])) * S.ulpOfOne.doubleValue * norm
+}
+
+/// The largest difference between the product of two matrices, in Double, and what it should be.
+func largestError<S: LAPACKScalar>(_ a: Tensor<S>, _ b: Tensor<S>, _ expected: [Double]) -> Double {
+  let product = ProductOracle(a, b).values
+  guard product.count == expected.count else { return .infinity }
+  return zip(product, expected).reduce(0) { $1.0 == $1.1 ? $0 : max($0, ($1.0 - $1.1).magnitude.orInfinity) }
+}
+
+/// The rows of an identity matrix, one after the other.
+func identity(_ count: Int) -> [Double] {
+  (0..<(count * count)).map { $0 / max(count, 1) == $0 % max(count, 1) ? 1 : 0 }
+}
+
+extension Double {
+  /// NaN compares with nothing: as an error it is the largest.
+  fileprivate var orInfinity: Double { isNaN ? .infinity : self }
+}
+
+/// Checks that `call` refuses NaN and infinities, wherever they stand, and says where.
+func expectRefusal<S: LAPACKScalar, Result>(
+  of value: S, _ call: (Tensor<S>) throws -> Result, sourceLocation: SourceLocation = #_sourceLocation
+) {
+  var matrix = randomTensor([4, 4], of: S.self, seed: 1)
+  matrix[2, 1] = value
+  let error = #expect(throws: LinearAlgebraError.self, sourceLocation: sourceLocation) { try call(matrix) }
+  #expect(
+    error?.description.contains("at [2, 1], expected finite elements") == true,
+    "\(String(describing: error))", sourceLocation: sourceLocation)
 }

@@ -42,9 +42,9 @@ static bool find(void *function, const char *symbol) {
 
 static bool is_older_than_avx512(const char *core) {
   static const char *const names[] = {
-      "Haswell",     "Zen",       "Sandybridge", "Excavator", "Steamroller",  "Piledriver", "Bulldozer", "Prescott", "Core2",
-      "Penryn",      "Dunnington", "Nehalem",    "Atom",      "Opteron",      "Opteron_SSE3", "Opteron(SSE3)", "Barcelona",
-      "Bobcat",      "Nano",
+      "Haswell",  "Zen",    "Sandybridge", "Excavator", "Steamroller", "Piledriver",   "Bulldozer",
+      "Prescott", "Core2",  "Penryn",      "Nehalem",   "Dunnington",  "Opteron",      "Opteron(SSE3)",
+      "Atom",     "Bobcat", "Nano",        "Barcelona",
   };
   for (size_t index = 0; index < sizeof names / sizeof *names; ++index) {
     if (strcmp(core, names[index]) == 0) return true;
@@ -96,9 +96,12 @@ static bool is_alone(const struct openblas *blas) {
 static const char *reason_to_keep(struct openblas *blas) {
   if (!find(&blas->core_name, "openblas_get_corename")) return "this BLAS does not tell which kernels it uses";
   copy_name(picked, blas->core_name());
-  if (getenv("OPENBLAS_CORETYPE")) return "OPENBLAS_CORETYPE is set";
+  if (getenv("OPENBLAS_CORETYPE")) {
+    return is_older_than_avx512(picked) && has_avx512() ? "OPENBLAS_CORETYPE is set, though this CPU has AVX-512"
+                                                        : "OPENBLAS_CORETYPE is set";
+  }
   if (is_on("ATTENTION_KEEP_BLAS_CORE")) return "ATTENTION_KEEP_BLAS_CORE is set";
-  if (!is_older_than_avx512(picked)) return "OpenBLAS knows kernels as good for this CPU";
+  if (!is_older_than_avx512(picked)) return "these kernels are no older than AVX-512";
   if (!has_avx512()) return "this CPU, or its operating system, has no AVX-512";
   // Zen 4 runs 512-bit instructions in two halves: no gain was measured there.
   if (is_zen4()) return "AVX-512 kernels gain nothing on this CPU";
@@ -128,7 +131,7 @@ __attribute__((constructor)) static void choose(void) {
   blas.dynamic_init();
   unsetenv("OPENBLAS_CORETYPE");
   copy_name(now, blas.core_name());
-  decision.reason = strcmp(now, "SkylakeX") == 0 ? "this OpenBLAS does not know this CPU, which has AVX-512"
+  decision.reason = strcmp(now, "SkylakeX") == 0 ? "this CPU has AVX-512, which OpenBLAS did not make use of"
                                                  : "OpenBLAS was asked for SkylakeX and chose otherwise";
 }
 

@@ -37,12 +37,9 @@ extension BLAS {
     try checkRank(a, 2, operation: "gemv", argument: "a")
     try checkRank(x, 1, operation: "gemv", argument: "x")
     try checkRank(y, 1, operation: "gemv", argument: "y")
-    let product = try MatrixProduct(operation: "gemv", a, x, nameOfB: "x")
-    if y.shape != product.shape.output {
-      throw .invalidArgument(
-        operation: "gemv", argument: "y", given: "shape \(y.shape)", expected: "\(product.shape.output)")
-    }
-    try checkAllocation(y.shape, of: S.self, operation: "gemv", argument: "y")
+    let shape = try ProductShape(operation: "gemv", a: a.shape, b: x.shape, nameOfB: "x")
+    try check(y, shape.output, operation: "gemv", argument: "y")
+    let product = try MatrixProduct(shape, a, x)
     if y.strides[0] < 1 { y = y.contiguousCopy() }
     try y.withMutableView { view throws(LinearAlgebraError) in
       let column = MutableTensorView(
@@ -76,16 +73,24 @@ extension BLAS {
   private static func multiply<S: BLASScalar>(
     _ operation: String, alpha: S, _ a: Tensor<S>, _ b: Tensor<S>, beta: S, into c: inout Tensor<S>
   ) throws(LinearAlgebraError) {
-    let product = try MatrixProduct(operation: operation, a, b)
-    if c.shape != product.shape.full {
-      throw .invalidArgument(
-        operation: operation, argument: "c", given: "shape \(c.shape)", expected: "\(product.shape.full)")
-    }
-    try checkAllocation(c.shape, of: S.self, operation: operation, argument: "c")
+    let shape = try ProductShape(operation: operation, a: a.shape, b: b.shape)
+    try check(c, shape.full, operation: operation, argument: "c")
+    let product = try MatrixProduct(shape, a, b)
     if MatrixLayout(shape: c.shape, strides: c.strides) == nil { c = c.contiguousCopy() }
     try c.withMutableView { view throws(LinearAlgebraError) in
       try product.write(to: view, alpha: alpha, beta: beta)
     }
+  }
+
+  /// Throws where a result has another shape than expected, or could not be copied should it have to be.
+  private static func check<S>(
+    _ result: Tensor<S>, _ expected: Shape, operation: String, argument: String
+  ) throws(LinearAlgebraError) {
+    if result.shape != expected {
+      throw .invalidArgument(
+        operation: operation, argument: argument, given: "shape \(result.shape)", expected: "\(expected)")
+    }
+    try checkAllocation(expected, of: S.self, operation: operation, argument: argument)
   }
 
   private static func checkRank<S>(

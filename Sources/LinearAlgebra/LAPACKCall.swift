@@ -2,9 +2,13 @@ import CLAPACKE
 import Tensors
 
 /// What every decomposition has in common: the check of its input, and the errors that LAPACK's `info` stands for.
-struct LAPACKCall {
+package struct LAPACKCall {
   /// The operation's name for errors, `svd(_:)` for instance.
   let operation: String
+
+  package init(operation: String) {
+    self.operation = operation
+  }
 
   /// Checks a matrix, and returns a row-major copy of it that LAPACK may overwrite.
   ///
@@ -45,7 +49,7 @@ struct LAPACKCall {
   /// Throws what a negative `info` means: LAPACK's workspace, or an argument that it refuses.
   ///
   /// - Parameter names: of LAPACKE's arguments, in its order, the layout first.
-  func checkArguments(_ info: Int32, _ names: [String]) throws(LinearAlgebraError) {
+  package func checkArguments(_ info: Int32, _ names: [String]) throws(LinearAlgebraError) {
     if info >= 0 { return }
     if info == LAPACK_WORK_MEMORY_ERROR || info == LAPACK_TRANSPOSE_MEMORY_ERROR {
       throw .outOfMemory(operation: operation)

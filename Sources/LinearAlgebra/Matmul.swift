@@ -25,12 +25,13 @@ public func matmul<S: BLASScalar>(
 package func matmul<S: BLASScalar>(
   _ a: Tensor<S>, _ b: Tensor<S>, maximumThreads: Int
 ) throws(LinearAlgebraError) -> Tensor<S> {
-  let product = try MatrixProduct(operation: "matmul(_:_:)", a, b)
-  try checkAllocation(product.shape.output, of: S.self, operation: "matmul(_:_:)", argument: "the result")
+  let shape = try ProductShape(operation: "matmul(_:_:)", a: a.shape, b: b.shape)
+  try checkAllocation(shape.output, of: S.self, operation: shape.operation, argument: "the result")
+  let product = try MatrixProduct(shape, a, b)
   var result: Result<Void, LinearAlgebraError> = .success(())
-  let c = Tensor<S>(unsafeUninitializedShape: product.shape.output) { memory in
+  let c = Tensor<S>(unsafeUninitializedShape: shape.output) { memory in
     guard let base = memory.baseAddress else { return }
-    let view = MutableTensorView(base: base, shape: product.shape.full)
+    let view = MutableTensorView(base: base, shape: shape.full)
     result = Result { () throws(LinearAlgebraError) in
       try product.write(to: view, maximumThreads: maximumThreads)
     }
@@ -62,7 +63,8 @@ private func matmulThroughFloat<H: FloatingPointElement>(
   _ a: Tensor<H>, _ b: Tensor<H>, widen: (H) -> Float, narrow: (Float) -> H
 ) throws(LinearAlgebraError) -> Tensor<H> {
   // Shapes first: an operand that does not fit must not be converted.
-  _ = try ProductShape(operation: "matmul(_:_:)", a: a.shape, b: b.shape)
+  let shape = try ProductShape(operation: "matmul(_:_:)", a: a.shape, b: b.shape)
+  try checkAllocation(shape.output, of: Float.self, operation: shape.operation, argument: "the result")
   let product = try matmul(
     converted(a, argument: "a", widen), converted(b, argument: "b", widen), maximumThreads: .max)
   return try converted(product, argument: "the result", narrow)

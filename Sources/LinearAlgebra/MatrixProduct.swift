@@ -3,25 +3,22 @@ import Tensors
 
 /// A batch of matrix products, checked: everything fits BLAS.
 struct MatrixProduct<S: BLASScalar> {
-  let operation: String
   let shape: ProductShape
   let a: MatrixBatch<S>
   let b: MatrixBatch<S>
 
-  /// Checks the operands and copies those that BLAS cannot read in place.
+  /// Copies the operands that BLAS cannot read in place: check what else can be refused before.
   ///
   /// - Parameters:
-  ///   - operation: the name for errors.
+  ///   - shape: that of these two tensors, 1-D ones included.
   ///   - a: at least 2-D, or 1-D: one row.
   ///   - b: at least 2-D, or 1-D: one column.
-  ///   - nameOfB: what the operation's caller calls `b`.
-  init(
-    operation: String, _ a: Tensor<S>, _ b: Tensor<S>, nameOfB: String = "b"
-  ) throws(LinearAlgebraError) {
-    self.operation = operation
-    self.shape = try ProductShape(operation: operation, a: a.shape, b: b.shape, nameOfB: nameOfB)
-    self.a = try MatrixBatch(a.rank == 1 ? a.expanded(axis: 0) : a, operation: operation, argument: "a")
-    self.b = try MatrixBatch(b.rank == 1 ? b.expanded(axis: 1) : b, operation: operation, argument: nameOfB)
+  init(_ shape: ProductShape, _ a: Tensor<S>, _ b: Tensor<S>) throws(LinearAlgebraError) {
+    self.shape = shape
+    self.a = try MatrixBatch(
+      a.rank == 1 ? a.expanded(axis: 0) : a, operation: shape.operation, argument: "a")
+    self.b = try MatrixBatch(
+      b.rank == 1 ? b.expanded(axis: 1) : b, operation: shape.operation, argument: shape.nameOfB)
   }
 
   /// `c = alpha · a · b + beta · c` for every matrix of the batch.
@@ -32,16 +29,16 @@ struct MatrixProduct<S: BLASScalar> {
   ) throws(LinearAlgebraError) {
     if c.shape != shape.full {
       throw .invalidArgument(
-        operation: operation, argument: "c", given: "shape \(c.shape)", expected: "\(shape.full)")
+        operation: shape.operation, argument: "c", given: "shape \(c.shape)", expected: "\(shape.full)")
     }
     let hasRepeats = zip(c.shape, c.strides).contains { $0 > 1 && $1 == 0 }
     guard !hasRepeats, let layout = MatrixLayout(shape: c.shape, strides: c.strides) else {
       throw .invalidArgument(
-        operation: operation, argument: "c", given: "strides \(c.strides)",
+        operation: shape.operation, argument: "c", given: "strides \(c.strides)",
         expected: "neighbouring elements along one of the last two axes, and none twice")
     }
     try checkBLASInt(
-      layout.leadingDimension, operation: operation, argument: "c", "a leading dimension of")
+      layout.leadingDimension, operation: shape.operation, argument: "c", "a leading dimension of")
     if c.shape.contains(0) { return }
     a.tensor.withUnsafePointer { aBase in
       b.tensor.withUnsafePointer { bBase in

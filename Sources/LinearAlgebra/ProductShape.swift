@@ -2,6 +2,10 @@ import Tensors
 
 /// The sizes of a product of two tensors, as NumPy's `matmul` defines them: checked, and known to fit BLAS.
 package struct ProductShape {
+  /// The operation and what its caller calls the right operand: the names for errors.
+  let operation: String
+  let nameOfB: String
+
   /// The sizes of each matrix product.
   package let size: ProductSize
 
@@ -17,6 +21,8 @@ package struct ProductShape {
       throw .invalidArgument(
         operation: operation, argument: argument, given: "no axes", expected: "at least one axis")
     }
+    self.operation = operation
+    self.nameOfB = nameOfB
     let m = a.count == 1 ? 1 : a.fromEnd(2)
     let n = b.count == 1 ? 1 : b.fromEnd(1)
     let k = a.fromEnd(1)

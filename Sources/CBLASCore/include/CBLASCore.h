@@ -1,12 +1,13 @@
 // Gives OpenBLAS its AVX-512 kernels on CPUs that are newer than it.
 //
-// Why this exists: OpenBLAS picks its kernels by CPU model in its own load-time constructor. A release that does not know
-// a model falls back to kernels without AVX-512: 0.3.21 (Debian 12) runs AMD family 0x1A (Zen 5) as Haswell, at half the
-// speed of its SkylakeX kernels (one core, sgemm 2048^3: 124 against 251 GFLOP/s). The only control, the environment
-// variable OPENBLAS_CORETYPE, is read before any code of the program runs. So a constructor here, which runs after that of
-// the libopenblas it is linked to, lets OpenBLAS choose again with that variable set for the moment.
+// Why this exists: OpenBLAS picks its kernels in its own load-time constructor, by CPU model first and by features second.
+// Where a release misjudges a CPU and falls back to kernels without AVX-512, it runs at half its speed (one Zen 5 core, sgemm
+// 2048^3: 118 GFLOP/s as Haswell, 231 as SkylakeX). The only control, the environment variable OPENBLAS_CORETYPE, is read
+// before any code of the program runs. So a constructor here, which runs after that of the libopenblas it is linked to,
+// lets OpenBLAS choose again with that variable set for the moment. Where OpenBLAS chooses well (0.3.21 finds Cooperlake on
+// Zen 5 by its features) nothing is changed.
 //
-// When it can go: once OpenBLAS 0.3.30 is the oldest release supported, which knows those models.
+// When it can go: once OpenBLAS 0.3.30 is the oldest release supported.
 //
 // Nothing of OpenBLAS is linked here: what is needed is looked up at run time, and where any of it is missing, OpenBLAS's
 // choice stands. A user's OPENBLAS_CORETYPE is respected; ATTENTION_KEEP_BLAS_CORE=1 switches this off.

@@ -1,0 +1,76 @@
+import LinearAlgebra
+import Tensors
+import Testing
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
+// What happens once a process is tried in processes of their own.
+@Suite struct BLASRuntimeTests {
+  @Test func `facts of the runtime`() {
+    #expect(BLASRuntime.config.contains(BLASRuntime.version))
+    #expect(BLASRuntime.version.first?.isNumber == true, "version \(BLASRuntime.version)")
+    #expect(!BLASRuntime.coreName.isEmpty)
+    #expect(BLASRuntime.coreChoice.hasPrefix("OpenBLAS chose "))
+  }
+
+  #if arch(x86_64)
+    @Test func `the choice of kernels is told as it is`() {
+      #expect(BLASRuntime.coreChoice.contains(BLASRuntime.coreName), "\(BLASRuntime.coreChoice)")
+      if getenv("OPENBLAS_CORETYPE") != nil {
+        #expect(BLASRuntime.coreChoice.contains("that stands: OPENBLAS_CORETYPE is set"))
+      }
+    }
+  #endif
+
+  @Test func `the first product leaves one thread`() async {
+    await #expect(processExitsWith: .success) {
+      _ = multiplyOnce()
+      precondition(BLASRuntime.threads == 1, "\(BLASRuntime.threads) threads after a product")
+      precondition(!BLASRuntime.keepThreads(), "too late to keep the threads")
+    }
+  }
+
+  @Test func `a decomposition leaves one thread too`() async {
+    await #expect(processExitsWith: .success) {
+      _ = try qr(Tensor<Double>(repeating: 1, shape: [2, 2]))
+      precondition(BLASRuntime.threads == 1, "\(BLASRuntime.threads) threads after a decomposition")
+    }
+  }
+
+  @Test func `threads can be kept by a call`() async {
+    await #expect(processExitsWith: .success) {
+      let before = BLASRuntime.threads
+      precondition(BLASRuntime.keepThreads(), "in time")
+      _ = multiplyOnce()
+      precondition(BLASRuntime.threads == before, "\(BLASRuntime.threads) threads, not \(before)")
+      precondition(BLASRuntime.keepThreads(), "still kept")
+    }
+  }
+
+  @Test func `threads can be kept by the environment`() async {
+    await #expect(processExitsWith: .success) {
+      setenv("ATTENTION_KEEP_BLAS_THREADS", "1", 1)
+      let before = BLASRuntime.threads
+      _ = multiplyOnce()
+      precondition(BLASRuntime.threads == before, "\(BLASRuntime.threads) threads, not \(before)")
+    }
+  }
+}
+
+/// A product by the pointer-level entry, which must prepare the runtime as well.
+private func multiplyOnce() -> Float {
+  var c: Float = .nan
+  withUnsafePointer(to: Float(3)) { three in
+    withUnsafeMutablePointer(to: &c) { c in
+      BLAS.gemm(
+        ProductSize(m: 1, n: 1, k: 1), a: MatrixOperand(three, leadingDimension: 1),
+        b: MatrixOperand(three, leadingDimension: 1), c: MutableMatrixOperand(c, leadingDimension: 1))
+    }
+  }
+  precondition(c == 9, "3 · 3 = \(c)")
+  return c
+}

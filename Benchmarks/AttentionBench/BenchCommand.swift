@@ -41,13 +41,15 @@ struct BenchCommand: ParsableCommand {
       let rows = try measure(run.workload, run.type, benchmark)
       progress.clear()
       Output.write(rows.map(report.line))
-      for case .failed in rows.map(\.status) { hasFailed = true }
+      hasFailed = hasFailed || rows.contains(where: \.isFailure)
     }
     Output.write(report.closing)
     if hasFailed { throw ExitCode(1) }
   }
 
-  private func measure(_ workload: Workload, _ type: BenchType, _ benchmark: ShapeBenchmark) throws -> [ResultRow] {
+  private func measure(_ workload: Workload, _ type: BenchType, _ benchmark: ShapeBenchmark) throws
+    -> [ResultRow]
+  {
     func measure<E: BenchElement>(_ type: E.Type) throws -> [ResultRow] {
       let bytes = workload.shape.tensorBytes(elementBytes: MemoryLayout<E>.size)
       let available = AvailableMemory.bytes

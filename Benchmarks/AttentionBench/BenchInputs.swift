@@ -40,7 +40,8 @@ extension BenchInputs {
     self.shape = shape
     queries = randomTensor([shape.batch, shape.queryHeads, shape.queries, shape.headDim], seed: seed &* 3)
     keys = randomTensor([shape.batch, shape.keyValueHeads, shape.keys, shape.headDim], seed: seed &* 3 &+ 1)
-    values = randomTensor([shape.batch, shape.keyValueHeads, shape.keys, shape.valueDim], seed: seed &* 3 &+ 2)
+    values = randomTensor(
+      [shape.batch, shape.keyValueHeads, shape.keys, shape.valueDim], seed: seed &* 3 &+ 2)
   }
 }
 

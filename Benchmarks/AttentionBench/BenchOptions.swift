@@ -28,13 +28,18 @@ extension ReportFormat: ExpressibleByArgument {}
 
 /// What can be asked for on the command line.
 struct BenchOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("A list of shapes in JSON, instead of those that come with the benchmark.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp(
+      "A list of shapes in JSON, instead of those that come with the benchmark.", valueName: "file"))
   var shapes: String?
 
-  @Option(help: ArgumentHelp("Only the shapes of these names, with commas between them.", valueName: "name,…"))
+  @Option(
+    help: ArgumentHelp("Only the shapes of these names, with commas between them.", valueName: "name,…"))
   var only: String?
 
-  @Option(help: ArgumentHelp("Threads of our kernels and of the machine probes; as many as this process may use by default."))
+  @Option(
+    help: ArgumentHelp(
+      "Threads of our kernels and of the machine probes; as many as this process may use by default."))
   var threads: Int?
 
   @Option(help: "Element types, with commas between them: f32, f64, f16, bf16.")
@@ -73,7 +78,8 @@ extension BenchOptions {
     let known = all.map(\.shape.name)
     if let unknown = wanted.first(where: { !known.contains($0) }) {
       throw ValidationError(
-        "--only: no shape is called \(unknown.prefix(64).debugDescription); there are \(known.joined(separator: ", "))")
+        "--only: no shape is called \(unknown.prefix(64).debugDescription); there are \(known.joined(separator: ", "))"
+      )
     }
     return all.filter { wanted.contains($0.shape.name) }
   }

@@ -30,7 +30,8 @@ final class NaiveContender<E: BenchElement>: AttentionContender {
     let bytes = scores * Double(MemoryLayout<E.Accumulator>.size)
     let available = AvailableMemory.bytes
     guard bytes < available else {
-      throw Unsuitable(reason: "the scores of one head take \(short(bytes / 1e9)) GB, \(short(available / 1e9)) are free")
+      throw Unsuitable(
+        reason: "the scores of one head take \(short(bytes / 1e9)) GB, \(short(available / 1e9)) are free")
     }
 
     var pairSeconds = time()
@@ -60,7 +61,8 @@ final class NaiveContender<E: BenchElement>: AttentionContender {
   }
 
   func outputRow(_ row: RowIndex) -> [Double] {
-    inputs.naive(row.query..<row.query + 1, sequence: row.sequence, head: row.head).elements.map(\.doubleValue)
+    inputs.naive(row.query..<row.query + 1, sequence: row.sequence, head: row.head).elements.map(
+      \.doubleValue)
   }
 
   func defect() -> String? { nil }

@@ -64,7 +64,8 @@ struct Tolerances {
       return
     }
     let naive = Check(rows: sample, reference: reference, tolerance: .infinity) { row in
-      inputs.naive(row.query..<row.query + 1, sequence: row.sequence, head: row.head).elements.map(\.doubleValue)
+      inputs.naive(row.query..<row.query + 1, sequence: row.sequence, head: row.head).elements.map(
+        \.doubleValue)
     }
     forKernels = 2 * (naive.maxError ?? 0) + 1e-5
     // Judging the naive kernel by its own error would accept anything. Its weights and its output are rounded once each,

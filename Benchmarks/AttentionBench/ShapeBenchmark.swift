@@ -59,7 +59,8 @@ struct ShapeBenchmark {
   }
 
   private func time(
-    _ entries: [(row: Int, contender: any AttentionContender)], _ shape: BenchmarkShape, _ rows: inout [ResultRow]
+    _ entries: [(row: Int, contender: any AttentionContender)], _ shape: BenchmarkShape,
+    _ rows: inout [ResultRow]
   ) {
     let contenders = entries.map { entry in
       Contender(name: entry.contender.kernel.rawValue, knownSeconds: entry.contender.knownSeconds) {

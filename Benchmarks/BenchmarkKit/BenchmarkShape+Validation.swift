@@ -29,7 +29,8 @@ package struct ShapeRecord: Decodable {
   ///
   /// - Precondition: four axes each.
   package init(name: String, queries: [Int], keys: [Int], values: [Int], why: String) {
-    precondition([queries, keys, values].allSatisfy { $0.count == 4 }, "queries, keys and values have four axes")
+    precondition(
+      [queries, keys, values].allSatisfy { $0.count == 4 }, "queries, keys and values have four axes")
     self.name = name
     batch = queries[0]
     queryHeads = queries[1]
@@ -90,12 +91,14 @@ extension BenchmarkShape {
     }
     guard queryHeads.isMultiple(of: keyValueHeads) else {
       throw BenchmarkError(
-        "shape \(name): query_heads is \(queryHeads), expected a multiple of key_value_heads, \(keyValueHeads)")
+        "shape \(name): query_heads is \(queryHeads), expected a multiple of key_value_heads, \(keyValueHeads)"
+      )
     }
     let bytes = tensorBytes(elementBytes: 4)
     guard bytes <= memoryLimit else {
       throw BenchmarkError(
-        "shape \(name): its tensors take \(gibibytes(bytes)) in Float32, this machine has \(gibibytes(memoryLimit))")
+        "shape \(name): its tensors take \(gibibytes(bytes)) in Float32, this machine has \(gibibytes(memoryLimit))"
+      )
     }
   }
 
@@ -105,7 +108,8 @@ extension BenchmarkShape {
     }
     if let keyLengths {
       guard keyLengths.count == batch else {
-        throw BenchmarkError("shape \(name): key_lengths has \(keyLengths.count) entries, expected batch, \(batch)")
+        throw BenchmarkError(
+          "shape \(name): key_lengths has \(keyLengths.count) entries, expected batch, \(batch)")
       }
       if let wrong = keyLengths.first(where: { $0 < 0 || $0 > keys }) {
         throw BenchmarkError("shape \(name): key_lengths has \(wrong), expected 0 to \(keys)")

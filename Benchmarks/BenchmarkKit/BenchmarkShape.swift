@@ -88,6 +88,7 @@ extension BenchmarkShape {
   /// Bytes of queries, keys, values and output together.
   package func tensorBytes(elementBytes: Int) -> Double {
     keyValueBytes(elementBytes: elementBytes)
-      + Double(batch) * Double(queryHeads) * Double(queries) * Double(headDim + valueDim) * Double(elementBytes)
+      + Double(batch) * Double(queryHeads) * Double(queries) * Double(headDim + valueDim)
+      * Double(elementBytes)
   }
 }

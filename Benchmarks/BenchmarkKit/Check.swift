@@ -34,7 +34,8 @@ package struct Check: Equatable, Sendable {
   package init(
     rows: [RowIndex], reference: [[Double]], tolerance: Double, output: (RowIndex) throws -> [Double]
   ) rethrows {
-    precondition(!rows.isEmpty && rows.count == reference.count, "\(reference.count) references for \(rows.count) rows")
+    precondition(
+      !rows.isEmpty && rows.count == reference.count, "\(reference.count) references for \(rows.count) rows")
     self.tolerance = tolerance
     var largest = 0.0
     for (row, expected) in zip(rows, reference) {
@@ -59,7 +60,9 @@ package struct Check: Equatable, Sendable {
   ///   - shape: the shape of the problem.
   ///   - maximum: no more rows than this.
   ///   - work: no more elements of keys and values read by all rows together than this, unless four rows need more.
-  package static func sampleRows(of shape: BenchmarkShape, maximum: Int = 48, work: Int = 20_000_000) -> [RowIndex] {
+  package static func sampleRows(of shape: BenchmarkShape, maximum: Int = 48, work: Int = 20_000_000)
+    -> [RowIndex]
+  {
     let rowWork = shape.keys * (shape.headDim + shape.valueDim)
     let limit = max(4, min(maximum, work / max(rowWork, 1)))
     let first = RowIndex(sequence: 0, head: 0, query: 0)

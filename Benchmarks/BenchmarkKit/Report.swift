@@ -42,7 +42,8 @@ package func short(_ value: Double) -> String {
 /// What the tables for people show of a result.
 enum TableColumns {
   static let names = [
-    "shape", "dtype", "kernel", "ms", "p20-p80", "GF/s", "KV GB/s", "x naive", "of limit", "max error", "status",
+    "shape", "dtype", "kernel", "ms", "p20-p80", "GF/s", "KV GB/s", "x naive", "of limit", "max error",
+    "status",
   ]
 
   static func cells(_ row: ResultRow) -> [String] {
@@ -57,7 +58,7 @@ enum TableColumns {
     return [
       row.name, row.dtype, row.kernel,
       milliseconds.map { approximate + short($0.median) } ?? "",
-      milliseconds.map { "\(short($0.p20))-\(short($0.p80))" } ?? "",
+      milliseconds.map { row.rounds == 1 ? "once" : "\(short($0.p20))-\(short($0.p80))" } ?? "",
       row.flopsPerSecond.map { approximate + short($0 / 1e9) } ?? "",
       row.readBytesPerSecond.map { approximate + short($0 / 1e9) } ?? "",
       row.speedup.map { (row.isSpeedupScaled ? "~" : "") + short($0) } ?? "",

@@ -65,6 +65,11 @@ extension ResultRow {
   /// Bytes of keys and values a second, each byte counted once.
   package var readBytesPerSecond: Double? { seconds.map { keyValueBytes / $0.median } }
 
+  /// Whether the result is wrong, which a script must learn from the exit code.
+  package var isFailure: Bool {
+    if case .failed = status { true } else { false }
+  }
+
   /// The limit that the contender came nearest to, and its share of it.
   package var share: (limit: String, fraction: Double)? {
     guard let flopsPerSecond, let readBytesPerSecond, limits.flopsPerSecond > 0, limits.readBytesPerSecond > 0

@@ -8,7 +8,9 @@ package enum ShapeFile {
   /// The shapes of a file, in its order.
   ///
   /// - Throws: ``BenchmarkError`` with the path and the reason.
-  package static func load(path: String, memoryLimit: Double = physicalMemory) throws(BenchmarkError) -> [BenchmarkShape] {
+  package static func load(path: String, memoryLimit: Double = physicalMemory) throws(BenchmarkError)
+    -> [BenchmarkShape]
+  {
     let data: Data
     do {
       let attributes = try FileManager.default.attributesOfItem(
@@ -33,7 +35,9 @@ package enum ShapeFile {
   }
 
   /// The shapes of a file's contents.
-  package static func parse(_ data: Data, memoryLimit: Double = physicalMemory) throws(BenchmarkError) -> [BenchmarkShape] {
+  package static func parse(_ data: Data, memoryLimit: Double = physicalMemory) throws(BenchmarkError)
+    -> [BenchmarkShape]
+  {
     let records: [ShapeRecord]
     do {
       records = try JSONDecoder().decode([ShapeRecord].self, from: data)

@@ -41,6 +41,9 @@ package enum ShapeFile {
     let records: [ShapeRecord]
     do {
       records = try JSONDecoder().decode([ShapeRecord].self, from: data)
+    } catch DecodingError.dataCorrupted where (try? JSONSerialization.jsonObject(with: data)) != nil {
+      // The decoder does not tell where such a number stands.
+      throw BenchmarkError("a number is not whole, or too large")
     } catch let error as DecodingError {
       throw BenchmarkError(describe(error))
     } catch {
@@ -74,8 +77,8 @@ package enum ShapeFile {
       return "\(place(context))\(key.stringValue) is missing"
     case .typeMismatch(let type, let context), .valueNotFound(let type, let context):
       return "\(place(context))expected \(name(of: type))"
-    case .dataCorrupted(let context):
-      return context.codingPath.isEmpty ? "not valid JSON" : "\(place(context))not a valid value"
+    case .dataCorrupted:
+      return "not valid JSON"
     @unknown default:
       return "not a JSON array of shapes"
     }

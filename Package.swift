@@ -41,11 +41,13 @@ let package = Package(
       ]),
 
     // MARK: Tests and benchmarks
+    .target(name: "CMachineProbe", path: "Benchmarks/CMachineProbe"),
+    .target(name: "BenchmarkKit", dependencies: ["CMachineProbe"], path: "Benchmarks/BenchmarkKit"),
     .executableTarget(
       name: "AttentionBench",
       dependencies: [
-        "Attention", "AttentionReference", "CAttentionKernels", "LinearAlgebra", "Parallelism",
-        "TensorFiles",
+        "Attention", "AttentionReference", "BenchmarkKit", "CAttentionKernels", "LinearAlgebra",
+        "Parallelism", "TensorFiles",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Benchmarks/AttentionBench",
@@ -63,7 +65,7 @@ let package = Package(
     .testTarget(
       name: "AttentionCommandTests", dependencies: ["TensorFiles"],
       resources: [.copy("Fixtures")]),
-    .testTarget(name: "AttentionBenchTests", dependencies: []),
+    .testTarget(name: "AttentionBenchTests", dependencies: ["AttentionBench", "BenchmarkKit"]),
   ],
   swiftLanguageModes: [.v6]
 )

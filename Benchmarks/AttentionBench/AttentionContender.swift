@@ -1,0 +1,49 @@
+import Attention
+import BenchmarkKit
+import Parallelism
+
+/// A way to compute attention, ready to be timed and checked.
+protocol AttentionContender: AnyObject {
+  var kernel: BenchKernel { get }
+  var threads: Int { get }
+
+  /// Seconds of one call where that is known without a measurement.
+  var knownSeconds: Double? { get }
+
+  /// Out of all `B · Hq` (sequence, head) pairs, how many one call computes; nil for all.
+  var measuredPairs: Int? { get }
+
+  /// One call.
+  func run() throws
+
+  /// A row of the output. Whatever ``run()`` computed is not computed again.
+  func outputRow(_ row: RowIndex) -> [Double]
+
+  /// Why the whole output cannot be right, whatever the reference says; nil where nothing is known against it.
+  func defect() -> String?
+}
+
+/// The kernels that can be compared.
+enum BenchKernel: String, CaseIterable {
+  /// Three plain steps in Swift loops.
+  case naive
+  /// Tiles of BLAS products with online softmax between them.
+  case gemm
+
+  /// The contender of this kernel.
+  ///
+  /// - Throws: ``Unsuitable`` where it should not be tried.
+  func contender<E>(
+    _ inputs: BenchInputs<E>, on pool: WorkerPool, budget: Double
+  ) throws -> any AttentionContender {
+    switch self {
+    case .naive: try NaiveContender(inputs, budget: budget)
+    case .gemm: try GEMMContender(inputs, on: pool)
+    }
+  }
+}
+
+/// Why a kernel is not measured on a shape.
+struct Unsuitable: Error {
+  let reason: String
+}

@@ -1,0 +1,49 @@
+import Attention
+
+/// The element types that can be benchmarked.
+enum BenchType: String, CaseIterable {
+  case f32, f64, f16, bf16
+}
+
+/// An element type and what is known about its arithmetic.
+protocol BenchElement: AttentionElement {
+  static var benchType: BenchType { get }
+
+  /// The FMA peak of the arithmetic that the contract asks for, as a share of Float32's.
+  static var peakShare: Double { get }
+
+  /// Half the distance from 1 to the next number.
+  static var unitRoundoff: Double { get }
+
+  /// How near a result computed elsewhere from unrounded inputs must come: the case files' rule.
+  static var fileTolerance: (relative: Double, absolute: Double) { get }
+}
+
+extension Float: BenchElement {
+  static var benchType: BenchType { .f32 }
+  static var peakShare: Double { 1 }
+  static var unitRoundoff: Double { 0x1p-24 }
+  static var fileTolerance: (relative: Double, absolute: Double) { (1e-3, 1e-5) }
+}
+
+extension Double: BenchElement {
+  static var benchType: BenchType { .f64 }
+  // Half as many fit in a vector.
+  static var peakShare: Double { 0.5 }
+  static var unitRoundoff: Double { 0x1p-53 }
+  static var fileTolerance: (relative: Double, absolute: Double) { (1e-3, 1e-5) }
+}
+
+extension Float16: BenchElement {
+  static var benchType: BenchType { .f16 }
+  static var peakShare: Double { 1 }
+  static var unitRoundoff: Double { 0x1p-11 }
+  static var fileTolerance: (relative: Double, absolute: Double) { (1e-2, 1e-2) }
+}
+
+extension BFloat16: BenchElement {
+  static var benchType: BenchType { .bf16 }
+  static var peakShare: Double { 1 }
+  static var unitRoundoff: Double { 0x1p-8 }
+  static var fileTolerance: (relative: Double, absolute: Double) { (2e-2, 2e-2) }
+}

@@ -1,0 +1,86 @@
+import ArgumentParser
+import BenchmarkKit
+import Parallelism
+
+/// Values with commas between them: `f32,bf16`.
+struct CommaList<Value: RawRepresentable & CaseIterable & Equatable>: ExpressibleByArgument
+where Value.RawValue == String {
+  let values: [Value]
+
+  init(_ values: [Value]) { self.values = values }
+
+  /// Fails where a name is unknown or none is given; a name given twice counts once.
+  init?(argument: String) {
+    var values: [Value] = []
+    for name in argument.split(separator: ",", omittingEmptySubsequences: false) {
+      guard let value = Value(rawValue: String(name)) else { return nil }
+      if !values.contains(value) { values.append(value) }
+    }
+    self.values = values
+  }
+
+  var defaultValueDescription: String { values.map(\.rawValue).joined(separator: ",") }
+
+  static var allValueStrings: [String] { Value.allCases.map(\.rawValue) }
+}
+
+extension ReportFormat: ExpressibleByArgument {}
+
+/// What can be asked for on the command line.
+struct BenchOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "A list of shapes in JSON, instead of those that come with the benchmark.", valueName: "file"))
+  var shapes: String?
+
+  @Option(
+    help: ArgumentHelp("Only the shapes of these names, with commas between them.", valueName: "name,…"))
+  var only: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Threads of our kernels and of the machine probes; as many as this process may use by default."))
+  var threads: Int?
+
+  @Option(help: "Element types, with commas between them: f32, f64, f16, bf16.")
+  var dtype = CommaList<BenchType>([.f32])
+
+  @Option(help: "Kernels, with commas between them: naive, gemm.")
+  var kernel = CommaList<BenchKernel>(BenchKernel.allCases)
+
+  @Option(help: "How results are printed: table, markdown, csv or jsonl.")
+  var format = ReportFormat.table
+
+  @Option(help: "Seed of the random inputs.")
+  var seed: UInt64 = 1
+
+  @Flag(help: "Fewer and shorter rounds: a look, not a measurement.")
+  var quick = false
+
+  @Flag(help: "Print how each shape would be computed, and measure nothing.")
+  var explain = false
+
+  func validate() throws {
+    if let threads, !(1...WorkerPool.maximumThreadCount).contains(threads) {
+      throw ValidationError("--threads is \(threads), expected 1 to \(WorkerPool.maximumThreadCount)")
+    }
+  }
+}
+
+extension BenchOptions {
+  /// The workloads asked for, in the order of the list.
+  ///
+  /// - Throws: where the list cannot be read, or a name is not in it.
+  func workloads() throws -> [Workload] {
+    let all = try shapes.map { try Workload.list(path: $0) } ?? Workload.standard()
+    guard let only else { return all }
+    let wanted = only.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+    let known = all.map(\.shape.name)
+    if let unknown = wanted.first(where: { !known.contains($0) }) {
+      throw ValidationError(
+        "--only: no shape is called \(unknown.prefix(64).debugDescription); there are \(known.joined(separator: ", "))"
+      )
+    }
+    return all.filter { wanted.contains($0.shape.name) }
+  }
+}

@@ -1,0 +1,55 @@
+import BenchmarkKit
+import CAttentionKernels
+import LinearAlgebra
+import Parallelism
+
+/// What a reader must know of the machine to make sense of the numbers.
+enum MachineFacts {
+  /// Names and values, in the order in which they are shown. Measures for about 0.2 s.
+  static func gather(probe: MachineProbe, pool: WorkerPool) -> [(String, String)] {
+    [
+      ("processor", "\(MachineDescription.processor), \(MachineDescription.processorCount) on line"),
+      ("caches", MachineDescription.caches),
+      ("threads", threads(pool)),
+      ("BLAS", "OpenBLAS \(BLASRuntime.version), \(BLASRuntime.coreName). \(BLASRuntime.coreChoice)"),
+      ("kernel set", String(cString: CAttentionKernels_active().pointee.name)),
+      ("FMA peak", peak(probe)),
+      ("read rate", readRates(probe)),
+      ("hand-off", handOff(pool)),
+    ]
+  }
+
+  private static func threads(_ pool: WorkerPool) -> String {
+    let budget = CPUBudget.current
+    if pool.threadCount == budget.threads { return budget.description }
+    return "\(pool.threadCount) asked for. By default \(budget.description)"
+  }
+
+  private static func peak(_ probe: MachineProbe) -> String {
+    let one = best { probe.flopsPerSecond(threads: 1) }
+    let all = best { probe.flopsPerSecond() }
+    return "\(short(one / 1e9)) GFLOP/s one thread, \(short(all / 1e9)) all "
+      + "(Float32, \(MachineProbe.instructionSet))"
+  }
+
+  private static func readRates(_ probe: MachineProbe) -> String {
+    func rates(_ bytes: Int) -> String {
+      let one = best { probe.readBytesPerSecond(workingSet: bytes, threads: 1) }
+      let all = best { probe.readBytesPerSecond(workingSet: bytes) }
+      return "\(bytes >> 20) MiB: \(short(one / 1e9)) GB/s one thread, \(short(all / 1e9)) all"
+    }
+    return rates(MachineProbe.memoryBytes) + "; " + rates(MachineProbe.cacheBytes)
+  }
+
+  /// Of three: whoever else uses the machine can only lower a rate.
+  private static func best(_ rate: () -> Double) -> Double { max(rate(), rate(), rate()) }
+
+  private static func handOff(_ pool: WorkerPool) -> String {
+    let awake = pool.measureHandOff(rounds: 1000)
+    let asleep = pool.measureHandOff(rounds: 20, pause: 1_000_000)
+    if awake.isEmpty || asleep.isEmpty { return "none: one thread" }
+    func microseconds(_ samples: [Double]) -> String { short(Quantiles(samples).median * 1e6) }
+    return
+      "\(microseconds(awake)) µs to threads that spin, \(microseconds(asleep)) µs to threads that sleep (median)"
+  }
+}

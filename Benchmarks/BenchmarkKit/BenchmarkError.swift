@@ -1,0 +1,23 @@
+import Foundation
+
+/// What the benchmark refuses, in one line: what was given and what was expected.
+package struct BenchmarkError: Error, Equatable, Sendable, CustomStringConvertible {
+  /// The line.
+  package let description: String
+
+  /// An error with this line.
+  package init(_ description: String) {
+    self.description = description
+  }
+}
+
+/// Text from a file, made safe to print: quoted, on one line, not too long.
+func quoted(_ text: String) -> String {
+  let shown = text.count > 40 ? text.prefix(40) + "…" : text[...]
+  return String(shown).debugDescription
+}
+
+/// `12.3 GiB`
+func gibibytes(_ bytes: Double) -> String {
+  String(format: "%.3g GiB", bytes / 0x1p30)
+}

@@ -1,0 +1,66 @@
+import CMachineProbe
+
+/// What a machine gives at most, at one moment: no kernel can pass both.
+package struct MachineLimits: Sendable, Equatable {
+  /// Float32 operations a second, a fused multiply-add being two.
+  package var flopsPerSecond: Double
+  /// Bytes a second read from a working set of the size asked for.
+  package var readBytesPerSecond: Double
+
+  /// Limits of these rates.
+  package init(flopsPerSecond: Double, readBytesPerSecond: Double) {
+    self.flopsPerSecond = flopsPerSecond
+    self.readBytesPerSecond = readBytesPerSecond
+  }
+
+  /// The higher rate of each kind: what the machine gave at its better moment is what it can give.
+  package func union(_ other: MachineLimits) -> MachineLimits {
+    MachineLimits(
+      flopsPerSecond: max(flopsPerSecond, other.flopsPerSecond),
+      readBytesPerSecond: max(readBytesPerSecond, other.readBytesPerSecond))
+  }
+}
+
+/// Measures the limits of the machine, for a moment, as often as wanted.
+package final class MachineProbe {
+  /// More than any cache holds.
+  package static var memoryBytes: Int { 256 << 20 }
+  /// About what the threads of one socket can keep in their last-level cache.
+  package static var cacheBytes: Int { 16 << 20 }
+
+  /// Threads that ``limits(workingSet:)`` works with.
+  package let threads: Int
+  private let memory: UnsafeMutableRawPointer
+  private let byteCount: Int
+
+  /// Allocates and fills what will be read: ``memoryBytes``, or an eighth of the machine's memory where that is less.
+  package init(threads: Int) {
+    self.threads = max(threads, 1)
+    byteCount = max(min(Self.memoryBytes, Int(ShapeFile.physicalMemory) / 8), self.threads * 4096)
+    memory = .allocate(byteCount: byteCount, alignment: 4096)
+    CMachineProbe_fill(Int32(self.threads), memory, byteCount)
+  }
+
+  deinit { memory.deallocate() }
+
+  /// `AVX-512`, `AVX2` or `baseline`.
+  package static var instructionSet: String { String(cString: CMachineProbe_instructionSet()) }
+
+  /// Float32 operations a second on all threads, or on so many.
+  package func flopsPerSecond(threads: Int? = nil, seconds: Double = 0.01) -> Double {
+    CMachineProbe_fmaRate(Int32(threads ?? self.threads), seconds)
+  }
+
+  /// Bytes a second from a working set of this size, on all threads or on so many.
+  package func readBytesPerSecond(workingSet: Int, threads: Int? = nil, seconds: Double = 0.01) -> Double {
+    let threads = threads ?? self.threads
+    let bytes = min(max(workingSet, threads * 4096), byteCount)
+    return CMachineProbe_readRate(Int32(threads), memory, bytes, seconds)
+  }
+
+  /// Both limits now, for a problem that reads so many bytes. Takes about 30 ms.
+  package func limits(workingSet: Int) -> MachineLimits {
+    MachineLimits(
+      flopsPerSecond: flopsPerSecond(), readBytesPerSecond: readBytesPerSecond(workingSet: workingSet))
+  }
+}

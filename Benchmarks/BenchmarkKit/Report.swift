@@ -1,0 +1,77 @@
+import Foundation
+
+/// The forms that results can be printed in.
+package enum ReportFormat: String, CaseIterable, Sendable {
+  /// Columns for a terminal.
+  case table
+  /// A table for a document.
+  case markdown
+  /// One line of column names, one line a result.
+  case csv
+  /// One JSON object a line.
+  case jsonl
+
+  /// A report in this form, for shapes of these names.
+  package func report(names: [String]) -> any Report {
+    switch self {
+    case .table: TableReport(nameWidth: names.map(\.count).max() ?? 0)
+    case .markdown: MarkdownReport()
+    case .csv: CSVReport()
+    case .jsonl: JSONLinesReport()
+    }
+  }
+}
+
+/// Turns results into text, a result at a time, so that each is seen as soon as it is there.
+package protocol Report {
+  /// Lines before the first result; `facts` tell about the machine.
+  func opening(facts: [(String, String)]) -> [String]
+  /// The line of one result.
+  func line(_ row: ResultRow) -> String
+  /// Lines after the last result.
+  var closing: [String] { get }
+}
+
+/// Three significant digits, with an exponent only where the number is very large or small.
+package func short(_ value: Double) -> String {
+  if value != 0, !(1e-3..<1e5 ~= value.magnitude) { return String(format: "%.1e", value) }
+  let digits = value.magnitude >= 100 ? 0 : value.magnitude >= 10 ? 1 : value.magnitude >= 1 ? 2 : 3
+  return String(format: "%.\(digits)f", value)
+}
+
+/// What the tables for people show of a result.
+enum TableColumns {
+  static let names = [
+    "shape", "dtype", "kernel", "ms", "p20-p80", "GF/s", "KV GB/s", "x naive", "of limit", "max error",
+    "status",
+  ]
+
+  static func cells(_ row: ResultRow) -> [String] {
+    let approximate = row.scaledFromPairs == nil ? "" : "~"
+    let milliseconds = row.seconds?.scaled(by: 1e3)
+    let status =
+      switch row.status {
+      case .ok: "ok"
+      case .failed(let reason): "FAILED: \(reason)"
+      case .skipped(let reason): "skipped: \(reason)"
+      }
+    return [
+      row.name, row.dtype, row.kernel,
+      milliseconds.map { approximate + short($0.median) } ?? "",
+      milliseconds.map { row.rounds == 1 ? "once" : "\(short($0.p20))-\(short($0.p80))" } ?? "",
+      row.flopsPerSecond.map { approximate + short($0 / 1e9) } ?? "",
+      row.readBytesPerSecond.map { approximate + short($0 / 1e9) } ?? "",
+      row.speedup.map { (row.isSpeedupScaled ? "~" : "") + short($0) } ?? "",
+      row.share.map { String(format: "%.0f%% ", 100 * $0.fraction) + $0.limit } ?? "",
+      row.maxError.map { String(format: "%.1e", $0) } ?? "", status,
+    ]
+  }
+
+  static let legend = [
+    "naive: three plain steps in Swift loops, one thread, no SIMD by hand. ~: measured on some (sequence, head) pairs, scaled.",
+    "GF/s counts visible (query, key) pairs only. KV GB/s counts each key and value that some query sees once.",
+    "of limit: the larger share of the FMA peak and of the read rate from a working set of this size, both measured "
+      + "before and after the shape on all threads.",
+    "max error: against a Float64 oracle on sampled rows; out of tolerance is FAILED.",
+  ]
+}

@@ -1,0 +1,123 @@
+/// What was measured of one contender on one shape.
+package struct ResultRow: Sendable {
+  /// How the measurement ended.
+  package enum Status: Sendable, Equatable {
+    /// Measured and right.
+    case ok
+    /// Wrong, or an error; why.
+    case failed(String)
+    /// Not measured; why.
+    case skipped(String)
+  }
+
+  /// The shape's name.
+  package var name: String
+  /// The contender's name.
+  package var kernel: String
+  /// `f32`, `f64`, `f16` or `bf16`.
+  package var dtype: String
+  /// Threads that the contender used.
+  package var threads: Int
+  /// Seconds a call; nil where nothing was measured.
+  package var seconds: Quantiles?
+  /// Rounds behind ``seconds``.
+  package var rounds = 0
+  /// Operations of one call that are not masked.
+  package var usefulFlops: Double
+  /// Bytes of keys and values that one call has to read.
+  package var keyValueBytes: Double
+  /// The machine's limits around this measurement, for the arithmetic of ``dtype``.
+  package var limits: MachineLimits
+  /// How many times as fast as the naive kernel; nil where that was not measured.
+  package var speedup: Double?
+  /// Whether the naive kernel's time behind ``speedup`` was scaled from some (sequence, head) pairs.
+  package var isSpeedupScaled = false
+  /// The largest difference from the reference.
+  package var maxError: Double?
+  /// The difference that is allowed.
+  package var tolerance: Double?
+  /// How it ended.
+  package var status: Status = .ok
+  /// Where only some (sequence, head) pairs were measured and scaled to the whole: how many.
+  package var scaledFromPairs: Int?
+
+  /// A row without measurements.
+  package init(
+    name: String, kernel: String, dtype: String, threads: Int, usefulFlops: Double, keyValueBytes: Double,
+    limits: MachineLimits
+  ) {
+    self.name = name
+    self.kernel = kernel
+    self.dtype = dtype
+    self.threads = threads
+    self.usefulFlops = usefulFlops
+    self.keyValueBytes = keyValueBytes
+    self.limits = limits
+  }
+}
+
+// MARK: - Rates
+
+extension ResultRow {
+  /// Useful operations a second.
+  package var flopsPerSecond: Double? { seconds.map { usefulFlops / $0.median } }
+
+  /// Bytes of keys and values a second, each byte counted once.
+  package var readBytesPerSecond: Double? { seconds.map { keyValueBytes / $0.median } }
+
+  /// Whether the result is wrong, which a script must learn from the exit code.
+  package var isFailure: Bool {
+    if case .failed = status { true } else { false }
+  }
+
+  /// The limit that the contender came nearest to, and its share of it.
+  package var share: (limit: String, fraction: Double)? {
+    guard let flopsPerSecond, let readBytesPerSecond, limits.flopsPerSecond > 0, limits.readBytesPerSecond > 0
+    else { return nil }
+    let arithmetic = flopsPerSecond / limits.flopsPerSecond
+    let reading = readBytesPerSecond / limits.readBytesPerSecond
+    return arithmetic >= reading ? ("fma", arithmetic) : ("read", reading)
+  }
+}
+
+// MARK: - Fields
+
+/// The value of one column of `jsonl` and `csv`.
+package enum Field: Equatable, Sendable {
+  /// Words.
+  case text(String)
+  /// A count.
+  case count(Int)
+  /// A measurement; one that is not finite is written as missing.
+  case number(Double)
+  /// Nothing to tell.
+  case missing
+
+  init(_ value: Double?) { self = value.map { $0.isFinite ? .number($0) : .missing } ?? .missing }
+}
+
+extension ResultRow {
+  /// The columns of `jsonl` and `csv`, the same for every row, in order.
+  package var fields: [(name: String, value: Field)] {
+    let milliseconds = seconds?.scaled(by: 1e3)
+    let (word, reason): (String, Field) =
+      switch status {
+      case .ok: ("ok", .missing)
+      case .failed(let reason): ("failed", .text(reason))
+      case .skipped(let reason): ("skipped", .text(reason))
+      }
+    return [
+      ("name", .text(name)), ("kernel", .text(kernel)), ("dtype", .text(dtype)), ("threads", .count(threads)),
+      ("median_ms", Field(milliseconds?.median)), ("p20_ms", Field(milliseconds?.p20)),
+      ("p80_ms", Field(milliseconds?.p80)), ("rounds", .count(rounds)),
+      ("useful_gflops", Field(flopsPerSecond.map { $0 / 1e9 })),
+      ("kv_gbytes_per_s", Field(readBytesPerSecond.map { $0 / 1e9 })),
+      ("peak_gflops", Field(limits.flopsPerSecond / 1e9)),
+      ("read_gbytes_per_s", Field(limits.readBytesPerSecond / 1e9)),
+      ("limit", share.map { .text($0.limit) } ?? .missing), ("share_of_limit", Field(share?.fraction)),
+      ("speedup", Field(speedup)), ("max_error", Field(maxError)), ("tolerance", Field(tolerance)),
+      ("scaled_from_pairs", scaledFromPairs.map { .count($0) } ?? .missing),
+      ("status", .text(word)), ("reason", reason),
+    ]
+  }
+}

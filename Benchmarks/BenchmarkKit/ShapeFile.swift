@@ -1,0 +1,95 @@
+import Foundation
+
+/// A list of shapes in JSON: an array of objects with the fields of ``BenchmarkShape`` in snake_case.
+package enum ShapeFile {
+  /// A list of shapes is text written by people; what is larger is something else.
+  static var largestByteCount: Int { 1 << 20 }
+
+  /// The shapes of a file, in its order.
+  ///
+  /// - Throws: ``BenchmarkError`` with the path and the reason.
+  package static func load(path: String, memoryLimit: Double = physicalMemory) throws(BenchmarkError)
+    -> [BenchmarkShape]
+  {
+    let data: Data
+    do {
+      let attributes = try FileManager.default.attributesOfItem(
+        atPath: URL(fileURLWithPath: path).resolvingSymlinksInPath().path)
+      guard attributes[.type] as? FileAttributeType == .typeRegular else {
+        throw BenchmarkError("\(path): not a regular file")
+      }
+      guard let size = attributes[.size] as? Int, size <= largestByteCount else {
+        throw BenchmarkError("\(path): more than \(largestByteCount) bytes, too large for a list of shapes")
+      }
+      data = try Data(contentsOf: URL(fileURLWithPath: path))
+    } catch let error as BenchmarkError {
+      throw error
+    } catch {
+      throw BenchmarkError("\(path): cannot be read")
+    }
+    do {
+      return try parse(data, memoryLimit: memoryLimit)
+    } catch {
+      throw BenchmarkError("\(path): \(error)")
+    }
+  }
+
+  /// The shapes of a file's contents.
+  package static func parse(_ data: Data, memoryLimit: Double = physicalMemory) throws(BenchmarkError)
+    -> [BenchmarkShape]
+  {
+    let records: [ShapeRecord]
+    do {
+      records = try JSONDecoder().decode([ShapeRecord].self, from: data)
+    } catch DecodingError.dataCorrupted where (try? JSONSerialization.jsonObject(with: data)) != nil {
+      // The decoder does not tell where such a number stands.
+      throw BenchmarkError("a number is not whole, or too large")
+    } catch let error as DecodingError {
+      throw BenchmarkError(describe(error))
+    } catch {
+      throw BenchmarkError("not a JSON array of shapes")
+    }
+    guard !records.isEmpty else { throw BenchmarkError("no shapes") }
+    var shapes: [BenchmarkShape] = []
+    var names: Set<String> = []
+    for record in records {
+      let shape = try BenchmarkShape(record, memoryLimit: memoryLimit)
+      guard names.insert(shape.name).inserted else {
+        throw BenchmarkError("shape \(shape.name): the name appears twice")
+      }
+      shapes.append(shape)
+    }
+    return shapes
+  }
+
+  /// Bytes of memory that this machine has.
+  package static var physicalMemory: Double { Double(ProcessInfo.processInfo.physicalMemory) }
+
+  private static func describe(_ error: DecodingError) -> String {
+    func place(_ context: DecodingError.Context) -> String {
+      let path = context.codingPath.map { key in
+        key.intValue.map { "entry \($0 + 1)" } ?? quoted(key.stringValue)
+      }
+      return path.isEmpty ? "" : path.joined(separator: ", ") + ": "
+    }
+    switch error {
+    case .keyNotFound(let key, let context):
+      return "\(place(context))\(key.stringValue) is missing"
+    case .typeMismatch(let type, let context), .valueNotFound(let type, let context):
+      return "\(place(context))expected \(name(of: type))"
+    case .dataCorrupted:
+      return "not valid JSON"
+    @unknown default:
+      return "not a JSON array of shapes"
+    }
+  }
+
+  private static func name(of type: Any.Type) -> String {
+    switch type {
+    case is Int.Type: "a whole number"
+    case is Double.Type: "a number"
+    case is String.Type: "text"
+    default: type is any Sequence.Type ? "an array" : "an object"
+    }
+  }
+}

@@ -1,0 +1,54 @@
+/// Columns for a terminal, lined up without knowing the rows to come.
+struct TableReport: Report {
+  let nameWidth: Int
+
+  func opening(facts: [(String, String)]) -> [String] {
+    let width = facts.map(\.0.count).max() ?? 0
+    return facts.map { pad($0.0, width) + "  " + $0.1 } + ["", line(TableColumns.names)]
+  }
+
+  func line(_ row: ResultRow) -> String { line(TableColumns.cells(row)) }
+
+  var closing: [String] { [""] + TableColumns.legend }
+
+  private func line(_ cells: [String]) -> String {
+    let widths = [max(nameWidth, 5), 5, 6, 7, 13, 6, 7, 7, 9, 9, 0]
+    let padded = zip(cells, widths).enumerated().map { column, entry in
+      // Words to the left, numbers to the right.
+      column < 3 || column == 10 ? pad(entry.0, entry.1) : pad(entry.0, -entry.1)
+    }
+    return padded.joined(separator: "  ")
+  }
+
+  /// To a width; a negative one moves the text to the right.
+  private func pad(_ text: String, _ width: Int) -> String {
+    let spaces = String(repeating: " ", count: max(0, abs(width) - text.count))
+    return width < 0 ? spaces + text : text + spaces
+  }
+}
+
+/// A table for a document.
+struct MarkdownReport: Report {
+  func opening(facts: [(String, String)]) -> [String] {
+    facts.map { "* \(escape($0.0)): \(escape($0.1))" }
+      + ["", line(TableColumns.names), line(TableColumns.names.indices.map { $0 < 3 ? "---" : "--:" })]
+  }
+
+  func line(_ row: ResultRow) -> String { line(TableColumns.cells(row)) }
+
+  var closing: [String] { [""] + TableColumns.legend.map { "* \(escape($0))" } }
+
+  private func line(_ cells: [String]) -> String {
+    "| " + cells.map(escape).joined(separator: " | ") + " |"
+  }
+
+  private func escape(_ text: String) -> String {
+    text.reduce(into: "") { result, character in
+      switch character {
+      case "|", "~", "\\": result += "\\\(character)"
+      case _ where character.isNewline: result += " "
+      default: result.append(character)
+      }
+    }
+  }
+}

@@ -1,0 +1,162 @@
+#include "CMachineProbe.h"
+
+#include "kernels.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <time.h>
+
+DEFINE_KERNELS(baseline, , 16, 12)
+#if defined(__x86_64__)
+DEFINE_KERNELS(avx2, __attribute__((target("avx2,fma"))), 32, 14)
+DEFINE_KERNELS(avx512, __attribute__((target("avx512f"))), 64, 16)
+#endif
+
+static struct Kernels bestKernels(void) {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("avx512f"))
+    return (struct Kernels){"AVX-512", avx512_multiplyAdd, avx512_read};
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+    return (struct Kernels){"AVX2", avx2_multiplyAdd, avx2_read};
+#endif
+  return (struct Kernels){"baseline", baseline_multiplyAdd, baseline_read};
+}
+
+const char *CMachineProbe_instructionSet(void) { return bestKernels().name; }
+
+static double now(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+// MARK: Threads that start together
+
+struct Part;
+
+struct Probe {
+  struct Kernels kernels;
+  double seconds;
+  double start;       // of the window that all share; set by the last thread to come
+  atomic_int waiting; // threads that have not come to the start yet
+  void (*work)(struct Probe *, struct Part *);
+};
+
+struct Part {
+  struct Probe *probe;
+  char *memory;
+  size_t bytes;
+  double done; // operations or bytes inside the window
+};
+
+// The end of the window, once every thread stands at its start.
+static double waitForAll(struct Probe *probe) {
+  if (atomic_fetch_sub(&probe->waiting, 1) == 1) {
+    probe->start = now();
+    atomic_fetch_sub(&probe->waiting, 1);
+  }
+  while (atomic_load(&probe->waiting) >= 0)
+    sched_yield();
+  return probe->start + probe->seconds;
+}
+
+static void *runPart(void *argument) {
+  struct Part *part = argument;
+  part->probe->work(part->probe, part);
+  return NULL;
+}
+
+// Runs the work on `threads` new threads, over equal parts of the memory; what they did in the window, a second.
+// All or nothing: where a thread cannot be started, 0.
+static double runProbe(struct Probe *probe, int threads, char *memory, size_t bytes) {
+  if (threads < 1)
+    return 0;
+  pthread_t *handles = calloc((size_t)threads, sizeof *handles);
+  struct Part *parts = calloc((size_t)threads, sizeof *parts);
+  int started = 0;
+  double done = 0;
+  if (handles && parts) {
+    size_t share = bytes / (size_t)threads & ~(size_t)4095;
+    atomic_store(&probe->waiting, threads);
+    for (; started < threads; started++) {
+      parts[started] = (struct Part){probe, memory + share * (size_t)started, share, 0};
+      if (pthread_create(&handles[started], NULL, runPart, &parts[started]) != 0)
+        break;
+    }
+    if (started < threads)
+      atomic_store(&probe->waiting, -1);
+    for (int thread = 0; thread < started; thread++) {
+      pthread_join(handles[thread], NULL);
+      done += parts[thread].done;
+    }
+  }
+  free(handles);
+  free(parts);
+  return started == threads && probe->seconds > 0 ? done / probe->seconds : 0;
+}
+
+// MARK: Work
+
+static void multiplyAddForAWhile(struct Probe *probe, struct Part *part) {
+  float sink = 0;
+  // About 10 microseconds between looks at the clock. The first calls wake the vector units and the clock.
+  const long iterations = 4096;
+  for (int warmUp = 0; warmUp < 100; warmUp++)
+    probe->kernels.multiplyAdd(iterations, &sink);
+  double end = waitForAll(probe);
+  for (;;) {
+    double operations = probe->kernels.multiplyAdd(iterations, &sink);
+    if (now() > end)
+      break;
+    part->done += operations;
+  }
+  volatile float kept = sink;
+  (void)kept;
+}
+
+static void readForAWhile(struct Probe *probe, struct Part *part) {
+  volatile uint64_t sink = probe->kernels.read(part->memory, part->bytes);
+  double end = waitForAll(probe);
+  const size_t step = 1 << 18;
+  size_t position = 0;
+  while (part->bytes > 0) {
+    size_t count = part->bytes - position < step ? part->bytes - position : step;
+    sink += probe->kernels.read(part->memory + position, count);
+    if (now() > end)
+      break;
+    position = position + count == part->bytes ? 0 : position + count;
+    part->done += (double)count;
+  }
+}
+
+static void fillPart(struct Probe *probe, struct Part *part) {
+  waitForAll(probe);
+  uint64_t state = (uintptr_t)part->memory | 1;
+  for (size_t position = 0; position + 8 <= part->bytes; position += 8) {
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    *(uint64_t *)(part->memory + position) = state;
+  }
+}
+
+// MARK: Entries
+
+double CMachineProbe_fmaRate(int threads, double seconds) {
+  struct Probe probe = {.kernels = bestKernels(), .seconds = seconds, .work = multiplyAddForAWhile};
+  return runProbe(&probe, threads, NULL, 0);
+}
+
+void CMachineProbe_fill(int threads, void *memory, size_t bytes) {
+  struct Probe probe = {.kernels = bestKernels(), .work = fillPart};
+  runProbe(&probe, threads, memory, bytes);
+}
+
+double CMachineProbe_readRate(int threads, const void *memory, size_t bytes, double seconds) {
+  struct Probe probe = {.kernels = bestKernels(), .seconds = seconds, .work = readForAWhile};
+  // Only fillPart writes.
+  return runProbe(&probe, threads, (char *)memory, bytes);
+}

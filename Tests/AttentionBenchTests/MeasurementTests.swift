@@ -1,0 +1,98 @@
+import BenchmarkKit
+import Testing
+
+@Suite struct QuantilesTests {
+  // As numpy.quantile(samples, [0.2, 0.5, 0.8]) gives them.
+  @Test(
+    arguments: [
+      ([5.0, 1, 4, 2, 3], [1.8, 3, 4.2]),
+      ([7.0], [7, 7, 7]),
+      ([1.0, 2], [1.2, 1.5, 1.8]),
+      ([0.0, 0, 10, 0], [0, 0, 4]),
+    ] as [([Double], [Double])])
+  func areThoseOfNumPy(samples: [Double], expected: [Double]) {
+    let quantiles = Quantiles(samples)
+    for (value, expected) in zip([quantiles.p20, quantiles.median, quantiles.p80], expected) {
+      #expect(abs(value - expected) <= 1e-12, "\(samples)")
+    }
+  }
+}
+
+/// A clock that only runs while a contender works.
+private final class FakeTime {
+  var now = 0.0
+  var calls: [String] = []
+
+  func contender(_ name: String, seconds: Double, known: Double? = nil) -> Contender {
+    Contender(name: name, knownSeconds: known) {
+      self.now += seconds
+      self.calls.append(name)
+    }
+  }
+
+  func rounds(_ change: (inout Rounds) -> Void = { _ in }) -> Rounds {
+    var rounds = Rounds()
+    rounds.clock = { self.now }
+    change(&rounds)
+    return rounds
+  }
+}
+
+@Suite struct RoundsTests {
+  @Test func contendersTakeTurnsInAlternatingOrder() throws {
+    let time = FakeTime()
+    let samples = try time.rounds {
+      $0.minimum = 4; $0.maximum = 4
+    }
+    .measure([time.contender("a", seconds: 0.25), time.contender("b", seconds: 0.125)])
+    // Two calls each to warm up, then the rounds.
+    #expect(time.calls.joined() == "aabbabbaabba")
+    #expect(samples == [[0.25, 0.25, 0.25, 0.25], [0.125, 0.125, 0.125, 0.125]])
+  }
+
+  @Test func shortCallsAreTimedInBatchesAfterAnUntimedOne() throws {
+    let time = FakeTime()
+    let rounds = time.rounds {
+      $0.minimum = 1; $0.maximum = 1; $0.batchSeconds = 1.0 / 256
+    }
+    let samples = try rounds.measure([time.contender("a", seconds: 1.0 / 1024)])
+    #expect(samples == [[1.0 / 1024]])
+    #expect(time.calls.count == 2 + 1 + 4)
+  }
+
+  @Test func whatTakesLongerThanItsTimeIsMeasuredOnce() throws {
+    let time = FakeTime()
+    let samples = try time.rounds().measure([
+      time.contender("slow", seconds: 3), time.contender("known", seconds: 5, known: 5),
+      time.contender("fast", seconds: 0.125),
+    ])
+    #expect(samples[0] == [3])
+    #expect(samples[1] == [5])
+    #expect(samples[2].count == 8)
+    #expect(time.calls.filter { $0 == "slow" }.count == 1)
+    #expect(!time.calls.contains("known"))
+  }
+
+  @Test func errorsOfAContenderComeThrough() {
+    let contender = Contender(name: "a") { throw BenchmarkError("no") }
+    #expect(throws: BenchmarkError("no")) { try Rounds(quick: true).measure([contender]) }
+  }
+}
+
+@Suite struct MachineProbeTests {
+  @Test func ratesAreThoseOfAMachine() {
+    let probe = MachineProbe(threads: 2)
+    let limits = probe.limits(workingSet: 1 << 20)
+    #expect(1e8...1e14 ~= limits.flopsPerSecond, "\(limits)")
+    #expect(1e8...1e14 ~= limits.readBytesPerSecond, "\(limits)")
+    #expect(probe.readBytesPerSecond(workingSet: .max) > 0)
+    #expect(probe.readBytesPerSecond(workingSet: 0) > 0)
+    #expect(probe.flopsPerSecond(threads: 0) == 0)
+  }
+
+  @Test func theBetterMomentCounts() {
+    let first = MachineLimits(flopsPerSecond: 3, readBytesPerSecond: 5)
+    let second = MachineLimits(flopsPerSecond: 4, readBytesPerSecond: 2)
+    #expect(first.union(second) == MachineLimits(flopsPerSecond: 4, readBytesPerSecond: 5))
+  }
+}

@@ -1,0 +1,130 @@
+import BenchmarkKit
+import Foundation
+import Testing
+
+@Suite struct ReportTests {
+  private static let measured: ResultRow = {
+    var row = ResultRow(
+      name: "a-1", kernel: "gemm", dtype: "f32", threads: 2, usefulFlops: 8e9, keyValueBytes: 4e9,
+      limits: MachineLimits(flopsPerSecond: 16e9, readBytesPerSecond: 5e9))
+    row.seconds = Quantiles([2, 2, 2])
+    row.rounds = 3
+    row.speedup = 12.5
+    row.maxError = 2.5e-7
+    row.tolerance = 2e-6
+    return row
+  }()
+
+  private static let failed: ResultRow = {
+    var row = measured
+    row.status = .failed("a, \"b\" | c\nd \\ \u{1}")
+    row.maxError = .nan
+    row.limits.readBytesPerSecond = .infinity
+    row.scaledFromPairs = 7
+    return row
+  }()
+
+  private static let skipped: ResultRow = {
+    var row = ResultRow(
+      name: "b", kernel: "naive", dtype: "bf16", threads: 1, usefulFlops: 1, keyValueBytes: 1,
+      limits: MachineLimits(flopsPerSecond: 0, readBytesPerSecond: 0))
+    row.status = .skipped("too large")
+    return row
+  }()
+
+  private static let rows = [measured, failed, skipped]
+
+  @Test func theNearestLimitIsNamed() throws {
+    let share = try #require(Self.measured.share)
+    #expect(share.limit == "read")
+    #expect(share.fraction == 0.4)
+    #expect(Self.skipped.share == nil)
+    #expect([false, true, false] == Self.rows.map(\.isFailure))
+  }
+
+  @Test func jsonLinesParseBack() throws {
+    let report = ReportFormat.jsonl.report(names: ["a-1", "b"])
+    #expect(report.opening(facts: [("x", "y")]) + report.closing == [])
+    let objects = try Self.rows.map { row in
+      let line = report.line(row)
+      #expect(!line.contains("\n"))
+      return try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
+    }
+    let required = [
+      "name", "kernel", "dtype", "threads", "median_ms", "p20_ms", "p80_ms", "rounds", "useful_gflops",
+      "kv_gbytes_per_s", "peak_gflops", "read_gbytes_per_s", "max_error", "status", "reason",
+      "scaled_from_pairs",
+    ]
+    for object in objects { #expect(Set(required).subtracting(object.keys).isEmpty) }
+    #expect(objects.map { $0["status"] as? String } == ["ok", "failed", "skipped"])
+    #expect(objects[0]["median_ms"] as? Double == 2000)
+    #expect(objects[0]["useful_gflops"] as? Double == 4)
+    #expect(objects[0]["kv_gbytes_per_s"] as? Double == 2)
+    #expect(objects[0]["max_error"] as? Double == 2.5e-7)
+    #expect(objects[0]["scaled_from_pairs"] is NSNull)
+    #expect(objects[1]["reason"] as? String == "a, \"b\" | c\nd \\ \u{1}")
+    #expect(objects[1]["max_error"] is NSNull)
+    #expect(objects[1]["read_gbytes_per_s"] is NSNull)
+    #expect(objects[1]["scaled_from_pairs"] as? Int == 7)
+    #expect(objects[2]["median_ms"] is NSNull)
+  }
+
+  @Test func everyLineOfCSVHasTheColumnsOfTheFirst() throws {
+    let report = ReportFormat.csv.report(names: ["a-1", "b"])
+    let opening = report.opening(facts: [("x", "y")])
+    #expect(opening.count == 1)
+    let columns = Self.cells(ofCSV: opening[0])
+    #expect(columns == Self.measured.fields.map(\.name))
+    for row in Self.rows { #expect(Self.cells(ofCSV: report.line(row)).count == columns.count) }
+    let reason = try #require(columns.firstIndex(of: "reason"))
+    #expect(Self.cells(ofCSV: report.line(Self.failed))[reason] == "a, \"b\" | c\nd \\ \u{1}")
+  }
+
+  /// A reader of RFC 4180.
+  private static func cells(ofCSV line: String) -> [String] {
+    var cells = [""]
+    var isQuoted = false
+    for character in line {
+      switch character {
+      case "\"":
+        // A doubled quote closes and opens again; the quote itself is put back.
+        if !isQuoted && cells[cells.count - 1].last != nil { cells[cells.count - 1].append("\"") }
+        isQuoted.toggle()
+      case "," where !isQuoted: cells.append("")
+      default: cells[cells.count - 1].append(character)
+      }
+    }
+    return cells
+  }
+
+  @Test func markdownRowsHaveTheCellsOfTheHeader() {
+    let report = ReportFormat.markdown.report(names: ["a-1", "b"])
+    let lines = report.opening(facts: [("x", "y|z")]).suffix(2) + Self.rows.map(report.line)
+    for line in lines {
+      #expect(line.hasPrefix("| ") && line.hasSuffix(" |") && !line.contains("\n"), "\(line)")
+      let bars = line.replacingOccurrences(of: "\\\\", with: "").replacingOccurrences(of: "\\|", with: "")
+      #expect(bars.filter { $0 == "|" }.count == 12, "\(line)")
+    }
+    #expect(lines.contains { $0.contains("| 40% read |") })
+  }
+
+  @Test func tableColumnsLineUp() throws {
+    let report = ReportFormat.table.report(names: ["a-1", "a-much-longer-name"])
+    let heading = try #require(report.opening(facts: []).last)
+    let position = try #require(heading.range(of: "status")).lowerBound.utf16Offset(in: heading)
+    for (row, word) in zip(Self.rows, ["ok", "FAILED: a", "skipped: too large"]) {
+      #expect(report.line(row).dropFirst(position).hasPrefix(word), "\(report.line(row))")
+    }
+    #expect(report.line(Self.failed).contains("~2000"))
+  }
+
+  @Test(
+    arguments: [
+      (0, "0.000"), (0.1234, "0.123"), (1.234, "1.23"), (12.34, "12.3"), (1234.5, "1234"),
+      (2.5e-7, "2.5e-07"),
+      (1e7, "1.0e+07"),
+    ] as [(Double, String)])
+  func numbersAreShort(number: Double, text: String) {
+    #expect(short(number) == text)
+  }
+}

@@ -1,0 +1,155 @@
+import Tensors
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
+/// Attention in three plain steps: `scores = scale · Q · Kᵀ`, `weights = softmax(scores)`, `output = weights · V`.
+///
+/// The textbook version, and the baseline that faster kernels are measured against: one thread, the whole `Tq × Tk`
+/// matrix of scores in memory, no tiles, no tricks.
+///
+/// Float64 inputs compute in Double, all others in Float. Half-precision inputs widen first, and what the textbook
+/// stores between its steps is rounded to their type: the weights, and the output. Scores and sums stay in Float.
+///
+/// It keeps the plain cases only. A hidden value of NaN still meets a weight of 0, and `0 · NaN` is NaN; a score of +∞
+/// gives NaN. ``AttentionOracle`` has the exact answer for such edges.
+///
+/// - Parameters:
+///   - queries: `[B, Hq, Tq, D]`
+///   - keys: `[B, Hkv, Tk, D]`; query head `h` reads key head `h / (Hq / Hkv)`.
+///   - values: `[B, Hkv, Tk, Dv]`
+///   - scale: `1/√D` when nil.
+///   - isVisible: whether `(sequence, head, query, key)` counts; where it does not, the score is −∞. All count when nil.
+///   - bias: added to the score of `(sequence, head, query, key)`; nothing when nil.
+///   - pairs: the (sequence, head) pairs `b · Hq + h` to work on, so that a benchmark can time a sample; all when nil.
+/// - Returns: `[B, Hq, Tq, Dv]`; 0 in rows that see no key and in pairs that were not asked for.
+/// - Precondition: shapes that fit, and `pairs` within `0..<B · Hq`.
+/// - Complexity: O(B · Hq · Tq · Tk · (D + Dv)) time; O(Tq · Tk + Tk · (D + Dv)) memory beside the output.
+@_specialize(where E == Float)
+@_specialize(where E == Double)
+@_specialize(where E == Float16)
+@_specialize(where E == BFloat16)
+public func naiveAttention<E: FloatingPointElement>(
+  queries: Tensor<E>, keys: Tensor<E>, values: Tensor<E>, scale: Double? = nil,
+  isVisible: ((_ sequence: Int, _ head: Int, _ query: Int, _ key: Int) -> Bool)? = nil,
+  bias: ((_ sequence: Int, _ head: Int, _ query: Int, _ key: Int) -> Double)? = nil,
+  pairs: Range<Int>? = nil
+) -> Tensor<E> {
+  let sizes = ReferenceSizes(queries: queries.shape, keys: keys.shape, values: values.shape)
+  let allPairs = 0..<sizes.batch * sizes.queryHeads
+  let pairs = pairs ?? allPairs
+  precondition(
+    pairs.lowerBound >= 0 && pairs.upperBound <= allPairs.upperBound,
+    "pairs \(pairs) of \(allPairs.upperBound) (sequence, head) pairs")
+
+  var output = Tensor<E>.zeros([sizes.batch, sizes.queryHeads, sizes.queryCount, sizes.valueWidth])
+  output.withMutableView { view in
+    for pair in pairs {
+      let (b, h) = pair.quotientAndRemainder(dividingBy: sizes.queryHeads)
+      let keyHead = h / (sizes.queryHeads / sizes.keyHeads)
+      let q = queries.selected(axis: 0, b).selected(axis: 0, h)
+      let k = keys.selected(axis: 0, b).selected(axis: 0, keyHead)
+      let v = values.selected(axis: 0, b).selected(axis: 0, keyHead)
+      let visible = isVisible.map { rule in { rule(b, h, $0, $1) } }
+      let added = bias.map { rule in { rule(b, h, $0, $1) } }
+      let target = view.base + pair * sizes.queryCount * sizes.valueWidth
+      if E.elementType == .float64 {
+        attendOneHead(q, k, v, scale, visible, added, into: target, sumsIn: Double.self)
+      } else {
+        attendOneHead(q, k, v, scale, visible, added, into: target, sumsIn: Float.self)
+      }
+    }
+  }
+  return output
+}
+
+/// The three steps for one head: `q [Tq, D]`, `k [Tk, D]`, `v [Tk, Dv]`, `output [Tq, Dv]` in row-major order.
+private func attendOneHead<E: FloatingPointElement, Sum: NaiveSum>(
+  _ queries: Tensor<E>, _ keys: Tensor<E>, _ values: Tensor<E>, _ scale: Double?,
+  _ isVisible: ((_ query: Int, _ key: Int) -> Bool)?, _ bias: ((_ query: Int, _ key: Int) -> Double)?,
+  into output: UnsafeMutablePointer<E>, sumsIn: Sum.Type
+) {
+  let (Tq, Tk, D, Dv) = (queries.shape[0], keys.shape[0], queries.shape[1], values.shape[1])
+  let scale = Sum(nearest: scale ?? 1 / Double(D).squareRoot())
+  let q = widened(queries, Sum.self)
+  // Keys with their axes swapped, [D, Tk]: the inner loop then runs over neighbouring keys, which a compiler may turn
+  // into vector instructions without changing the order of any sum.
+  let kT = widened(keys.transposed(), Sum.self)
+  let v = widened(values, Sum.self)
+  var scores = [Sum](repeating: 0, count: Tq * Tk)
+  var row = [Sum](repeating: 0, count: Dv)
+
+  // Buffers instead of arrays: the same plain loops without a bounds check on each step.
+  q.withUnsafeBufferPointer { q in
+    kT.withUnsafeBufferPointer { kT in
+      v.withUnsafeBufferPointer { v in
+        scores.withUnsafeMutableBufferPointer { s in
+          row.withUnsafeMutableBufferPointer { y in
+            // Step 1: s[i, j] = scale · Σ_d q[i, d] · k[j, d], then what the caller adds and hides.
+            for i in 0..<Tq {
+              for d in 0..<D {
+                let qd = q[i * D + d] * scale
+                for j in 0..<Tk { s[i * Tk + j] += qd * kT[d * Tk + j] }
+              }
+              if let bias { for j in 0..<Tk { s[i * Tk + j] += Sum(nearest: bias(i, j)) } }
+              if let isVisible { for j in 0..<Tk where !isVisible(i, j) { s[i * Tk + j] = -.infinity } }
+            }
+
+            // Step 2: s[i, j] = exp(s[i, j] − max) / Σ_j exp(s[i, j] − max). Without the maximum exp would overflow.
+            for i in 0..<Tq {
+              var maximum = -Sum.infinity
+              for j in 0..<Tk { maximum = max(maximum, s[i * Tk + j]) }
+              // Sees no key: its weights are 0, and so is its output.
+              let shift = maximum == -.infinity ? 0 : maximum
+              var sum: Sum = 0
+              for j in 0..<Tk {
+                s[i * Tk + j] = (s[i * Tk + j] - shift).exponential
+                sum += s[i * Tk + j]
+              }
+              let divisor = sum == 0 ? 1 : sum
+              for j in 0..<Tk { s[i * Tk + j] = rounded(s[i * Tk + j] / divisor, to: E.self) }
+            }
+
+            // Step 3: y[i, c] = Σ_j s[i, j] · v[j, c]
+            for i in 0..<Tq {
+              for c in 0..<Dv { y[c] = 0 }
+              for j in 0..<Tk {
+                let weight = s[i * Tk + j]
+                for c in 0..<Dv { y[c] += weight * v[j * Dv + c] }
+              }
+              for c in 0..<Dv { output[i * Dv + c] = E(nearest: y[c].doubleValue) }
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+/// A matrix in row-major order and in the type of the sums.
+private func widened<E: FloatingPointElement, Sum: NaiveSum>(_ matrix: Tensor<E>, _: Sum.Type) -> [Sum] {
+  matrix.elements.map { Sum(nearest: $0.doubleValue) }
+}
+
+/// The value that is left after a trip through `E`.
+@inline(__always)
+private func rounded<E: FloatingPointElement, Sum: NaiveSum>(_ value: Sum, to _: E.Type) -> Sum {
+  Sum(nearest: E(nearest: value.doubleValue).doubleValue)
+}
+
+/// What sums are kept in: Float or Double.
+private protocol NaiveSum: FloatingPointElement, BinaryFloatingPoint {
+  /// `e` to this power.
+  var exponential: Self { get }
+}
+
+extension Float: NaiveSum {
+  fileprivate var exponential: Float { exp(self) }
+}
+
+extension Double: NaiveSum {
+  fileprivate var exponential: Double { exp(self) }
+}

@@ -102,7 +102,9 @@ struct RunCommand: ParsableCommand {
     case let type: throw CaseError("Q", "holds \(type), expected a floating-point type")
     }
     // After all that can fail: an error stays a single line.
-    for name in attributes.ignoredNames { note("warning: metadata \(quoted(name)) has no effect") }
+    for name in attributes.ignoredNames {
+      printError("attention: warning: metadata \(quoted(name)) has no effect")
+    }
   }
 
   private func run<E: AttentionElement>(
@@ -111,16 +113,16 @@ struct RunCommand: ParsableCommand {
     do {
       let attentionCase = try AttentionCase<E>(file, attributes)
       let pool = threads.map { WorkerPool(threads: $0) } ?? .shared
-      if explain { note(try attentionCase.explanation(on: pool)) }
+      if explain { printError(try attentionCase.explanation(on: pool)) }
       try attentionCase.results(on: pool).write(to: output)
     } catch let error as AttentionError {
       throw CaseError(error)
     }
   }
 
-  /// Writes a line to stderr.
-  private func note(_ line: String) {
-    let bytes = Array("attention: \(line)\n".utf8)
+  /// Writes a line, or several, to stderr.
+  private func printError(_ line: String) {
+    let bytes = Array("\(line)\n".utf8)
     // A message that nobody can receive is no reason to fail.
     _ = write(STDERR_FILENO, bytes, bytes.count)
   }

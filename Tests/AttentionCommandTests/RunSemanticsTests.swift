@@ -173,7 +173,7 @@ struct MaskCase: Sendable, CustomStringConvertible {
     let input = try contents.write(to: directory.file("case.safetensors"))
     let result = try runAttention(["run", input, "-o", directory.file("out.safetensors"), "--explain"])
     #expect(result.status == 0 && result.standardOutput.isEmpty, "\(result)")
-    #expect(result.standardError.hasPrefix("attention: ") && result.errorLines.count >= 1, "\(result)")
+    #expect(result.standardError.contains("kernel"), "\(result)")
     #expect(try directory.contents() == ["case.safetensors", "out.safetensors"])
   }
 

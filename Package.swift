@@ -63,7 +63,8 @@ let package = Package(
     .testTarget(name: "AttentionReferenceTests", dependencies: ["AttentionReference"]),
     .testTarget(name: "TensorFilesTests", dependencies: ["TensorFiles"]),
     .testTarget(
-      name: "AttentionCommandTests", dependencies: ["TensorFiles"],
+      name: "AttentionCommandTests",
+      dependencies: ["AttentionCommand", "AttentionReference", "TensorFiles", "Tensors"],
       resources: [.copy("Fixtures")]),
     .testTarget(name: "AttentionBenchTests", dependencies: ["AttentionBench", "BenchmarkKit"]),
   ],

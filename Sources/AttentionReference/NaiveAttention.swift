@@ -74,64 +74,82 @@ private func attendOneHead<E: FloatingPointElement, Sum: NaiveSum>(
 ) {
   let (Tq, Tk, D, Dv) = (queries.shape[0], keys.shape[0], queries.shape[1], values.shape[1])
   let scale = Sum(nearest: scale ?? 1 / Double(D).squareRoot())
-  let q = widened(queries, Sum.self)
+  let q = Matrix<Sum>(queries)
   // Keys with their axes swapped, [D, Tk]: the inner loop then runs over neighbouring keys, which a compiler may turn
   // into vector instructions without changing the order of any sum.
-  let kT = widened(keys.transposed(), Sum.self)
-  let v = widened(values, Sum.self)
-  var scores = [Sum](repeating: 0, count: Tq * Tk)
-  var row = [Sum](repeating: 0, count: Dv)
+  let kT = Matrix<Sum>(keys.transposed())
+  let v = Matrix<Sum>(values)
+  let scores = Matrix<Sum>(rows: Tq, columns: Tk)
+  let sums = Matrix<Sum>(rows: 1, columns: Dv)
+  // Rows are pointers into these: they live to the end.
+  defer { withExtendedLifetime((q, kT, v, scores, sums)) {} }
 
-  // Buffers instead of arrays: the same plain loops without a bounds check on each step.
-  q.withUnsafeBufferPointer { q in
-    kT.withUnsafeBufferPointer { kT in
-      v.withUnsafeBufferPointer { v in
-        scores.withUnsafeMutableBufferPointer { s in
-          row.withUnsafeMutableBufferPointer { y in
-            // Step 1: s[i, j] = scale · Σ_d q[i, d] · k[j, d], then what the caller adds and hides.
-            for i in 0..<Tq {
-              for d in 0..<D {
-                let qd = q[i * D + d] * scale
-                for j in 0..<Tk { s[i * Tk + j] += qd * kT[d * Tk + j] }
-              }
-              if let bias { for j in 0..<Tk { s[i * Tk + j] += Sum(nearest: bias(i, j)) } }
-              if let isVisible { for j in 0..<Tk where !isVisible(i, j) { s[i * Tk + j] = -.infinity } }
-            }
+  // Step 1: s[i, j] = scale · Σ_d q[i, d] · k[j, d], then what the caller adds and hides.
+  for i in 0..<Tq {
+    let s = scores.row(i)
+    for d in 0..<D { addRow(kT.row(d), times: scale * q.row(i)[d], to: s, count: Tk) }
+    if let bias { for j in 0..<Tk { s[j] += Sum(nearest: bias(i, j)) } }
+    if let isVisible { for j in 0..<Tk where !isVisible(i, j) { s[j] = -.infinity } }
+  }
 
-            // Step 2: s[i, j] = exp(s[i, j] − max) / Σ_j exp(s[i, j] − max). Without the maximum exp would overflow.
-            for i in 0..<Tq {
-              var maximum = -Sum.infinity
-              for j in 0..<Tk { maximum = max(maximum, s[i * Tk + j]) }
-              // Sees no key: its weights are 0, and so is its output.
-              let shift = maximum == -.infinity ? 0 : maximum
-              var sum: Sum = 0
-              for j in 0..<Tk {
-                s[i * Tk + j] = (s[i * Tk + j] - shift).exponential
-                sum += s[i * Tk + j]
-              }
-              let divisor = sum == 0 ? 1 : sum
-              for j in 0..<Tk { s[i * Tk + j] = rounded(s[i * Tk + j] / divisor, to: E.self) }
-            }
-
-            // Step 3: y[i, c] = Σ_j s[i, j] · v[j, c]
-            for i in 0..<Tq {
-              for c in 0..<Dv { y[c] = 0 }
-              for j in 0..<Tk {
-                let weight = s[i * Tk + j]
-                for c in 0..<Dv { y[c] += weight * v[j * Dv + c] }
-              }
-              for c in 0..<Dv { output[i * Dv + c] = E(nearest: y[c].doubleValue) }
-            }
-          }
-        }
-      }
+  // Step 2: s[i, j] = exp(s[i, j] − max) / Σ_j exp(s[i, j] − max). Without the maximum exp would overflow.
+  for i in 0..<Tq {
+    let s = scores.row(i)
+    var maximum = -Sum.infinity
+    for j in 0..<Tk { maximum = max(maximum, s[j]) }
+    // Sees no key: its weights are 0, and so is its output.
+    let shift = maximum == -.infinity ? 0 : maximum
+    var sum: Sum = 0
+    for j in 0..<Tk {
+      s[j] = (s[j] - shift).exponential
+      sum += s[j]
     }
+    let divisor = sum == 0 ? 1 : sum
+    for j in 0..<Tk { s[j] = rounded(s[j] / divisor, to: E.self) }
+  }
+
+  // Step 3: y[i, c] = Σ_j s[i, j] · v[j, c]
+  for i in 0..<Tq {
+    let (s, y) = (scores.row(i), sums.row(0))
+    for c in 0..<Dv { y[c] = 0 }
+    for j in 0..<Tk { addRow(v.row(j), times: s[j], to: y, count: Dv) }
+    for c in 0..<Dv { output[i * Dv + c] = E(nearest: y[c].doubleValue) }
   }
 }
 
-/// A matrix in row-major order and in the type of the sums.
-private func widened<E: FloatingPointElement, Sum: NaiveSum>(_ matrix: Tensor<E>, _: Sum.Type) -> [Sum] {
-  matrix.elements.map { Sum(nearest: $0.doubleValue) }
+/// `y[c] += factor · x[c]`, the innermost loop of both products.
+@inline(__always)
+private func addRow<Sum: NaiveSum>(
+  _ x: UnsafeMutablePointer<Sum>, times factor: Sum, to y: UnsafeMutablePointer<Sum>, count: Int
+) {
+  for c in 0..<count { y[c] += factor * x[c] }
+}
+
+/// A matrix in row-major order. Its rows are plain pointers: a checked index in the innermost loop would keep the
+/// compiler from vector instructions.
+private final class Matrix<Sum: NaiveSum> {
+  private let base: UnsafeMutablePointer<Sum>
+  private let columns: Int
+
+  /// Zeros.
+  init(rows: Int, columns: Int) {
+    base = .allocate(capacity: max(rows * columns, 1))
+    base.initialize(repeating: 0, count: rows * columns)
+    self.columns = columns
+  }
+
+  /// The elements of a tensor of two axes, in the type of the sums.
+  convenience init<E: FloatingPointElement>(_ tensor: Tensor<E>) {
+    self.init(rows: tensor.shape[0], columns: tensor.shape[1])
+    for (position, element) in tensor.elements.enumerated() {
+      base[position] = Sum(nearest: element.doubleValue)
+    }
+  }
+
+  deinit { base.deallocate() }
+
+  /// The first element of a row; valid while the matrix is.
+  func row(_ index: Int) -> UnsafeMutablePointer<Sum> { base + index * columns }
 }
 
 /// The value that is left after a trip through `E`.

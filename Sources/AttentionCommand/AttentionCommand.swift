@@ -1,0 +1,18 @@
+import ArgumentParser
+
+/// The `attention` executable: its name, its version and its subcommands.
+///
+/// Exit codes: 0 for success, 64 for a command line that makes no sense, 1 for everything that goes wrong with a file or
+/// a computation. Errors are one line on stderr; results go to files, whole or not at all.
+@main
+struct AttentionCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "attention",
+    abstract: "Attention on CPUs, for tensors in safetensors files.",
+    discussion: """
+      EXAMPLE:
+        attention run case.safetensors -o out.safetensors
+      """,
+    version: "0.1.0",
+    subcommands: [RunCommand.self])
+}

@@ -1,0 +1,72 @@
+import Attention
+import TensorFiles
+
+// From attributes and tensors of a case file to the mask of a call.
+
+extension CaseAttributes {
+  /// The mask that the attributes ask for.
+  ///
+  /// Without `causal_alignment` the rule of ONNX holds: queries stand at the end of the keys that `nonpad_kv_seqlen`
+  /// counts, and at the first key where it is not given.
+  /// - Parameter keyLengths: `nonpad_kv_seqlen`.
+  func mask(keyLengths: [Int]?) -> AttentionMask {
+    let alignment: QueryAlignment =
+      switch alignment {
+      case .topLeft: .topLeft
+      case .bottomRight: .bottomRight
+      case nil: keyLengths == nil ? .topLeft : .bottomRight
+      }
+    var mask = AttentionMask.none
+    if let keyLengths { mask = mask & .keyLengths(keyLengths) }
+    if isCausal { mask = mask & .causal(alignment) }
+    if leftWindow != nil || rightWindow != nil {
+      mask = mask & .window(left: leftWindow, right: rightWindow, alignment)
+    }
+    return mask
+  }
+}
+
+extension SafetensorsFile {
+  /// The rule of the tensor `attn_mask`, or none where the file has no such tensor.
+  ///
+  /// - Parameter keyCount: `Tk`. ONNX hides the keys past the end of a mask's last axis, even where that has length 1.
+  func attentionMask(keyCount: Int) throws -> AttentionMask {
+    let name = "attn_mask"
+    guard let entry = self[name] else { return .none }
+    guard (2...4).contains(entry.shape.count) else {
+      throw CaseError(name, "shape \(entry.shape), expected 2 to 4 axes that broadcast to [B, Hq, Tq, Tk]")
+    }
+    switch entry.elementType {
+    case .bool: return .boolean(try withoutRepeatedKey(tensor(name, as: Bool.self), keyCount))
+    case .float64: return .additive(try withoutRepeatedKey(tensor(name, as: Double.self), keyCount))
+    case .float32: return .additive(try withoutRepeatedKey(tensor(name, as: Float.self), keyCount))
+    case .float16: return .additive(try withoutRepeatedKey(tensor(name, as: Float16.self), keyCount))
+    case .bfloat16: return .additive(try withoutRepeatedKey(tensor(name, as: BFloat16.self), keyCount))
+    case .int64, .int32, .int8, .uint8:
+      throw CaseError(name, "holds \(entry.elementType), expected bool or a floating-point type")
+    }
+  }
+
+  /// The lengths in `nonpad_kv_seqlen`, or nil where the file has no such tensor.
+  func keyLengths(batch: Int, keyCount: Int) throws -> [Int]? {
+    let name = "nonpad_kv_seqlen"
+    guard let entry = self[name] else { return nil }
+    guard entry.elementType == .int64, entry.shape == [batch] else {
+      throw CaseError(name, "\(entry.elementType) \(entry.shape), expected int64 [\(batch)]")
+    }
+    let lengths = try tensor(name, as: Int64.self).elements.map { Int($0) }
+    if let wrong = lengths.first(where: { !(0...keyCount).contains($0) }) {
+      throw CaseError(name, "a length of \(wrong), expected 0 to \(keyCount)")
+    }
+    return lengths
+  }
+
+  /// A last axis of length 1 made longer by a hidden key: attention would repeat it for all keys, as NumPy broadcasts.
+  private func withoutRepeatedKey<E: TensorElement>(_ mask: Tensor<E>, _ keyCount: Int) throws -> Tensor<E> {
+    guard mask.shape.fromEnd(1) == 1, keyCount > 1 else { return mask }
+    var shape = mask.shape
+    shape[shape.count - 1] = 2
+    let hidden = E(nearest: E.elementType == .bool ? 0 : -.infinity)
+    return try Tensor(mask.elements.flatMap { [$0, hidden] }, shape: shape)
+  }
+}

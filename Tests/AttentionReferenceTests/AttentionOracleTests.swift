@@ -1,0 +1,100 @@
+import AttentionReference
+import Foundation
+import Tensors
+import Testing
+
+/// One head with one-dimensional keys and values: a query of 1 and a scale of 1 make each score the key itself.
+private func oracle(keys: [Double], values: [Double]) throws -> AttentionOracle<Double> {
+  AttentionOracle(
+    queries: Tensor(repeating: 1, shape: [1, 1, 1, 1]),
+    keys: try Tensor(keys, shape: [1, 1, keys.count, 1]),
+    values: try Tensor(values, shape: [1, 1, values.count, 1]), scale: 1)
+}
+
+private func isNear(_ a: Double, _ b: Double) -> Bool { Tolerance(absolute: 1e-14).accepts(a, expected: b) }
+
+@Suite struct AttentionOracleTests {
+  @Test func weightsAreInProportionToExponentials() throws {
+    let oracle = try oracle(keys: [0, log(3)], values: [10, 20])
+    let weights = oracle.weights(sequence: 0, head: 0, query: 0)
+    #expect(isNear(weights[0], 0.25) && isNear(weights[1], 0.75))
+    let (output, logSumExp) = oracle.row(sequence: 0, head: 0, query: 0)
+    #expect(isNear(output[0], 17.5))
+    #expect(isNear(logSumExp, log(4)))
+  }
+
+  @Test func scaleDefaultsToTheInverseRootOfTheWidth() throws {
+    // q · k = 4 over a width of 4: the score is 2.
+    let oracle = AttentionOracle<Float>(
+      queries: Tensor(repeating: 1, shape: [1, 1, 1, 4]), keys: Tensor(repeating: 1, shape: [1, 1, 1, 4]),
+      values: Tensor(repeating: 5, shape: [1, 1, 1, 1]))
+    #expect(oracle.row(sequence: 0, head: 0, query: 0).logSumExp == 2)
+  }
+
+  @Test func softcapActsBeforeTheBias() throws {
+    var oracle = try oracle(keys: [3], values: [1])
+    oracle.softcap = 2
+    oracle.bias = { _, _, _, _ in 0.5 }
+    #expect(isNear(oracle.row(sequence: 0, head: 0, query: 0).logSumExp, 2 * tanh(1.5) + 0.5))
+  }
+
+  @Test func sinkTakesWeightAndNoPartInLogSumExp() throws {
+    var oracle = try oracle(keys: [0, 0], values: [3, 9])
+    oracle.sinks = [log(2)]
+    #expect(oracle.weights(sequence: 0, head: 0, query: 0).allSatisfy { isNear($0, 0.25) })
+    let (output, logSumExp) = oracle.row(sequence: 0, head: 0, query: 0)
+    #expect(isNear(output[0], 3))
+    #expect(isNear(logSumExp, log(2)))
+  }
+
+  @Test func sinkFarAboveTheScoresTakesAllWeight() throws {
+    var oracle = try oracle(keys: [0, 0], values: [3, 9])
+    oracle.sinks = [5000]
+    let (output, logSumExp) = oracle.row(sequence: 0, head: 0, query: 0)
+    #expect(output == [0])
+    #expect(isNear(logSumExp, log(2)))
+  }
+
+  @Test(arguments: [1e4, 1e300, -1e300]) func hugeScoresDoNotOverflow(score: Double) throws {
+    let (output, logSumExp) = try oracle(keys: [score, score], values: [2, 4]).row(
+      sequence: 0, head: 0, query: 0)
+    #expect(output == [3])
+    #expect(isNear(logSumExp - score, score.magnitude == 1e4 ? log(2) : 0) || logSumExp == score + log(2))
+  }
+
+  @Test func sharedKeyHeadsServeNeighbouringQueryHeads() throws {
+    // One key a head: the output is that head's value, so it says which head was read.
+    let oracle = AttentionOracle<Float>(
+      queries: randomTensor([1, 6, 1, 2], seed: 1, as: Float.self),
+      keys: randomTensor([1, 2, 1, 2], seed: 2, as: Float.self),
+      values: try Tensor([100, 200], shape: [1, 2, 1, 1]))
+    #expect(oracle.all().output.elements == [100, 100, 100, 200, 200, 200])
+  }
+
+  @Test func rulesReceiveSequenceHeadQueryAndKey() throws {
+    let sizes = Sizes(2, 2, 1, 3, 4, 2, 1)
+    let (q, k, v) = sizes.inputs(seed: 5, as: Double.self)
+    var oracle = AttentionOracle(queries: q, keys: k, values: v)
+    // Each query sees one key, a different one for each sequence, head and query.
+    oracle.isVisible = { b, h, i, j in j == (2 * b + h + i) % 4 }
+    for b in 0..<2 {
+      for h in 0..<2 {
+        for i in 0..<3 {
+          #expect(
+            oracle.row(sequence: b, head: h, query: i).output == [v[b, 0, (2 * b + h + i) % 4, 0]],
+            "sequence \(b) head \(h) query \(i)")
+        }
+      }
+    }
+  }
+
+  @Test func viewsGiveWhatTheirCopiesGive() throws {
+    let merged = randomTensor([2, 5, 3 * 4], seed: 8, as: Float.self)
+    let view = try merged.splitHeads(3)
+    let copy = view.contiguousCopy()
+    let fromViews = AttentionOracle(queries: view, keys: view, values: view).all()
+    let fromCopies = AttentionOracle(queries: copy, keys: copy, values: copy).all()
+    #expect(fromViews.output.elements == fromCopies.output.elements)
+    #expect(fromViews.logSumExp.elements == fromCopies.logSumExp.elements)
+  }
+}

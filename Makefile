@@ -1,5 +1,6 @@
 # make test    sets up, builds in release and runs all tests
 # make bench   sets up, builds in release and benchmarks this machine; ARGS="--quick --format markdown" adds flags
+#              (OpenBLAS chooses its kernels for this CPU; BLAS_CORE=Haswell, say, forces others)
 # make format  rewrites the Swift sources in the repository's style; make lint only checks it
 
 SHELL := /bin/bash
@@ -8,13 +9,14 @@ SHELL := /bin/bash
 
 SWIFT_SOURCES := Package.swift Sources Tests Benchmarks
 ARGS ?=
+BLAS_CORE ?=
 
 test: setup
 	swift test -c release
 
 bench: setup
 	swift build -c release --product attention-bench
-	@"$$(swift build -c release --show-bin-path)/attention-bench" $(ARGS)
+	@OPENBLAS_CORETYPE=$(BLAS_CORE) "$$(swift build -c release --show-bin-path)/attention-bench" $(ARGS)
 
 format:
 	swift format -i -r $(SWIFT_SOURCES)

@@ -21,13 +21,12 @@ let package = Package(
     .systemLibrary(
       name: "CLAPACKE", pkgConfig: "lapacke", providers: [.apt(["liblapacke-dev"])]),
     .target(name: "CAttentionKernels", exclude: ["README.md"]),
-    .target(name: "CBLASCore"),
     .target(name: "CParallelism"),
     .target(name: "Tensors"),
     .target(name: "Parallelism", dependencies: ["CParallelism"]),
     .target(
       name: "LinearAlgebra",
-      dependencies: ["Tensors", "Parallelism", "CBLASCore", "COpenBLAS", "CLAPACKE"]),
+      dependencies: ["Tensors", "Parallelism", "COpenBLAS", "CLAPACKE"]),
     .target(
       name: "Attention",
       dependencies: ["Tensors", "LinearAlgebra", "Parallelism", "CAttentionKernels"]),
@@ -36,7 +35,7 @@ let package = Package(
     .executableTarget(
       name: "AttentionCommand",
       dependencies: [
-        "Attention", "TensorFiles",
+        "Attention", "Parallelism", "TensorFiles",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
@@ -53,15 +52,16 @@ let package = Package(
       path: "Benchmarks/AttentionBench",
       resources: [.copy("Resources")]),
     .testTarget(name: "TensorsTests", dependencies: ["Tensors"]),
-    .testTarget(name: "LinearAlgebraTests", dependencies: ["LinearAlgebra"]),
+    .testTarget(
+      name: "LinearAlgebraTests", dependencies: ["LinearAlgebra", "Parallelism", "Tensors"]),
     .testTarget(name: "ParallelismTests", dependencies: ["Parallelism"]),
     .testTarget(
       name: "CAttentionKernelsTests", dependencies: ["CAttentionKernels"]),
     .testTarget(
       name: "AttentionTests",
       dependencies: ["Attention", "AttentionReference", "CAttentionKernels", "Parallelism"]),
-    .testTarget(name: "AttentionReferenceTests", dependencies: ["AttentionReference"]),
-    .testTarget(name: "TensorFilesTests", dependencies: ["TensorFiles"]),
+    .testTarget(name: "AttentionReferenceTests", dependencies: ["AttentionReference", "Tensors"]),
+    .testTarget(name: "TensorFilesTests", dependencies: ["TensorFiles", "Tensors"]),
     .testTarget(
       name: "AttentionCommandTests",
       dependencies: ["AttentionCommand", "AttentionReference", "TensorFiles", "Tensors"],

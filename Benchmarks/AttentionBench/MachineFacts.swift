@@ -11,12 +11,18 @@ enum MachineFacts {
       ("processor", "\(MachineDescription.processor), \(MachineDescription.processorCount) on line"),
       ("caches", MachineDescription.caches),
       ("threads", threads(pool)),
-      ("BLAS", "OpenBLAS \(BLASRuntime.version), \(BLASRuntime.coreName). \(BLASRuntime.coreChoice)"),
+      ("BLAS", blas),
       ("kernel set", String(cString: CAttentionKernels_active().pointee.name)),
       ("FMA peak", peak(probe)),
       ("read rate", readRates(probe)),
       ("hand-off", handOff(pool)),
     ]
+  }
+
+  private static var blas: String {
+    let kernels = "OpenBLAS \(BLASRuntime.version), \(BLASRuntime.coreName) kernels"
+    guard let forced = BLASRuntime.forcedCoreName else { return kernels }
+    return kernels + "; OPENBLAS_CORETYPE=\(forced) forces them, whatever suits this CPU"
   }
 
   private static func threads(_ pool: WorkerPool) -> String {

@@ -1,4 +1,5 @@
 import LinearAlgebra
+import Tensors
 
 /// Element types that attention computes on: Float, Double, Float16 and BFloat16.
 ///

@@ -1,4 +1,3 @@
-import CBLASCore
 import COpenBLAS
 import Synchronization
 
@@ -17,9 +16,8 @@ import Synchronization
 /// ``keepThreads()`` or the environment variable `ATTENTION_KEEP_BLAS_THREADS=1`; results are then no longer the same
 /// whatever the number of threads.
 ///
-/// **Kernels for this CPU.** An OpenBLAS older than the CPU may miss its AVX-512 units; then its choice is replaced when the
-/// program is loaded, see ``coreChoice``. `OPENBLAS_CORETYPE` and `ATTENTION_KEEP_BLAS_CORE=1` leave the choice to the user
-/// and to OpenBLAS.
+/// **Kernels for this CPU.** OpenBLAS chooses its kernels when it is loaded; the environment variable `OPENBLAS_CORETYPE`
+/// overrides it, and one that names an older CPU can halve its speed, see ``forcedCoreName``.
 public enum BLASRuntime {
   /// The release of OpenBLAS, `0.3.21` for instance; `unknown` where it does not tell.
   public static var version: String {
@@ -37,16 +35,9 @@ public enum BLASRuntime {
   /// The threads that one BLAS call may use now: 1 from this library's first product on, unless that is opted out of.
   public static var threads: Int { Int(openblas_get_num_threads()) }
 
-  /// A sentence: which kernels OpenBLAS picked by itself, whether they were replaced, and why.
-  public static var coreChoice: String {
-    let decision = CBLASCore_choice().pointee
-    let picked = String(cString: decision.picked)
-    let now = String(cString: decision.now)
-    let reason = String(cString: decision.reason)
-    if picked == now {
-      return "OpenBLAS chose \(picked.isEmpty ? "its kernels" : picked) and that stands: \(reason)."
-    }
-    return "OpenBLAS chose \(picked); replaced by \(now): \(reason)."
+  /// The kernels that the environment variable `OPENBLAS_CORETYPE` asked for in OpenBLAS's stead, or nil where it chose freely.
+  public static var forcedCoreName: String? {
+    getenv("OPENBLAS_CORETYPE").map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
   }
 
   /// Leaves OpenBLAS's number of threads alone. Call it before the first product; the environment variable

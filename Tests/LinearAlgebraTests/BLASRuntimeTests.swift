@@ -14,17 +14,18 @@ import Testing
     #expect(BLASRuntime.config.contains(BLASRuntime.version))
     #expect(BLASRuntime.version.first?.isNumber == true, "version \(BLASRuntime.version)")
     #expect(!BLASRuntime.coreName.isEmpty)
-    #expect(BLASRuntime.coreChoice.hasPrefix("OpenBLAS chose "))
   }
 
-  #if arch(x86_64)
-    @Test func `the choice of kernels is told as it is`() {
-      #expect(BLASRuntime.coreChoice.contains(BLASRuntime.coreName), "\(BLASRuntime.coreChoice)")
-      if getenv("OPENBLAS_CORETYPE") != nil {
-        #expect(BLASRuntime.coreChoice.contains("that stands: OPENBLAS_CORETYPE is set"))
-      }
+  @Test func `a core forced by the environment is reported`() async {
+    await #expect(processExitsWith: .success) {
+      unsetenv("OPENBLAS_CORETYPE")
+      precondition(BLASRuntime.forcedCoreName == nil)
+      setenv("OPENBLAS_CORETYPE", "", 1)
+      precondition(BLASRuntime.forcedCoreName == nil, "an empty variable forces nothing")
+      setenv("OPENBLAS_CORETYPE", "Haswell", 1)
+      precondition(BLASRuntime.forcedCoreName == "Haswell")
     }
-  #endif
+  }
 
   @Test func `the first product leaves one thread`() async {
     await #expect(processExitsWith: .success) {

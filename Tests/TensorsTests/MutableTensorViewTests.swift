@@ -19,7 +19,7 @@ import Testing
   func assignCopiesBetweenAnyStrides(seed: Int) throws {
     var generator = SeededGenerator(seed: UInt64(seed))
     let source = try randomView(counting(randomShape(rank: 1...4, lengths: 0...5, &generator)), &generator)
-    var order = Array(0..<source.rank).shuffled(using: &generator)
+    let order = Array(0..<source.rank).shuffled(using: &generator)
     // Axes of the target in another order, and every other index of a memory twice as long.
     var memoryShape = Shape(order.map { source.shape[$0] })
     if source.rank > 0 { memoryShape[source.rank - 1] *= 2 }
@@ -27,7 +27,6 @@ import Testing
     if source.rank > 0 { strides[source.rank - 1] = 2 }
     var targetStrides = strides
     for (place, axis) in order.enumerated() { targetStrides[axis] = strides[place] }
-    order.removeAll()
     var memory = [Float](repeating: -1, count: memoryShape.reduce(1, *) + 1)
     let written = try memory.withUnsafeMutableBufferPointer { buffer in
       let base = try #require(buffer.baseAddress)

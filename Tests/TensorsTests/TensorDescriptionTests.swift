@@ -101,6 +101,11 @@ import Testing
         """)
   }
 
+  @Test func wrappedLinesDoNotEndInBlanks() throws {
+    let text = try text([Float](repeating: 2, count: 30) + [0.1234], [31])
+    #expect(text.contains("\n") && !text.contains(" \n"))
+  }
+
   @Test func viewsPrintTheirOwnElements() {
     #expect(
       counting([2, 3], as: Int32.self).transposed().description == """

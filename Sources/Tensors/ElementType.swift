@@ -88,19 +88,22 @@ extension BFloat16: FloatingPointElement {
 }
 
 extension TensorElement where Self: FixedWidthInteger {
+  // By way of Int64, which holds every integer type here: conversions between it and Double are one instruction, those of
+  // a generic integer a long call.
+
   /// The nearest Double.
-  public var doubleValue: Double { Double(self) }
+  public var doubleValue: Double { Double(Int64(truncatingIfNeeded: self)) }
 
   /// Rounds towards zero, saturates at the type's limits; NaN becomes 0.
   public init(nearest value: Double) {
     if value.isNaN {
       self = 0
-    } else if value >= Double(Self.max) {
+    } else if value >= Self.max.doubleValue {
       self = .max
-    } else if value <= Double(Self.min) {
+    } else if value <= Self.min.doubleValue {
       self = .min
     } else {
-      self = Self(value)
+      self.init(truncatingIfNeeded: Int64(value))
     }
   }
 }

@@ -134,19 +134,24 @@ struct NumberFormat<Element: TensorElement> {
     let isNegative = value.sign == .minus
     guard value != 0 else { return (isNegative, 0, 0, 0) }
     let (allDigits, count, exponent) = shortestDecimal(value.magnitude)
-    for decimals in minimumDecimals...maximumDecimals {
-      var digits = rounded(allDigits, from: count, to: decimals + 1)
-      var carried = exponent
-      if String(digits).count > decimals + 1 {
-        digits /= 10
-        carried += 1
-      }
-      let text = "\(isNegative ? "-" : "")\(digits)e\(carried - decimals)"
-      if decimals == maximumDecimals || Double(text).map({ Element(nearest: $0) == element }) == true {
-        return (isNegative, digits, decimals, carried)
-      }
+    func rounded(to decimals: Int) -> (digits: UInt64, exponent: Int) {
+      let digits = Self.rounded(allDigits, from: count, to: decimals + 1)
+      // 9.99… may round up to 10.
+      return String(digits).count > decimals + 1 ? (digits / 10, exponent + 1) : (digits, exponent)
     }
-    return (isNegative, allDigits, count - 1, exponent)
+    var decimals = minimumDecimals
+    while decimals < maximumDecimals {
+      let (digits, exponent) = rounded(to: decimals)
+      let text = "\(isNegative ? "-" : "")\(digits)e\(exponent - decimals)"
+      if Double(text).map({ Element(nearest: $0) == element }) == true { break }
+      decimals += 1
+    }
+    var (digits, roundedExponent) = rounded(to: decimals)
+    while decimals > minimumDecimals && digits % 10 == 0 {
+      digits /= 10
+      decimals -= 1
+    }
+    return (isNegative, digits, decimals, roundedExponent)
   }
 
   /// The shortest decimal number that identifies a Double: its digits, how many they are, the exponent of the first.

@@ -87,6 +87,7 @@ private struct TensorPrinter<Element: TensorElement> {
         index.map { format.text(tensor.element(at: position + $0 * tensor.strides[axis])) } ?? ellipsis
       if place > 0 {
         if used + 1 + word.count > lineWidth {
+          while output.last == " " { output.removeLast() }
           output += "\n" + indent
           used = indent.count
         } else {

@@ -92,7 +92,7 @@ extension Tensor {
     guard target.checkedElementCount == count else {
       throw TensorError(
         "reshaped(to:)",
-        "shape \(target) has \(target.checkedElementCount.map(String.init) ?? "too many") elements, shape \(shape) has \(count)"
+        "shape \(target) has \(target.checkedElementCount.map(String.init) ?? "a negative or too large number of") elements, shape \(shape) has \(count)"
       )
     }
     if let strides = viewStrides(for: target) {
@@ -168,11 +168,7 @@ extension Tensor {
     guard rank == 4 else {
       throw TensorError("mergeHeads()", "shape \(shape), expected [B, H, T, D]")
     }
-    let (width, overflow) = shape[1].multipliedReportingOverflow(by: shape[3])
-    guard !overflow else {
-      throw TensorError("mergeHeads()", "the merged width of shape \(shape) does not fit an Int")
-    }
-    return try permuted(0, 2, 1, 3).reshaped(to: [shape[0], shape[2], width])
+    return try permuted(0, 2, 1, 3).reshaped(to: [shape[0], shape[2], shape[1] * shape[3]])
   }
 }
 

@@ -71,7 +71,7 @@ enum TableColumns {
     "naive: three plain steps in Swift loops, one thread, no SIMD by hand. ~: measured on some (sequence, head) pairs, scaled.",
     "GF/s counts visible (query, key) pairs only. KV GB/s counts each key and value that some query sees once.",
     "of limit: the larger share of the FMA peak and of the read rate from a working set of this size, both measured "
-      + "before and after the shape on all threads.",
+      + "in this run on all threads.",
     "max error: against a Float64 oracle on sampled rows; out of tolerance is FAILED.",
   ]
 }

@@ -25,7 +25,7 @@ public struct AttentionPlan: Sendable, CustomStringConvertible {
   /// Keys of a tile that some rows do not see, at most: narrow, because what a row does not see is computed in vain.
   let edgeTile: Int
 
-  /// Independent pieces of work: sequences × key/value heads × blocks of query rows.
+  /// Pieces of work that a thread takes at a time: a block of query rows of one key/value head, or several where they are short.
   public let taskCount: Int
 
   /// Threads that will take part, at most.
@@ -37,7 +37,10 @@ public struct AttentionPlan: Sendable, CustomStringConvertible {
   let transposesKeys: Bool
   let smallProductLimit: Int?
   let workspace: GEMMWorkspaceLayout
-  let blocksPerHead: Int
+  private let blocksPerHead: Int
+  private let blockCount: Int
+  private let blocksPerTask: Int
+  private let startsWithLastRows: Bool
   private let sizes: AttentionSizes
   private let elementType: ElementType
   private let readsInPlace: (keys: Bool, values: Bool)
@@ -68,9 +71,28 @@ public struct AttentionPlan: Sendable, CustomStringConvertible {
     self.readsInPlace = (tiles.readsKeysInPlace, tiles.readsValuesInPlace)
     let rows = sizes.groupSize * sizes.queryCount
     self.blocksPerHead = (rows + tiles.rows - 1) / tiles.rows
-    // An output without elements (some axis is 0) is no work at all.
-    self.taskCount = sizes.batch * sizes.keyValueHeads * blocksPerHead
+    self.blockCount = sizes.batch * sizes.keyValueHeads * blocksPerHead
+    self.blocksPerTask = tiles.blocksPerTask(sizes, blockCount: blockCount, threads: max(1, threads))
+    self.taskCount = (blockCount + blocksPerTask - 1) / blocksPerTask
+    self.startsWithLastRows = !problem.visibility.isUnrestricted
     self.threads = Self.isTooSmallToShare(sizes) ? 1 : max(1, min(threads, taskCount))
+  }
+
+  /// The blocks that a task computes, one after the other.
+  func blocks(of task: Int) -> Range<Int> {
+    task * blocksPerTask..<min((task + 1) * blocksPerTask, blockCount)
+  }
+
+  /// Blocks of a head follow each other, so that its keys and values stay in cache. Where rows do not all see the same keys
+  /// the last ones tend to see most (a causal mask): they come first, and what is left for the end is short.
+  func block(_ number: Int) -> RowBlock {
+    let (pair, place) = number.quotientAndRemainder(dividingBy: blocksPerHead)
+    let (sequence, head) = pair.quotientAndRemainder(dividingBy: sizes.keyValueHeads)
+    let first = (startsWithLastRows ? blocksPerHead - 1 - place : place) * queryTile
+    let rowCount = sizes.groupSize * sizes.queryCount
+    return RowBlock(
+      sequence: sequence, keyValueHead: head, rows: first..<min(first + queryTile, rowCount),
+      groupSize: sizes.groupSize)
   }
 
   /// Waking a worker takes microseconds; below about as much arithmetic one thread finishes sooner.
@@ -94,8 +116,8 @@ public struct AttentionPlan: Sendable, CustomStringConvertible {
       tiles      \(queryTile) query rows × \(keyTile) keys (\(edgeTile) where some rows do not see all), \
       \(sizes.groupSize) query head\(sizes.groupSize == 1 ? "" : "s") of a group stacked as rows
       keys       \(how(readsInPlace.keys))\(transposesKeys ? ", transposed for OpenBLAS's small-matrix kernels" : ""); values \(how(readsInPlace.values))
-      tasks      \(taskCount) = \(sizes.batch) sequences × \(sizes.keyValueHeads) key/value heads × \(blocksPerHead) row blocks, \
-      on \(threads) thread\(threads == 1 ? "" : "s")\(Self.isTooSmallToShare(sizes) ? " (too little work to share)" : "")
+      tasks      \(taskCount) of up to \(blocksPerTask) of \(blockCount) blocks (\(sizes.batch) sequences × \
+      \(sizes.keyValueHeads) key/value heads × \(blocksPerHead) row blocks), on \(threads) thread\(threads == 1 ? "" : "s")\(Self.isTooSmallToShare(sizes) ? " (too little work to share)" : "")
       workspace  \(workspaceBytesPerThread) bytes a thread, whatever the number of queries and keys
       """
   }

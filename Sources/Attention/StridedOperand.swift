@@ -1,3 +1,5 @@
+import CAttentionKernels
+
 /// A tensor as kernels see it: an address, a kind of number and four strides. It does not keep its memory alive; the
 /// entry functions do, for as long as a problem is worked on.
 struct StridedOperand {
@@ -34,6 +36,20 @@ struct StridedOperand {
   /// The address of the first element of a row.
   func row(_ batch: Int, _ head: Int, _ row: Int) -> UnsafeRawPointer {
     base + byteOffset(batch, head, row)
+  }
+
+  /// Asks for rows to be in cache soon; where columns are not neighbours it is not worth the while.
+  func prefetch(rows: Range<Int>, columns: Int, _ batch: Int, _ head: Int) {
+    let size = elementType.byteCount
+    if byteStrides.column != size { return }
+    let first = row(batch, head, rows.lowerBound)
+    if byteStrides.row == columns * size {
+      CAttentionKernels_prefetch(first, rows.count * columns * size)
+    } else {
+      for row in 0..<rows.count {
+        CAttentionKernels_prefetch(first + row &* byteStrides.row, columns * size)
+      }
+    }
   }
 }
 

@@ -36,7 +36,7 @@ import Testing
     shape.batch = 9
     let together = try plan(shape, Float.self)
     #expect(alone.queryTile == together.queryTile && alone.keyTile == together.keyTile)
-    #expect(together.taskCount == 9 * alone.taskCount)
+    #expect(together.taskCount > alone.taskCount)
   }
 
   @Test func smallProblemsStayOnOneThread() throws {
@@ -55,7 +55,7 @@ import Testing
     let text = plan.description
     for part in [
       "gemm", "\(plan.queryTile) query rows", "\(plan.keyTile) keys", "4 query heads of a group",
-      "converted from bfloat16", "\(plan.taskCount) = 2 sequences × 2 key/value heads",
+      "converted from bfloat16", "\(plan.taskCount) of up to", "2 sequences × 2 key/value heads",
       "\(plan.workspaceBytesPerThread) bytes",
     ] {
       #expect(text.contains(part), "\(part) in\n\(text)")

@@ -101,6 +101,30 @@ import Testing
     }
   }
 
+  @Test(arguments: KernelTables.names)
+  func transposesAnySize(set: String) {
+    let kernels = KernelTables.named(set)
+    for rows in [0, 1, 2, 5, 7, 8, 9, 15, 16, 17, 33, 40] {
+      for columns in [1, 3, 8, 12, 16, 17, 40, 47] {
+        let (stride, targetStride) = (columns + 3, rows + 2)
+        let source = (0..<max(1, rows * stride)).map(Float.init)
+        var target = [Float](repeating: -1, count: columns * targetStride)
+        kernels.pointee.transpose_f32(&target, targetStride, source, stride, rows, columns)
+        let wide = source.map(Double.init)
+        var wideTarget = [Double](repeating: -1, count: columns * targetStride)
+        kernels.pointee.transpose_f64(&wideTarget, targetStride, wide, stride, rows, columns)
+        for column in 0..<columns {
+          for row in 0..<targetStride {
+            let expected = row < rows ? source[row * stride + column] : -1
+            let position = column * targetStride + row
+            #expect(
+              target[position] == expected && wideTarget[position] == Double(expected), "\(rows)×\(columns)")
+          }
+        }
+      }
+    }
+  }
+
   @Test(arguments: KernelTables.names, [Float.nan, .infinity, -.infinity])
   func storesReportWhatIsNotFinite(set: String, poison: Float) {
     let kernels = KernelTables.named(set)

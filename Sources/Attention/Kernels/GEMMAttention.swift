@@ -33,20 +33,34 @@ struct GEMMAttention<Scalar: AttentionAccumulator> {
     self.store = Scalar.store(problem.elementType, kernels)
   }
 
-  /// Computes all tasks; blocks of the same head follow each other, so that its keys and values stay in cache, and the
-  /// last block, which sees most under a causal mask, comes first.
+  /// Computes all blocks. Those of a task follow each other on one thread, so the memory that the next one starts with is
+  /// asked for while one is computed.
   func run(on pool: WorkerPool) {
     pool.run(plan.taskCount, maximumThreads: plan.threads) { task in
       ThreadScratch.withBytes(plan.workspaceBytesPerThread) { memory in
-        let (pair, place) = task.quotientAndRemainder(dividingBy: plan.blocksPerHead)
-        let (sequence, head) = pair.quotientAndRemainder(dividingBy: problem.sizes.keyValueHeads)
-        let first = (plan.blocksPerHead - 1 - place) * plan.queryTile
-        let rowCount = problem.sizes.groupSize * problem.sizes.queryCount
-        let block = RowBlock(
-          sequence: sequence, keyValueHead: head, rows: first..<min(first + plan.queryTile, rowCount),
-          groupSize: problem.sizes.groupSize)
-        attend(block, GEMMWorkspace(memory, plan.workspace))
+        let work = GEMMWorkspace<Scalar>(memory, plan.workspace)
+        let blocks = plan.blocks(of: task)
+        for number in blocks {
+          if number + 1 < blocks.upperBound { prefetch(plan.block(number + 1)) }
+          attend(plan.block(number), work)
+        }
       }
+    }
+  }
+
+  /// Brings a block's queries near, and the first tile of its keys and values where it is the first to read them.
+  private func prefetch(_ block: RowBlock) {
+    let sizes = problem.sizes
+    let (first, last) = (block.index(0), block.index(block.rows.count - 1))
+    for member in 0..<block.groupSize {
+      problem.queries.prefetch(
+        rows: first.query..<last.query + 1, columns: sizes.headDimension, block.sequence,
+        block.keyValueHead * block.groupSize + member)
+    }
+    if first.query == 0 {
+      let keys = 0..<min(plan.keyTile, sizes.keyCount)
+      problem.keys.prefetch(rows: keys, columns: sizes.headDimension, block.sequence, block.keyValueHead)
+      problem.values.prefetch(rows: keys, columns: sizes.valueDimension, block.sequence, block.keyValueHead)
     }
   }
 

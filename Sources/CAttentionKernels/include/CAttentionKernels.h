@@ -78,6 +78,9 @@ struct CAttentionKernels {
   int (*store_f64_to_f64)(void *target, ptrdiff_t stride, const double *source, ptrdiff_t n, double factor);
 };
 
+// Asks for `bytes` of memory to be in the second-level cache soon. Any address is fine; nothing is read that faults.
+void CAttentionKernels_prefetch(const void *from, ptrdiff_t bytes);
+
 // The table for this CPU: the best set that the CPU and the operating system support, or a lower one where the
 // environment variable ATTENTION_KERNELS names it (scalar, avx2, avx512) at the first call. A name that is unknown or not
 // supported here is reported on standard error and has no effect. Safe to call from any thread.

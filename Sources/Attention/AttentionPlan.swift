@@ -116,8 +116,9 @@ public struct AttentionPlan: Sendable, CustomStringConvertible {
       tiles      \(queryTile) query rows × \(keyTile) keys (\(edgeTile) where some rows do not see all), \
       \(sizes.groupSize) query head\(sizes.groupSize == 1 ? "" : "s") of a group stacked as rows
       keys       \(how(readsInPlace.keys))\(transposesKeys ? ", transposed for OpenBLAS's small-matrix kernels" : ""); values \(how(readsInPlace.values))
-      tasks      \(taskCount) of up to \(blocksPerTask) of \(blockCount) blocks (\(sizes.batch) sequences × \
-      \(sizes.keyValueHeads) key/value heads × \(blocksPerHead) row blocks), on \(threads) thread\(threads == 1 ? "" : "s")\(Self.isTooSmallToShare(sizes) ? " (too little work to share)" : "")
+      tasks      \(taskCount), each up to \(blocksPerTask) of \(blockCount) blocks (\(sizes.batch) sequences × \
+      \(sizes.keyValueHeads) key/value heads × \(blocksPerHead) blocks of query rows), on \(threads) \
+      thread\(threads == 1 ? "" : "s")\(Self.isTooSmallToShare(sizes) ? " (too little work to share)" : "")
       workspace  \(workspaceBytesPerThread) bytes a thread, whatever the number of queries and keys
       """
   }

@@ -12,7 +12,7 @@ ARGS ?=
 BLAS_CORE ?=
 
 test: setup
-	swift test -c release
+	OPENBLAS_CORETYPE=$(BLAS_CORE) swift test -c release
 
 bench: setup
 	swift build -c release --product attention-bench

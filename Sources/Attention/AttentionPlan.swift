@@ -1,4 +1,3 @@
-import CAttentionKernels
 import LinearAlgebra
 import Parallelism
 
@@ -35,7 +34,7 @@ public struct AttentionPlan: Sendable, CustomStringConvertible {
   public var workspaceBytesPerThread: Int { workspace.byteCount }
 
   let transposesKeys: Bool
-  let smallProductLimit: Int?
+  private let kernelSet: String
   let workspace: GEMMWorkspaceLayout
   private let blocksPerHead: Int
   private let blockCount: Int
@@ -53,20 +52,20 @@ public struct AttentionPlan: Sendable, CustomStringConvertible {
     mask: AttentionMask = .none, on pool: WorkerPool = .shared
   ) throws(AttentionError) {
     let inputs = AttentionInputs(queries: queries, keys: keys, values: values)
-    self.init(try AttentionProblem(inputs, scale: scale, mask: mask), threads: pool.threadCount)
+    self.init(try AttentionProblem(inputs, scale: scale, mask: mask), threads: pool.threadCount, .best)
   }
 
-  init(_ problem: AttentionProblem, threads: Int) {
+  init(_ problem: AttentionProblem, threads: Int, _ variant: KernelVariant) {
     let sizes = problem.sizes
     self.kernel = .gemm
     self.sizes = sizes
     self.elementType = problem.elementType
-    let tiles = GEMMTiles(problem)
+    let tiles = GEMMTiles(problem, variant)
     self.queryTile = tiles.rows
     self.keyTile = tiles.keys
     self.edgeTile = tiles.edgeKeys
+    self.kernelSet = variant.setName
     self.transposesKeys = tiles.transposesKeys
-    self.smallProductLimit = tiles.smallProductLimit
     self.workspace = tiles.workspace
     self.readsInPlace = (tiles.readsKeysInPlace, tiles.readsValuesInPlace)
     let rows = sizes.groupSize * sizes.queryCount
@@ -103,7 +102,6 @@ public struct AttentionPlan: Sendable, CustomStringConvertible {
 
   /// Several lines: kernel, tiles, tasks, memory, and the reason of each.
   public var description: String {
-    let set = String(cString: CAttentionKernels_active().pointee.name)
     let half = elementType == .float16 || elementType == .bfloat16
     func how(_ inPlace: Bool) -> String {
       inPlace
@@ -112,7 +110,7 @@ public struct AttentionPlan: Sendable, CustomStringConvertible {
           ? "converted from \(elementType) a tile at a time" : "gathered a tile at a time for their strides"
     }
     return """
-      kernel     \(kernel.rawValue): CBLAS tiles (OpenBLAS core \(BLASRuntime.coreName)), softmax with \(set) between them
+      kernel     \(kernel.rawValue): CBLAS tiles (OpenBLAS core \(BLASRuntime.coreName)), softmax with \(kernelSet) between them
       tiles      \(queryTile) query rows × \(keyTile) keys (\(edgeTile) where some rows do not see all), \
       \(sizes.groupSize) query head\(sizes.groupSize == 1 ? "" : "s") of a group stacked as rows
       keys       \(how(readsInPlace.keys))\(transposesKeys ? ", transposed for OpenBLAS's small-matrix kernels" : ""); values \(how(readsInPlace.values))

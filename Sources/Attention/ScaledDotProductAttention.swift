@@ -1,4 +1,3 @@
-import CAttentionKernels
 import Parallelism
 
 /// Attention: every query's average of the values, weighted by the softmax of its scaled dot products with the keys.
@@ -113,11 +112,11 @@ public func scaledDotProductAttention<Element: AttentionElement>(
 /// Plans a problem and runs it.
 func attend(
   _ problem: AttentionProblem, into result: AttentionResult, on pool: WorkerPool,
-  kernels: KernelTable = CAttentionKernels_active()
+  _ variant: KernelVariant = .best
 ) {
-  let plan = AttentionPlan(problem, threads: pool.threadCount)
+  let plan = AttentionPlan(problem, threads: pool.threadCount, variant)
   switch problem.accumulatorType {
-  case .float64: GEMMAttention<Double>(problem, plan, result, kernels).run(on: pool)
-  default: GEMMAttention<Float>(problem, plan, result, kernels).run(on: pool)
+  case .float64: GEMMAttention<Double>(problem, plan, result, variant).run(on: pool)
+  default: GEMMAttention<Float>(problem, plan, result, variant).run(on: pool)
   }
 }

@@ -4,20 +4,23 @@ import Testing
 
 /// Every mask on odd shapes, in every element type and on every instruction set, against the oracle.
 @Suite struct GEMMAttentionTests {
-  @Test(arguments: MaskCase.all, KernelSets.names)
-  func agreesWithTheOracle(mask: MaskCase, set: String) throws {
+  /// The best instruction set, with and without small products.
+  private static let best = ForcedVariant.all.suffix(2)
+
+  @Test(arguments: MaskCase.all, ForcedVariant.all)
+  func agreesWithTheOracle(mask: MaskCase, variant: ForcedVariant) throws {
     for shape in ProblemShape.grid {
-      try check(shape, mask, set, Float.self)
-      try check(shape, mask, set, Double.self)
-      try check(shape, mask, set, Float16.self)
-      try check(shape, mask, set, BFloat16.self)
+      try check(shape, mask, variant, Float.self)
+      try check(shape, mask, variant, Double.self)
+      try check(shape, mask, variant, Float16.self)
+      try check(shape, mask, variant, BFloat16.self)
     }
   }
 
   @Test(arguments: MaskCase.all)
   func agreesWithTheOracleOverManyTiles(mask: MaskCase) throws {
     for shape in ProblemShape.large {
-      try check(shape, mask, KernelSets.names.last!, Float.self)
+      for variant in Self.best { try check(shape, mask, variant, Float.self) }
     }
   }
 
@@ -26,8 +29,10 @@ import Testing
     let shape = ProblemShape(
       queryHeads: 2, keyValueHeads: 1, queries: 19, keys: 45, headDimension: width,
       valueDimension: 257 - width)
-    try check(shape, MaskCase.all[1], KernelSets.names.last!, Float.self)
-    try check(shape, MaskCase.all[1], KernelSets.names.last!, BFloat16.self)
+    for variant in Self.best {
+      try check(shape, MaskCase.all[1], variant, Float.self)
+      try check(shape, MaskCase.all[1], variant, BFloat16.self)
+    }
   }
 
   @Test(arguments: [127, 128, 129, 175, 176, 177, 191, 192, 193, 511, 512, 513])
@@ -36,7 +41,7 @@ import Testing
       for (queries, keys) in [(count, count), (3, count), (count, 20)] {
         let shape = ProblemShape(
           queryHeads: 1, keyValueHeads: 1, queries: queries, keys: keys, headDimension: 8, valueDimension: 5)
-        try check(shape, mask, KernelSets.names.last!, Float.self)
+        for variant in Self.best { try check(shape, mask, variant, Float.self) }
       }
     }
   }
@@ -79,13 +84,13 @@ import Testing
   }
 
   private func check<E: AttentionElement>(
-    _ shape: ProblemShape, _ mask: MaskCase, _ set: String, _: E.Type
+    _ shape: ProblemShape, _ mask: MaskCase, _ variant: ForcedVariant, _: E.Type
   ) throws {
     let inputs = shape.inputs(E.self)
     let (composed, rules) = mask.make(shape)
-    let result = try KernelSets.attention(
-      queries: inputs.q, keys: inputs.k, values: inputs.v, mask: composed, on: Pools.two, set: set)
-    expectMatchesOracle(result, inputs, rules, "\(shape), \(mask), \(E.elementType), \(set)")
+    let result = try variant.attention(
+      queries: inputs.q, keys: inputs.k, values: inputs.v, mask: composed, on: Pools.two)
+    expectMatchesOracle(result, inputs, rules, "\(shape), \(mask), \(E.elementType), \(variant)")
   }
 }
 

@@ -20,13 +20,14 @@ struct GEMMAttention<Scalar: AttentionAccumulator> {
 
   init(
     _ problem: AttentionProblem, _ plan: AttentionPlan, _ result: AttentionResult,
-    _ kernels: KernelTable
+    _ variant: KernelVariant
   ) {
     self.problem = problem
     self.plan = plan
     self.result = result
+    let kernels = variant.kernels
     self.kernels = kernels
-    self.product = TileProduct(smallProductLimit: plan.smallProductLimit)
+    self.product = TileProduct(smallProductLimit: variant.smallProductLimit)
     self.keyValues = StridedKeyValues(problem, plan, kernels)
     self.masks = ScoreMasks(problem, kernels)
     self.loadQueries = Scalar.load(problem.elementType, kernels)

@@ -1,5 +1,3 @@
-import LinearAlgebra
-
 /// The tile sizes of the GEMM kernel for one problem, and the workspace that they need.
 ///
 /// They depend on the sizes and strides of one (sequence, head) alone: same tiles, same rounding, whatever runs beside.
@@ -11,7 +9,6 @@ struct GEMMTiles {
   let readsValuesInPlace: Bool
   /// Whether key tiles are transposed into scratch, so that OpenBLAS's kernels for small matrices take `Q·Kᵀ`.
   let transposesKeys: Bool
-  let smallProductLimit: Int?
   let workspace: GEMMWorkspaceLayout
 
   /// Rows: sgemm packs a key tile anew for each row block, which 128 rows and more make cheap; the diagonal of a causal
@@ -28,7 +25,7 @@ struct GEMMTiles {
   /// What a thread keeps at most, as far as tiles of 16 rows and 64 keys allow: half of the 4 MiB that the engine promises.
   static let mostWorkspaceBytes = 2 << 20
 
-  init(_ problem: AttentionProblem) {
+  init(_ problem: AttentionProblem, _ variant: KernelVariant) {
     let sizes = problem.sizes
     let accumulator = problem.accumulatorType
     readsKeysInPlace = problem.keys.canBeBLASOperand(accumulator, columns: sizes.headDimension)
@@ -36,10 +33,10 @@ struct GEMMTiles {
 
     let (inPlaceKeys, inPlaceValues) = (readsKeysInPlace, readsValuesInPlace)
     let rowCount = sizes.groupSize * sizes.queryCount
-    smallProductLimit = BLASRuntime.smallProductLimit
+    // A strip of few rows no longer pays; nor does a transposed tile that few rows use.
+    let stripRows = (variant.smallProductLimit ?? 0) / (Self.mostSmallKeys * sizes.headDimension)
     let transposes =
-      rowCount >= Self.fewestRowsToTranspose
-      && smallProductLimit.map { $0 / (Self.mostSmallKeys * sizes.headDimension) >= 12 } ?? false
+      stripRows >= TileProduct<Float>.fewestStripRows && rowCount >= Self.fewestRowsToTranspose
     transposesKeys = transposes
     func layout(_ rows: Int, _ keys: Int) -> GEMMWorkspaceLayout {
       GEMMWorkspaceLayout(

@@ -1,0 +1,34 @@
+/// The ways that attention can run on this machine, for tests that hold each against the oracle.
+package struct ForcedVariant: Sendable, CustomStringConvertible {
+  /// The instruction set.
+  package let set: String
+  /// Whether products are cut for BLAS's small-matrix kernels and keys transposed for them.
+  package let usesSmallProducts: Bool
+
+  /// Every instruction set of this CPU, with and without small products; the best set comes last.
+  package static var all: [ForcedVariant] {
+    KernelVariant.setNames.flatMap { set in
+      [false, true].map { ForcedVariant(set: set, usesSmallProducts: $0) }
+    }
+  }
+
+  /// The set, and how it multiplies.
+  package var description: String { "\(set), \(usesSmallProducts ? "small" : "whole") products" }
+
+  /// Attention as the public functions compute it, this way.
+  ///
+  /// - Precondition: the CPU supports the set.
+  package func attention<Element: AttentionElement>(
+    queries: Tensor<Element>, keys: Tensor<Element>, values: Tensor<Element>, scale: Double? = nil,
+    mask: AttentionMask = .none, on pool: WorkerPool
+  ) throws(AttentionError) -> (output: Tensor<Element>, logSumExp: Tensor<Element.Accumulator>) {
+    guard let variant = KernelVariant(setName: set, usesSmallProducts: usesSmallProducts) else {
+      preconditionFailure("no instruction set \(set) here, only \(KernelVariant.setNames)")
+    }
+    let inputs = AttentionInputs(queries: queries, keys: keys, values: values)
+    let problem = try AttentionProblem(inputs, scale: scale, mask: mask)
+    return inputs.withOutputAndLogSumExp(of: problem) { result in
+      attend(problem, into: result, on: pool, variant)
+    }
+  }
+}

@@ -39,11 +39,11 @@ extension Double: AttentionAccumulator {
   }
 
   static func softmaxTile(
-    _ tile: ScoreTile<Double>, _ state: SoftmaxRows<Double>, _ kernels: KernelTable
+    _ tile: ScoreTile<Double>, _ softmax: OnlineSoftmax<Double>, _ kernels: KernelTable
   ) {
     var arguments = CAttentionKernels_softmax_tile_f64(
       scores: tile.scores, row_stride: tile.rowStride, rows: tile.rows, columns: tile.columns,
-      begin: tile.begin, end: tile.end, maximum: state.maximum, sum: state.sum, rescale: state.rescale)
+      begin: tile.begin, end: tile.end, maximum: softmax.maximum, sum: softmax.sum, rescale: softmax.rescale)
     kernels.pointee.softmax_tile_f64(&arguments)
   }
 

@@ -43,11 +43,11 @@ extension Float: AttentionAccumulator {
   }
 
   static func softmaxTile(
-    _ tile: ScoreTile<Float>, _ state: SoftmaxRows<Float>, _ kernels: KernelTable
+    _ tile: ScoreTile<Float>, _ softmax: OnlineSoftmax<Float>, _ kernels: KernelTable
   ) {
     var arguments = CAttentionKernels_softmax_tile_f32(
       scores: tile.scores, row_stride: tile.rowStride, rows: tile.rows, columns: tile.columns,
-      begin: tile.begin, end: tile.end, maximum: state.maximum, sum: state.sum, rescale: state.rescale)
+      begin: tile.begin, end: tile.end, maximum: softmax.maximum, sum: softmax.sum, rescale: softmax.rescale)
     kernels.pointee.softmax_tile_f32(&arguments)
   }
 

@@ -27,7 +27,7 @@ protocol AttentionAccumulator: BLASScalar, AttentionElement, BinaryFloatingPoint
     _ count: Int, factor: Self
   ) -> Bool
   static func softmaxTile(
-    _ tile: ScoreTile<Self>, _ state: SoftmaxRows<Self>, _ kernels: KernelTable)
+    _ tile: ScoreTile<Self>, _ softmax: OnlineSoftmax<Self>, _ kernels: KernelTable)
   static func transpose(
     _ source: MatrixOperand<Self>, rows: Int, columns: Int, into target: MutableMatrixOperand<Self>,
     _ kernels: KernelTable)
@@ -47,11 +47,4 @@ struct ScoreTile<Scalar> {
   let columns: Int
   let begin: UnsafePointer<Int32>
   let end: UnsafePointer<Int32>
-}
-
-/// The running softmax state of the rows of a tile.
-struct SoftmaxRows<Scalar> {
-  let maximum: UnsafeMutablePointer<Scalar>
-  let sum: UnsafeMutablePointer<Scalar>
-  let rescale: UnsafeMutablePointer<Scalar>
 }

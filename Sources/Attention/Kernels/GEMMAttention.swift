@@ -91,8 +91,7 @@ struct GEMMAttention<Scalar: AttentionAccumulator> {
       extent.add(visible)
       work.begin[row] = Int32(truncatingIfNeeded: visible.lowerBound)
       work.end[row] = Int32(truncatingIfNeeded: visible.upperBound)
-      work.maximum[row] = -Scalar.infinity
-      work.sum[row] = 0
+      work.softmax.reset(row)
       Scalar.run(
         loadQueries, into: work.queries + row * depth,
         problem.queries.row(index.sequence, index.head, index.query),
@@ -120,18 +119,15 @@ struct GEMMAttention<Scalar: AttentionAccumulator> {
       scores: scores, rowStride: work.scoreStride, rows: rows.count, columns: keys.count,
       begin: UnsafePointer(work.tileBegin + rows.lowerBound),
       end: UnsafePointer(work.tileEnd + rows.lowerBound))
-    let state = SoftmaxRows(
-      maximum: work.maximum + rows.lowerBound, sum: work.sum + rows.lowerBound,
-      rescale: work.rescale + rows.lowerBound)
-    Scalar.softmaxTile(tile, state, kernels)
+    Scalar.softmaxTile(tile, work.softmax.from(rows.lowerBound), kernels)
 
     // The first product may overwrite the output only if it reaches every row.
     let overwrites = startsOutput && rows.count == block.rows.count
     if startsOutput && !overwrites {
       work.output.update(repeating: 0, count: block.rows.count * width)
     } else if !startsOutput {
-      for row in rows where work.rescale[row] != 1 {
-        Scalar.scale(work.output + row * width, width, work.rescale[row], kernels)
+      for row in rows where work.softmax.rescale[row] != 1 {
+        Scalar.scale(work.output + row * width, width, work.softmax.rescale[row], kernels)
       }
     }
     product.multiply(
@@ -183,16 +179,15 @@ struct GEMMAttention<Scalar: AttentionAccumulator> {
       let index = block.index(row)
       let target = result.row(index.sequence, index.head, index.query)
       let output = work.output + row * width
-      let sum = work.sum[row]
-      if sum == 0 {
+      if work.softmax.isEmpty(row) {
         // Nothing was visible, or only scores of −∞. What the product left in the row may be 0 · NaN.
         output.update(repeating: 0, count: width)
         _ = Scalar.run(store, into: target, stride: result.columnStride, output, width, factor: 1)
         result.setLogSumExp(-Scalar.infinity, index)
       } else if Scalar.run(
-        store, into: target, stride: result.columnStride, output, width, factor: 1 / sum)
+        store, into: target, stride: result.columnStride, output, width, factor: work.softmax.normalizer(row))
       {
-        result.setLogSumExp(work.maximum[row] + Scalar.log(sum), index)
+        result.setLogSumExp(work.softmax.logSumExp(row), index)
       } else {
         let visible = Int(work.begin[row])..<max(Int(work.begin[row]), Int(work.end[row]))
         ExactRow(problem, masks, kernels).attend(index, visible, into: result)

@@ -8,10 +8,7 @@ struct GEMMWorkspace<Scalar: AttentionAccumulator> {
   let transposedKeys: UnsafeMutablePointer<Scalar>
   let packedValues: UnsafeMutablePointer<Scalar>
   let biasRow: UnsafeMutablePointer<Scalar>
-  /// The running softmax of each row.
-  let maximum: UnsafeMutablePointer<Scalar>
-  let sum: UnsafeMutablePointer<Scalar>
-  let rescale: UnsafeMutablePointer<Scalar>
+  let softmax: OnlineSoftmax<Scalar>
   /// The keys that each row sees, in all and relative to a tile.
   let begin: UnsafeMutablePointer<Int32>
   let end: UnsafeMutablePointer<Int32>
@@ -33,9 +30,8 @@ struct GEMMWorkspace<Scalar: AttentionAccumulator> {
     transposedKeys = piece(layout.transposedKeys, Scalar.self)
     packedValues = piece(layout.packedValues, Scalar.self)
     biasRow = piece(layout.biasRow, Scalar.self)
-    maximum = piece(layout.state, Scalar.self)
-    sum = maximum + layout.rows
-    rescale = sum + layout.rows
+    let state = piece(layout.state, Scalar.self)
+    softmax = OnlineSoftmax(maximum: state, sum: state + layout.rows, rescale: state + 2 * layout.rows)
     begin = piece(layout.ranges, Int32.self)
     end = begin + layout.rows
     tileBegin = end + layout.rows

@@ -11,11 +11,12 @@ SWIFT_SOURCES := Package.swift Sources Tests Benchmarks
 ARGS ?=
 BLAS_CORE ?=
 
+# Tests compile with testing enabled, the benchmark without: a build folder each spares both from starting over.
 test: setup
-	OPENBLAS_CORETYPE=$(BLAS_CORE) swift test -c release
+	OPENBLAS_CORETYPE=$(BLAS_CORE) swift test -c release --scratch-path .build/test
 
 bench: setup
-	swift build -c release --product attention-bench
+	@swift build -c release --product attention-bench >&2
 	@OPENBLAS_CORETYPE=$(BLAS_CORE) "$$(swift build -c release --show-bin-path)/attention-bench" $(ARGS)
 
 format:
@@ -34,6 +35,7 @@ setup:
 	    command -v sudo >/dev/null || { echo "Please run as root: apt-get install $$packages" >&2; exit 1; }; sudo=sudo; \
 	  fi; \
 	  echo "Installing $$packages" >&2; \
-	  { $$sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends $$packages; } >&2 \
+	  { $$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$packages; } >&2 \
+	    && pkg-config --exists openblas lapacke \
 	    || { echo "Could not install $$packages; please install them by hand." >&2; exit 1; }; \
 	fi

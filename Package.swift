@@ -7,6 +7,7 @@ let package = Package(
   products: [
     // MARK: What users link
     .library(name: "Attention", targets: ["Attention"]),
+    .library(name: "TensorFiles", targets: ["TensorFiles"]),
     .executable(name: "attention", targets: ["AttentionCommand"]),
     .executable(name: "attention-bench", targets: ["AttentionBench"]),
   ],

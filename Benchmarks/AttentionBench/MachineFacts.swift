@@ -22,7 +22,9 @@ enum MachineFacts {
   private static var blas: String {
     let kernels = "OpenBLAS \(BLASRuntime.version), \(BLASRuntime.coreName) kernels"
     guard let forced = BLASRuntime.forcedCoreName else { return kernels }
-    return kernels + "; OPENBLAS_CORETYPE=\(forced) forces them, whatever suits this CPU"
+    return forced.lowercased() == BLASRuntime.coreName.lowercased()
+      ? kernels + "; OPENBLAS_CORETYPE forces them, whatever suits this CPU"
+      : kernels + "; OpenBLAS did not follow OPENBLAS_CORETYPE=\(forced)"
   }
 
   private static func threads(_ pool: WorkerPool) -> String {

@@ -14,7 +14,7 @@ package struct ShapeRecord: Decodable {
   var usefulFlops: Double?
   var why: String?
 
-  enum CodingKeys: String, CodingKey {
+  enum CodingKeys: String, CodingKey, CaseIterable {
     case name, batch, queries, keys, mask, why
     case queryHeads = "query_heads"
     case keyValueHeads = "key_value_heads"

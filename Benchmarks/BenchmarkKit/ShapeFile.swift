@@ -49,6 +49,7 @@ package enum ShapeFile {
     } catch {
       throw BenchmarkError("not a JSON array of shapes")
     }
+    try refuseUnknownFields(data)
     guard !records.isEmpty else { throw BenchmarkError("no shapes") }
     var shapes: [BenchmarkShape] = []
     var names: Set<String> = []
@@ -60,6 +61,21 @@ package enum ShapeFile {
       shapes.append(shape)
     }
     return shapes
+  }
+
+  /// A misspelt field that is optional would measure another problem than the one meant.
+  private static func refuseUnknownFields(_ data: Data) throws(BenchmarkError) {
+    let known = Set(ShapeRecord.CodingKeys.allCases.map(\.rawValue))
+    // Fields that follow from others, for readers of the file.
+    let derived: Set = ["kv_bytes_f32"]
+    let objects = (try? JSONSerialization.jsonObject(with: data)) as? [[String: Any]] ?? []
+    for (index, object) in objects.enumerated() {
+      if let field = object.keys.sorted().first(where: { !known.contains($0) && !derived.contains($0) }) {
+        throw BenchmarkError(
+          "entry \(index + 1): unknown field \(quoted(field)), expected one of \(known.sorted().joined(separator: ", "))"
+        )
+      }
+    }
   }
 
   /// Bytes of memory that this machine has.

@@ -71,6 +71,18 @@ public struct AttentionMask: Sendable {
   }
 }
 
+extension AttentionMask: CustomStringConvertible {
+  /// The rules in order, `causal & window(left: 1023)` for instance; tensors by their shapes.
+  public var description: String {
+    let tensors =
+      visibilityMasks.map { "boolean\($0.shape)" } + biases.map { "additive\($0.shape)" }
+    let rules = rangeRules.map(\.description) + tensors
+    if rules.isEmpty { return "none" }
+    let alignment = alignments.first.map { $0 == .bottomRight ? "" : ", aligned \($0)" } ?? ""
+    return rules.joined(separator: " & ") + alignment
+  }
+}
+
 /// A mask tensor of any element type.
 protocol MaskTensor: Sendable {
   var shape: Shape { get }

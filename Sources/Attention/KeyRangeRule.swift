@@ -26,6 +26,18 @@ enum KeyRangeRule: Sendable {
     }
   }
 
+  /// As it is written in a mask.
+  var description: String {
+    switch self {
+    case .causal: return "causal"
+    case .window(let left, let right):
+      let sides = [left.map { "left: \($0)" }, right.map { "right: \($0)" }].compactMap(\.self)
+      return "window(\(sides.joined(separator: ", ")))"
+    case .keyLengths(let lengths): return "keyLengths\(lengths)"
+    case .first(let count): return "first(\(count))"
+    }
+  }
+
   /// The rule with its numbers checked against a problem's sizes.
   func checked(_ sizes: AttentionSizes) throws(AttentionError) -> KeyRangeRule {
     switch self {

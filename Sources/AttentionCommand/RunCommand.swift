@@ -19,7 +19,8 @@ struct RunCommand: ParsableCommand {
       kv_num_heads. It may hold attn_mask (bool, true = visible, or floating-point, added to the scores; \
       broadcastable to [B, Hq, Tq, Tk]) and nonpad_kv_seqlen [B]. Tensors named expected.* are not read. \
       The attributes is_causal, scale, left_window_size, right_window_size and causal_alignment stand in \
-      its metadata, with the meaning they have in ONNX Attention; a flag overrides the file's attribute. \
+      its metadata, with the meaning they have in ONNX Attention: query 0 stands on key 0 unless nonpad_kv_seqlen or \
+      causal_alignment says otherwise. A flag overrides the file's attribute. \
       Metadata that is no attribute has no effect, which a warning says.
 
       OUT receives Y, in the layout and type of Q, and lse [B, Hq, Tq], the log-sum-exp of each row of scores \
@@ -31,10 +32,14 @@ struct RunCommand: ParsableCommand {
         attention run case.safetensors -o out.safetensors --threads 4 --explain
       """)
 
-  @Argument(help: "The case, a safetensors file.", completion: .file(extensions: ["safetensors"]))
+  @Argument(
+    help: ArgumentHelp("The case, a safetensors file.", valueName: "case"),
+    completion: .file(extensions: ["safetensors"]))
   var input: String
 
-  @Option(name: [.short, .long], help: "Where the results go, a safetensors file.")
+  @Option(
+    name: [.short, .long],
+    help: ArgumentHelp("Where the results go, a safetensors file; not the case itself.", valueName: "out"))
   var output: String
 
   @Flag(inversion: .prefixedNo, help: "Whether a query sees the keys up to its own position only.")
@@ -50,7 +55,7 @@ struct RunCommand: ParsableCommand {
   @Option(parsing: .unconditional, help: "Keys after its own position that a query sees; -1 for all.")
   var rightWindowSize: Int?
 
-  @Option(help: "Where queries stand among the keys. (default: as ONNX)")
+  @Option(help: "Where queries stand among the keys. (default: top_left; bottom_right with nonpad_kv_seqlen)")
   var causalAlignment: CausalAlignment?
 
   @Option(parsing: .unconditional, help: "Heads of a three-axis Q.")
@@ -93,6 +98,9 @@ struct RunCommand: ParsableCommand {
 
   func run() throws {
     let file = try SafetensorsFile(path: input)
+    if isSameFile(input, output) {
+      throw CaseError("--output", "\(output) is the case itself, expected another file")
+    }
     let attributes = try CaseAttributes(file.metadata.merging(overrides) { _, flag in flag })
     switch try checkCaseTensors(of: file) {
     case .float64: try run(file, attributes, as: Double.self)
@@ -118,6 +126,12 @@ struct RunCommand: ParsableCommand {
     } catch let error as AttentionError {
       throw CaseError(error)
     }
+  }
+
+  /// Whether two paths lead to one file that exists.
+  private func isSameFile(_ first: String, _ second: String) -> Bool {
+    var (a, b) = (stat(), stat())
+    return stat(first, &a) == 0 && stat(second, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino
   }
 
   /// Writes a line, or several, to stderr.

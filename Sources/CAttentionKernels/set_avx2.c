@@ -12,20 +12,8 @@
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
 
 #include "half.h"
+#include "half_hardware.h"
 #include "simd_avx2.h"
-
-// _Float16 casts compile to the hardware conversions here, a vector at a time in loops.
-static inline float attn_f32_from_f16(uint16_t half) {
-  _Float16 value;
-  memcpy(&value, &half, sizeof value);
-  return (float)value;
-}
-static inline uint16_t attn_f16_from_f32(float value) {
-  _Float16 rounded = (_Float16)value;
-  uint16_t half;
-  memcpy(&half, &rounded, sizeof half);
-  return half;
-}
 
 #define ISA avx2
 #define ISA_NAME "avx2"

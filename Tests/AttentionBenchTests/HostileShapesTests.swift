@@ -32,6 +32,7 @@ struct HostileShapes: CustomTestStringConvertible, Sendable {
     HostileShapes("[]", "no shapes"),
     HostileShapes("[{}]", "entry 1: name is missing"),
     HostileShapes(String(repeating: "[", count: 100_000), "not valid JSON"),
+    HostileShapes(fields: ["left_window": "3"], "unknown field \"left_window\""),
     HostileShapes(fields: ["batch": "-1"], "batch is -1"),
     HostileShapes(fields: ["batch": "0"], "batch is 0"),
     HostileShapes(fields: ["queries": "1.5"], "a number is not whole, or too large"),

@@ -169,6 +169,16 @@ struct BadCase: Sendable, CustomStringConvertible {
     #expect(try FileManager.default.contentsOfDirectory(atPath: directory.file("taken")).isEmpty)
   }
 
+  @Test func theCaseIsNotOverwritten() throws {
+    let directory = try TemporaryDirectory()
+    let input = try Self.good.write(to: directory.file("case.safetensors"))
+    let before = FileManager.default.contents(atPath: input)
+    try expectFailure(
+      input, in: directory, names: "--output", output: "case.safetensors", leaves: ["case.safetensors"],
+      "the case as its own output")
+    #expect(FileManager.default.contents(atPath: input) == before)
+  }
+
   @Test func failuresLeaveAnOlderOutputAsItWas() throws {
     let directory = try TemporaryDirectory()
     let old = Data("old".utf8)

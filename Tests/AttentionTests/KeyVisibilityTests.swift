@@ -4,6 +4,14 @@ import Testing
 /// Key ranges as the contract's table defines them, found out through the public API: with a value of 1 at one key and 0
 /// elsewhere, the output is not 0 exactly where that key is visible.
 @Suite struct KeyVisibilityTests {
+  @Test func masksSayWhatTheyAre() {
+    #expect("\(AttentionMask.none)" == "none")
+    #expect("\(AttentionMask.causal & .window(left: 3))" == "causal & window(left: 3)")
+    let mask =
+      AttentionMask.window(left: 1, right: 2, .topLeft) & .boolean(.zeros([4, 5])) & .keyLengths([3, 4])
+    #expect("\(mask)" == "window(left: 1, right: 2) & keyLengths[3, 4] & boolean[4, 5], aligned topLeft")
+  }
+
   @Test(arguments: MaskCase.all)
   func everyKeyIsVisibleExactlyWhereItsRulesSay(mask: MaskCase) throws {
     let shape = ProblemShape(

@@ -177,14 +177,6 @@ struct MaskCase: Sendable, CustomStringConvertible {
     #expect(try directory.contents() == ["case.safetensors", "out.safetensors"])
   }
 
-  @Test func outputMayReplaceTheInput() throws {
-    let directory = try TemporaryDirectory()
-    let contents = CaseContents([:], ["Q": queries, "K": keys, "V": values])
-    let path = try contents.write(to: directory.file("case.safetensors"))
-    let result = try runAttention(["run", path, "-o", path])
-    #expect(result.status == 0, "\(result)")
-    #expect(try SafetensorsFile(path: path).names.sorted() == ["Y", "lse"])
-  }
   private func converted<E: TensorElement>(_ tensor: Tensor<Double>, to _: E.Type) -> Tensor<E> {
     Tensor(unsafeUninitializedShape: tensor.shape) {
       _ = $0.initialize(fromContentsOf: tensor.elements.map(E.init(nearest:)))

@@ -27,7 +27,7 @@ package struct ForcedVariant: Sendable, CustomStringConvertible {
     }
     let inputs = AttentionInputs(queries: queries, keys: keys, values: values)
     let problem = try AttentionProblem(inputs, scale: scale, mask: mask)
-    return inputs.withOutputAndLogSumExp(of: problem) { result in
+    return try inputs.withOutputAndLogSumExp(of: problem) { result in
       attend(problem, into: result, on: pool, variant)
     }
   }

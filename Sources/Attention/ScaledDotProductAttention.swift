@@ -35,7 +35,7 @@ public func scaledDotProductAttention<Element: AttentionElement>(
 ) throws(AttentionError) -> Tensor<Element> {
   let inputs = AttentionInputs(queries: queries, keys: keys, values: values)
   let problem = try AttentionProblem(inputs, scale: scale, mask: mask)
-  return inputs.withOutput(of: problem) { output in
+  return try inputs.withOutput(of: problem) { output in
     attend(problem, into: AttentionResult(output: output), on: pool)
   }
 }
@@ -55,7 +55,7 @@ public func scaledDotProductAttentionWithLogSumExp<Element: AttentionElement>(
 ) throws(AttentionError) -> (output: Tensor<Element>, logSumExp: Tensor<Element.Accumulator>) {
   let inputs = AttentionInputs(queries: queries, keys: keys, values: values)
   let problem = try AttentionProblem(inputs, scale: scale, mask: mask)
-  return inputs.withOutputAndLogSumExp(of: problem) { attend(problem, into: $0, on: pool) }
+  return try inputs.withOutputAndLogSumExp(of: problem) { attend(problem, into: $0, on: pool) }
 }
 
 /// Attention written into a tensor that exists already, in whatever layout it has.

@@ -64,9 +64,24 @@ extension Tensor {
     else {
       preconditionFailure("the element count of shape \(shape) is negative or does not fit an Int")
     }
-    let storage = TensorStorage<Element>(uninitialized: count)
+    guard let storage = TensorStorage<Element>(uninitialized: count) else {
+      // Out of memory is not an input that a caller can mend; Swift's own collections stop here too.
+      preconditionFailure("no memory for a tensor of shape \(shape)")
+    }
     try initialize(UnsafeMutableBufferPointer(start: storage.base, count: count))
     self.init(storage: storage, shape: shape, strides: shape.rowMajorStrides, offset: 0)
+  }
+
+  /// A row-major tensor that the caller fills before anything reads it, or nil where the system has no memory for it: for
+  /// operators whose result is as large as their input says.
+  ///
+  /// - Precondition: the byte count fits an `Int`.
+  package static func uninitialized(_ shape: Shape) -> Tensor? {
+    guard let count = shape.checkedElementCount else {
+      preconditionFailure("the element count of shape \(shape) is negative or does not fit an Int")
+    }
+    guard let storage = TensorStorage<Element>(uninitialized: count) else { return nil }
+    return Tensor(storage: storage, shape: shape, strides: shape.rowMajorStrides, offset: 0)
   }
 
   /// Wraps memory that someone else owns, without a copy.

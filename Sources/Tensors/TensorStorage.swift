@@ -21,15 +21,12 @@ final class TensorStorage<Element: TensorElement>: @unchecked Sendable {
   /// One cache line, and the width of the widest vector register.
   static var alignment: Int { 64 }
 
-  /// Fresh memory, not initialised: the caller writes every element before any is read.
-  init(uninitialized count: Int) {
+  /// Fresh memory, not initialised: the caller writes every element before any is read. Nil where the system has none.
+  init?(uninitialized count: Int) {
     let byteCount = Swift.max(count, 1) * MemoryLayout<Element>.stride
     var memory: UnsafeMutableRawPointer?
     let status = posix_memalign(&memory, Self.alignment, byteCount)
-    guard status == 0, let memory else {
-      // Out of memory is not an input that a caller can mend; Swift's own collections stop here too.
-      preconditionFailure("no memory for a tensor of \(byteCount) bytes")
-    }
+    guard status == 0, let memory else { return nil }
     self.base = memory.bindMemory(to: Element.self, capacity: Swift.max(count, 1))
     self.isWritable = true
     self.release = nil

@@ -76,6 +76,18 @@ import Testing
     }
   }
 
+  @Test func refusesResultsThatNoMemoryHolds() throws {
+    // 2⁵⁸ floats, read from one.
+    let one = Tensor<Float>.zeros([1, 1, 1, 1])
+    let queries = try one.broadcast(to: [1 << 20, 1 << 10, 1 << 10, 1])
+    let keys = try one.broadcast(to: [1 << 20, 1 << 10, 1, 1])
+    let values = try one.broadcast(to: [1 << 20, 1 << 10, 1, 1 << 18])
+    let error = try #require(throws: AttentionError.self) {
+      try scaledDotProductAttention(queries: queries, keys: keys, values: values)
+    }
+    #expect(error.argument == "queries" && error.reason.contains("memory"), "\(error)")
+  }
+
   @Test(arguments: [Double.nan, .infinity, -.infinity, 1e300])
   func refusesScalesThatAreNotFinite(scale: Double) throws {
     let one = Tensor<Float>.zeros([1, 1, 1, 1])

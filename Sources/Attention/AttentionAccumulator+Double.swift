@@ -1,6 +1,14 @@
 import CAttentionKernels
-import Glibc
 import LinearAlgebra
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
+/// `log` of the C library; inside the extension that name is the requirement's.
+private func naturalLogarithm(_ x: Double) -> Double { log(x) }
 
 extension Double: AttentionAccumulator {
   typealias Load =
@@ -22,8 +30,7 @@ extension Double: AttentionAccumulator {
     store(target, stride, source, count, factor) != 0
   }
 
-  static func exp(_ x: Double) -> Double { Glibc.exp(x) }
-  static func log(_ x: Double) -> Double { Glibc.log(x) }
+  static func log(_ x: Double) -> Double { naturalLogarithm(x) }
 
   static func load(_ type: ElementType, _ kernels: KernelTable) -> Load {
     switch type {
@@ -66,6 +73,12 @@ extension Double: AttentionAccumulator {
     _ kernels: KernelTable
   ) {
     kernels.pointee.add_bias_f64(scores, bias, count)
+  }
+
+  static func combineBias(
+    _ sum: UnsafeMutablePointer<Double>, _ bias: UnsafePointer<Double>, _ count: Int, _ kernels: KernelTable
+  ) {
+    kernels.pointee.combine_bias_f64(sum, bias, count)
   }
 
   static func hide(

@@ -1,6 +1,11 @@
 import CAttentionKernels
-import Glibc
 import LinearAlgebra
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
 
 extension Float: AttentionAccumulator {
   typealias Load =
@@ -22,7 +27,6 @@ extension Float: AttentionAccumulator {
     store(target, stride, source, count, factor) != 0
   }
 
-  static func exp(_ x: Float) -> Float { expf(x) }
   static func log(_ x: Float) -> Float { logf(x) }
 
   static func load(_ type: ElementType, _ kernels: KernelTable) -> Load {
@@ -70,6 +74,12 @@ extension Float: AttentionAccumulator {
     _ kernels: KernelTable
   ) {
     kernels.pointee.add_bias_f32(scores, bias, count)
+  }
+
+  static func combineBias(
+    _ sum: UnsafeMutablePointer<Float>, _ bias: UnsafePointer<Float>, _ count: Int, _ kernels: KernelTable
+  ) {
+    kernels.pointee.combine_bias_f32(sum, bias, count)
   }
 
   static func hide(

@@ -13,7 +13,6 @@ protocol AttentionAccumulator: BLASScalar, AttentionElement, BinaryFloatingPoint
   /// The C function that writes a row in some storage type.
   associatedtype Store
 
-  static func exp(_ x: Self) -> Self
   static func log(_ x: Self) -> Self
   static func load(_ type: ElementType, _ kernels: KernelTable) -> Load
   static func store(_ type: ElementType, _ kernels: KernelTable) -> Store
@@ -34,6 +33,8 @@ protocol AttentionAccumulator: BLASScalar, AttentionElement, BinaryFloatingPoint
   static func scale(_ row: UnsafeMutablePointer<Self>, _ count: Int, _ factor: Self, _ kernels: KernelTable)
   static func addBias(
     _ scores: UnsafeMutablePointer<Self>, _ bias: UnsafePointer<Self>, _ count: Int, _ kernels: KernelTable)
+  static func combineBias(
+    _ sum: UnsafeMutablePointer<Self>, _ bias: UnsafePointer<Self>, _ count: Int, _ kernels: KernelTable)
   static func hide(
     _ scores: UnsafeMutablePointer<Self>, _ visible: UnsafePointer<UInt8>, stride: Int, _ count: Int,
     _ kernels: KernelTable)

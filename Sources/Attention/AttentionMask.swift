@@ -54,7 +54,8 @@ public struct AttentionMask: Sendable {
     AttentionMask(visibilityMasks: [mask])
   }
 
-  /// The mask is added to the scaled scores, in the accumulation type; −∞ hides the key.
+  /// The mask is added to the scaled scores, in the accumulation type; −∞ hides the key. So does what becomes −∞ there: several masks near
+  /// the type's lowest number that add up, or a Double beyond Float's range.
   ///
   /// - Parameter mask: broadcastable to `[B, Hq, Tq, Tk]`; where the last axis is shorter than `Tk` (and not 1), the keys past it are hidden.
   public static func additive<Element: AttentionElement>(_ mask: Tensor<Element>) -> AttentionMask {

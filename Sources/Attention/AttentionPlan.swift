@@ -30,7 +30,8 @@ public struct AttentionPlan: Sendable, CustomStringConvertible {
   /// Threads that will take part, at most.
   public let threads: Int
 
-  /// Scratch memory that each thread keeps, in bytes. It does not grow with `Tq` or `Tk`.
+  /// Scratch memory that each thread keeps, in bytes: at most 2 MiB however many queries and keys there are, unless a single row
+  /// and 4 keys are wider. OpenBLAS's own packing buffers come on top of it where it uses them.
   public var workspaceBytesPerThread: Int { workspace.byteCount }
 
   let transposesKeys: Bool
@@ -82,6 +83,9 @@ public struct AttentionPlan: Sendable, CustomStringConvertible {
     task * blocksPerTask..<min((task + 1) * blocksPerTask, blockCount)
   }
 
+  /// Whether a block is the first of its head to be computed.
+  func startsHead(_ number: Int) -> Bool { number.isMultiple(of: blocksPerHead) }
+
   /// Blocks of a head follow each other, so that its keys and values stay in cache. Where rows do not all see the same keys
   /// the last ones tend to see most (a causal mask): they come first, and what is left for the end is short.
   func block(_ number: Int) -> RowBlock {
@@ -117,7 +121,7 @@ public struct AttentionPlan: Sendable, CustomStringConvertible {
       tasks      \(taskCount), each up to \(blocksPerTask) of \(blockCount) blocks (\(sizes.batch) sequences × \
       \(sizes.keyValueHeads) key/value heads × \(blocksPerHead) blocks of query rows), on \(threads) \
       thread\(threads == 1 ? "" : "s")\(Self.isTooSmallToShare(sizes) ? " (too little work to share)" : "")
-      workspace  \(workspaceBytesPerThread) bytes a thread, whatever the number of queries and keys
+      workspace  \(workspaceBytesPerThread) bytes a thread, beside OpenBLAS's own buffers; bounded for any number of queries and keys
       """
   }
 }

@@ -71,14 +71,29 @@ struct AttentionProblem {
     }
   }
 
-  /// Throws where a result repeats elements: two rows would be written to the same place.
+  /// Throws where two elements of a result might share a place: threads would write over each other.
+  ///
+  /// Ordered by stride, each axis must step over all that the ones before it reach. Layouts that interleave axes without
+  /// ever meeting are refused too; no tensor operation makes them.
   func checkDistinct(_ shape: Shape, _ strides: Strides, named argument: String) throws(AttentionError) {
-    for axis in 0..<shape.count where shape[axis] > 1 && strides[axis] == 0 {
-      throw AttentionError(
-        argument, "strides \(strides) repeat axis \(axis) of shape \(shape); expected distinct elements")
+    var reach = 0
+    let axes = (0..<shape.count).filter { shape[$0] > 1 }.sorted {
+      strides[$0].magnitude < strides[$1].magnitude
+    }
+    for axis in axes {
+      let step = Int(clamping: strides[axis].magnitude)
+      guard step > reach else {
+        throw AttentionError(
+          argument, "strides \(strides) let elements of shape \(shape) overlap; expected a place for each")
+      }
+      let (span, overflow) = step.multipliedReportingOverflow(by: shape[axis] - 1)
+      reach = overflow || span > Int.max - reach ? Int.max : reach + span
     }
   }
 }
+
+/// A tile holds at least a row and 4 keys whole: at this width that is up to 168 MB a thread.
+private let widestVector = 1 << 21
 
 /// Checks the three shapes against each other and against what BLAS can count.
 private func checkedSizes<Element>(
@@ -93,6 +108,12 @@ private func checkedSizes<Element>(
   guard values.count == 4 else { throw refuse("values", values, "[B, Hkv, Tk, Dv]") }
   guard queries[3] >= 1 else { throw refuse("queries", queries, "a head dimension of at least 1") }
   guard values[3] >= 1 else { throw refuse("values", values, "a value dimension of at least 1") }
+  guard queries[3] <= widestVector else {
+    throw refuse("queries", queries, "a head dimension of at most \(widestVector)")
+  }
+  guard values[3] <= widestVector else {
+    throw refuse("values", values, "a value dimension of at most \(widestVector)")
+  }
   guard keys[0] == queries[0] else {
     throw refuse("keys", keys, "the batch size \(queries[0]) of queries \(queries)")
   }

@@ -1,7 +1,7 @@
 /// The range rules of a mask, resolved for one problem: which keys a query's range holds.
 struct KeyVisibility: Sendable {
   private var rules: [KeyRangeRule]
-  private let offsets: [Int]
+  private let offsets: Offsets
   private let keyCount: Int
 
   /// Whether every query sees every key, as far as ranges say.
@@ -11,14 +11,14 @@ struct KeyVisibility: Sendable {
   init(_ mask: AttentionMask, _ sizes: AttentionSizes) throws(AttentionError) {
     self.rules = []
     self.keyCount = sizes.keyCount
-    var lengths = [Int](repeating: sizes.keyCount, count: sizes.batch)
+    var lengths: [Int]?
     for rule in mask.rangeRules {
       rules.append(try rule.checked(sizes))
       if case .keyLengths(let given) = rule {
-        for sequence in 0..<sizes.batch { lengths[sequence] = min(lengths[sequence], given[sequence]) }
+        lengths = lengths.map { zip($0, given).map(min) } ?? given
       }
     }
-    self.offsets = try Self.offsets(mask.alignments, lengths, sizes)
+    self.offsets = try Offsets(mask.alignments, lengths, sizes)
   }
 
   /// The keys that query `query` of sequence `sequence` may see; empty ranges lie within `0...Tk` too.
@@ -27,7 +27,7 @@ struct KeyVisibility: Sendable {
     var upper = keyCount
     for rule in rules {
       let range = rule.visibleKeys(
-        position: query + offsets[sequence], sequence: sequence, keyCount: keyCount)
+        position: query + offsets.of(sequence), sequence: sequence, keyCount: keyCount)
       lower = max(lower, range.lowerBound)
       upper = min(upper, range.upperBound)
     }
@@ -38,10 +38,15 @@ struct KeyVisibility: Sendable {
   mutating func limit(toFirst count: Int) {
     rules.append(.first(count))
   }
+}
 
-  private static func offsets(
-    _ alignments: [QueryAlignment], _ lengths: [Int], _ sizes: AttentionSizes
-  ) throws(AttentionError) -> [Int] {
+/// Where query 0 of each sequence stands among the keys. No memory for each sequence where all are alike: a batch without
+/// queries may be of any size.
+private enum Offsets: Sendable {
+  case same(Int)
+  case each([Int])
+
+  init(_ alignments: [QueryAlignment], _ lengths: [Int]?, _ sizes: AttentionSizes) throws(AttentionError) {
     let alignment = alignments.first ?? .bottomRight
     for other in alignments where other != alignment {
       throw AttentionError(
@@ -49,23 +54,32 @@ struct KeyVisibility: Sendable {
     }
     switch alignment {
     case .bottomRight:
-      return lengths.map { $0 - sizes.queryCount }
+      self =
+        lengths.map { .each($0.map { $0 - sizes.queryCount }) } ?? .same(sizes.keyCount - sizes.queryCount)
     case .topLeft:
-      return lengths.map { _ in 0 }
+      self = .same(0)
     case .offset(let offset):
-      return try checked(lengths.map { _ in offset })
+      try Self.check(offset)
+      self = .same(offset)
     case .offsets(let offsets):
       guard offsets.count == sizes.batch else {
         throw AttentionError("mask", "\(offsets.count) offsets given for \(sizes.batch) sequences")
       }
-      return try checked(offsets)
+      for offset in offsets { try Self.check(offset) }
+      self = .each(offsets)
     }
   }
 
-  private static func checked(_ offsets: [Int]) throws(AttentionError) -> [Int] {
-    for offset in offsets where Int32(exactly: offset) == nil {
+  func of(_ sequence: Int) -> Int {
+    switch self {
+    case .same(let offset): offset
+    case .each(let offsets): offsets[sequence]
+    }
+  }
+
+  private static func check(_ offset: Int) throws(AttentionError) {
+    guard Int32(exactly: offset) != nil else {
       throw AttentionError("mask", "an offset of \(offset) given, expected one that fits 32 bits")
     }
-    return offsets
   }
 }

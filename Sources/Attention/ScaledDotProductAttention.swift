@@ -15,7 +15,8 @@ import Parallelism
 /// takes all the weight, several make the row NaN. The same inputs give bitwise the same output on any number of threads.
 ///
 /// Memory: tiles of scores pass through a fixed workspace a thread (``AttentionPlan/workspaceBytesPerThread``); no `Tq × Tk`
-/// matrix exists. Inputs are read where they lie, whatever their strides; only the output is allocated.
+/// matrix exists. Inputs are read where they lie, whatever their strides; beside the output, nothing that grows with
+/// them is allocated.
 ///
 /// - Parameters:
 ///   - queries: `[B, Hq, Tq, D]`.
@@ -60,7 +61,7 @@ public func scaledDotProductAttentionWithLogSumExp<Element: AttentionElement>(
 
 /// Attention written into a tensor that exists already, in whatever layout it has.
 ///
-/// Where `output`'s storage is not shared, the result is written in place: nothing is allocated, and the strides stay. So
+/// Where `output`'s storage is not shared, the result is written in place, and the strides stay. So
 /// `[B, T, H, D]` memory seen as `[B, H, T, D]` receives the layout that the output projection reads
 /// (`output.mergeHeads()` is then a view):
 ///
@@ -84,10 +85,10 @@ public func scaledDotProductAttention<Element: AttentionElement>(
 
 /// Attention written through views of memory that the caller owns: a slice of a larger tensor, or a buffer of another library.
 ///
-/// Nothing is allocated. Everything else is as in ``scaledDotProductAttention(queries:keys:values:scale:mask:on:)``.
+/// Everything else is as in ``scaledDotProductAttention(queries:keys:values:scale:mask:on:)``.
 ///
 /// - Parameters:
-///   - output: `[B, Hq, Tq, Dv]` in any strides but 0, no two elements in the same place and none in the inputs.
+///   - output: `[B, Hq, Tq, Dv]` in any strides that give each element a place of its own, none of them in the inputs.
 ///   - logSumExp: `[B, Hq, Tq]`, likewise; not computed when nil.
 /// - Throws: ``AttentionError`` where shapes, mask or scale do not fit; nothing is written then.
 public func scaledDotProductAttention<Element: AttentionElement>(

@@ -14,9 +14,10 @@ static int supported(const struct CAttentionKernels *sets[most_sets]) {
   int count = 0;
   sets[count++] = &CAttentionKernels_set_scalar;
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c"))
+  int has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+  if (has_avx2)
     sets[count++] = &CAttentionKernels_set_avx2;
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+  if (has_avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
     sets[count++] = &CAttentionKernels_set_avx512;
 #endif

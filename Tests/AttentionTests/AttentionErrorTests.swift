@@ -76,6 +76,25 @@ import Testing
     }
   }
 
+  @Test func refusesVectorsThatNoTileHolds() throws {
+    let one = Tensor<Float>.zeros([1, 1, 1, 1])
+    let wide = try one.broadcast(to: [1, 1, 1, Int(Int32.max)])
+    let heads = #expect(throws: AttentionError.self) {
+      try scaledDotProductAttention(queries: wide, keys: wide, values: one)
+    }
+    #expect(heads?.argument == "queries")
+    let values = #expect(throws: AttentionError.self) {
+      try scaledDotProductAttention(queries: one, keys: one, values: wide)
+    }
+    #expect(values?.argument == "values")
+  }
+
+  @Test func anEmptyBatchOfAnySizeCostsNothing() throws {
+    let empty = Tensor<Float>.zeros([Int(Int32.max), 1, 0, 1])
+    let output = try scaledDotProductAttention(queries: empty, keys: empty, values: empty, mask: .causal)
+    #expect(output.shape == empty.shape)
+  }
+
   @Test func refusesResultsThatNoMemoryHolds() throws {
     // 2⁵⁸ floats, read from one.
     let one = Tensor<Float>.zeros([1, 1, 1, 1])
@@ -150,6 +169,11 @@ import Testing
         try scaledDotProductAttention(queries: q, keys: q, values: q, into: repeated)
       }
       #expect(error?.argument == "output")
+      let overlapping = MutableTensorView(base: view.base, shape: view.shape, strides: [12, 12, 1, 1])
+      let overlap = #expect(throws: AttentionError.self) {
+        try scaledDotProductAttention(queries: q, keys: q, values: q, into: overlapping)
+      }
+      #expect(overlap?.argument == "output")
       let wrong = MutableTensorView(base: view.base, shape: [1, 1, 3])
       let sumError = #expect(throws: AttentionError.self) {
         try scaledDotProductAttention(queries: q, keys: q, values: q, into: view, logSumExp: wrong)

@@ -19,7 +19,7 @@ import Testing
     for (queries, keys, heads) in [
       (1, 32_768, 8), (8192, 8192, 1), (2048, 2048, 4), (1_000_000, 1_000_000, 1),
     ] {
-      for width in [64, 128, 256] {
+      for width in [64, 128, 256, 8192, 16384] {
         let shape = ProblemShape(
           queryHeads: heads, keyValueHeads: 1, queries: queries, keys: keys, headDimension: width,
           valueDimension: width)

@@ -117,6 +117,72 @@ import Testing
     #expect(result.output.selected(axis: 2, 3).elements.allSatisfy { $0.isNaN })
   }
 
+  @Test func finiteValuesNearTheLargestStayFinite() throws {
+    func check<E: AttentionElement>(_ value: E, _ tolerance: Double) throws {
+      let zeros = Tensor<E>.zeros([1, 1, 4, 2])
+      let values = Tensor<E>(repeating: value, shape: [1, 1, 4, 3])
+      let output = try scaledDotProductAttention(queries: zeros, keys: zeros, values: values)
+      #expect(
+        output.elements.allSatisfy { abs($0.doubleValue / value.doubleValue - 1) < tolerance }, "\(output)")
+    }
+    try check(Float(2e38), 1e-6)
+    try check(BFloat16(1e38), 1e-6)
+    try check(1e308, 1e-14)
+    try check(Float16(60000), 1e-6)
+  }
+
+  @Test func finiteLogitsOfHugeFactorsStayExact() throws {
+    let v = Tensor<Float>.normal([1, 1, 3, 2], seed: 1)
+    let cases: [(q: [Float], k: [Float], scale: Double)] = [
+      // Products that overflow before the scale makes them small.
+      ([1e25, 0], [1e15, 0, 2e15, 0, 0, 0], 1e-40), ([1e10, 0], [1e-38, 0, 2e-38, 0, 3e-38, 0], 1e30),
+      // Products that overflow before they cancel.
+      ([1e20, 1e20], [1e20, -1e20, 2e20, -2e20, 0, 0], 1),
+    ]
+    for (q, k, scale) in cases {
+      let inputs = (
+        q: try Tensor<Float>(q, shape: [1, 1, 1, 2]), k: try Tensor<Float>(k, shape: [1, 1, 3, 2]), v: v
+      )
+      let result = try scaledDotProductAttentionWithLogSumExp(
+        queries: inputs.q, keys: inputs.k, values: v, scale: scale)
+      #expect(result.output.elements.allSatisfy { $0.isFinite }, "\(q) \(k) \(scale)")
+      let oracle = AttentionOracle(queries: inputs.q, keys: inputs.k, values: v, scale: scale).all()
+      #expect(
+        Tolerance(absolute: 1e-4).worstMismatch(result.output, expected: oracle.output) == nil, "\(q) \(k)")
+    }
+  }
+
+  @Test func infiniteScoresAndWhatMeetsThemFollowTheOracle() throws {
+    // Key 1 scores −∞ by itself: visible, without weight, and not hidden from NaN in its value or bias.
+    let q = try Tensor<Float>([1, 1], shape: [1, 1, 2, 1])
+    let k = try Tensor<Float>([0.5, -.infinity, 1], shape: [1, 1, 3, 1])
+    let v = Tensor<Float>.normal([1, 1, 3, 2], seed: 3)
+    var poisoned = v
+    poisoned[0, 0, 1, 0] = .nan
+    for added in [0, Float.nan, .infinity, -.infinity, 1] {
+      for values in [v, poisoned] {
+        for other in [0, Float.infinity] {
+          var bias = Tensor<Float>.zeros([3])
+          bias[1] = added
+          bias[2] = other
+          let fixed = bias
+          let result = try scaledDotProductAttentionWithLogSumExp(
+            queries: q, keys: k, values: values, mask: .additive(bias))
+          expectMatchesOracle(
+            result, (q, k, values), MaskCase.Rules(bias: { _, _, _, j in Double(fixed[j]) }), "\(bias)")
+        }
+      }
+    }
+  }
+
+  @Test func anInfiniteValueUnderATinyWeightKeepsItsInfinity() throws {
+    // exp(−200) is 0 in Float and not in truth.
+    let q = Tensor<Float>(repeating: 1, shape: [1, 1, 1, 1])
+    let k = try Tensor<Float>([0, -200], shape: [1, 1, 2, 1])
+    let v = try Tensor<Float>([1, .infinity], shape: [1, 1, 2, 1])
+    #expect(try scaledDotProductAttention(queries: q, keys: k, values: v).elements == [.infinity])
+  }
+
   @Test func scoresOfMinusInfinityAloneYieldZero() throws {
     var q = Tensor<Float>(repeating: 1, shape: [1, 1, 2, 1])
     q[0, 0, 1, 0] = 0.5

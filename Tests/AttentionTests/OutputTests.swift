@@ -18,6 +18,37 @@ import Testing
     #expect(try output.mergeHeads().withUnsafePointer { Int(bitPattern: $0) } == address)
   }
 
+  @Test func writesAnyStridesInAnyType() throws {
+    func check<E: AttentionElement>(_: E.Type) throws {
+      let (q, k, v) = shape.inputs(E.self)
+      let (expected, sums) = try scaledDotProductAttentionWithLogSumExp(queries: q, keys: k, values: v)
+      // Columns outermost, rows backwards; log-sum-exp with queries outermost.
+      var buffer = Tensor<E>(repeating: E(nearest: 7), shape: [5, 2, 3, 9])
+      var logSumExp = Tensor<E.Accumulator>(repeating: 7, shape: [9, 3, 2])
+      try buffer.withMutableView { buffer in
+        try logSumExp.withMutableView { logSumExp in
+          let (s, l) = (buffer.strides, logSumExp.strides)
+          try scaledDotProductAttention(
+            queries: q, keys: k, values: v,
+            into: MutableTensorView(
+              base: buffer.base + 8 * s[3], shape: expected.shape, strides: [s[1], s[2], -s[3], s[0]]),
+            logSumExp: MutableTensorView(
+              base: logSumExp.base, shape: sums.shape, strides: [l[2], l[1], l[0]]))
+        }
+      }
+      for query in 0..<9 {
+        #expect(
+          buffer.selected(axis: 3, 8 - query).permuted(1, 2, 0) == expected.selected(axis: 2, query),
+          "\(E.self)")
+      }
+      #expect(logSumExp.permuted(2, 1, 0) == sums, "\(E.self)")
+    }
+    try check(Float.self)
+    try check(Double.self)
+    try check(Float16.self)
+    try check(BFloat16.self)
+  }
+
   @Test func doesNotChangeTensorsThatShareTheOutputsStorage() throws {
     let (q, k, v) = shape.inputs(Float.self)
     var output = Tensor<Float>(repeating: 3, shape: [2, 3, 9, 5])

@@ -102,6 +102,27 @@ import Testing
   }
 
   @Test(arguments: KernelTables.names)
+  func halvesAreStoredAtAnyStride(set: String) {
+    let kernels = KernelTables.named(set)
+    for n in Self.lengths {
+      for stride in [1, 2, 5] {
+        let source = (0..<max(1, n)).map { Float($0) * 0.25 }
+        var halves = [Float16](repeating: -9, count: n * stride + 1)
+        var words = [UInt16](repeating: 0xFFFF, count: n * stride + 1)
+        #expect(kernels.pointee.store_f32_to_f16(&halves, stride, source, n, 2) == 1)
+        #expect(kernels.pointee.store_f32_to_bf16(&words, stride, source, n, 2) == 1)
+        for position in halves.indices {
+          let (index, isGap) = (position / stride, position % stride != 0 || position / stride >= n)
+          #expect(
+            halves[position] == (isGap ? -9 : Float16(index) / 2), "n \(n) stride \(stride) at \(position)")
+          let word = isGap ? 0xFFFF : UInt16(truncatingIfNeeded: (Float(index) / 2).bitPattern >> 16)
+          #expect(words[position] == word, "n \(n) stride \(stride) at \(position)")
+        }
+      }
+    }
+  }
+
+  @Test(arguments: KernelTables.names)
   func transposesAnySize(set: String) {
     let kernels = KernelTables.named(set)
     for rows in [0, 1, 2, 5, 7, 8, 9, 15, 16, 17, 33, 40] {

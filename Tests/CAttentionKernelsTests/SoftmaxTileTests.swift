@@ -17,6 +17,10 @@ import Testing
         var scores = (0..<rows * stride).map { _ in Float(Double(generator.next() >> 40) * 0x1p-20 - 8) }
         let begin = (0..<rows).map { _ in Int32(generator.next() % UInt64(columns + 1)) }
         let end = begin.map { max($0, Int32(generator.next() % UInt64(columns + 1))) }
+        // A row that sees nothing of the tile may begin past its end, or end before it begins.
+        let isPast = (0..<rows).map { $0 % 7 == 3 }
+        let givenBegin = zip(begin, isPast).map { $1 ? Int32(columns + 5) : $0 }
+        let givenEnd = zip(end, isPast).map { $1 ? Int32(columns) : $0 }
         for row in 0..<rows {
           for column in Int(begin[row])..<Int(end[row]) where generator.next() % 9 == 0 {
             scores[row * stride + column] = -.infinity
@@ -28,9 +32,9 @@ import Testing
         }
         let before = scores
         let oldMaximum = state.maximum
-        state.run(kernels, &scores, stride: stride, columns: columns, begin, end)
+        state.run(kernels, &scores, stride: stride, columns: columns, givenBegin, givenEnd)
         for row in 0..<rows {
-          let seen = Int(begin[row])..<Int(end[row])
+          let seen = isPast[row] ? 0..<0 : Int(begin[row])..<Int(end[row])
           reference[row].add(seen.map { Double(before[row * stride + $0]) })
           let context = "\(set), \(columns) columns, row \(row) of \(rows), sees \(seen)"
           #expect(Double(state.maximum[row]) == reference[row].maximum, "\(context)")

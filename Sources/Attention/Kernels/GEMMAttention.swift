@@ -42,7 +42,9 @@ struct GEMMAttention<Scalar: AttentionAccumulator> {
         let work = GEMMWorkspace<Scalar>(memory, plan.workspace)
         let blocks = plan.blocks(of: task)
         for number in blocks {
-          if number + 1 < blocks.upperBound { prefetch(plan.block(number + 1)) }
+          if number + 1 < blocks.upperBound {
+            prefetch(plan.block(number + 1), startsHead: plan.startsHead(number + 1))
+          }
           attend(plan.block(number), work)
         }
       }
@@ -50,7 +52,7 @@ struct GEMMAttention<Scalar: AttentionAccumulator> {
   }
 
   /// Brings a block's queries near, and the first tile of its keys and values where it is the first to read them.
-  private func prefetch(_ block: RowBlock) {
+  private func prefetch(_ block: RowBlock, startsHead: Bool) {
     let sizes = problem.sizes
     let (first, last) = (block.index(0), block.index(block.rows.count - 1))
     for member in 0..<block.groupSize {
@@ -58,7 +60,7 @@ struct GEMMAttention<Scalar: AttentionAccumulator> {
         rows: first.query..<last.query + 1, columns: sizes.headDimension, block.sequence,
         block.keyValueHead * block.groupSize + member)
     }
-    if first.query == 0 {
+    if startsHead {
       let keys = 0..<min(plan.keyTile, sizes.keyCount)
       problem.keys.prefetch(rows: keys, columns: sizes.headDimension, block.sequence, block.keyValueHead)
       problem.values.prefetch(rows: keys, columns: sizes.valueDimension, block.sequence, block.keyValueHead)
@@ -69,16 +71,14 @@ struct GEMMAttention<Scalar: AttentionAccumulator> {
     let extent = prepare(block, work)
     var isOutputEmpty = true
     extent.forEachTile(widest: plan.keyTile, edge: plan.edgeTile) { keys in
-      addTile(keys, of: block, startsOutput: isOutputEmpty, work)
-      isOutputEmpty = false
+      if addTile(keys, of: block, startsOutput: isOutputEmpty, work) { isOutputEmpty = false }
     }
     finish(block, work)
   }
 
-  /// Loads the block's queries, scaled, and the keys that each row sees; resets the running softmax.
+  /// Loads the block's queries and the keys that each row sees; resets the running softmax.
   private func prepare(_ block: RowBlock, _ work: GEMMWorkspace<Scalar>) -> KeyExtent {
     let depth = problem.sizes.headDimension
-    let scale = Scalar(problem.scale)
     var extent = KeyExtent()
     var visible = 0..<0
     var query = -1
@@ -95,23 +95,23 @@ struct GEMMAttention<Scalar: AttentionAccumulator> {
       Scalar.run(
         loadQueries, into: work.queries + row * depth,
         problem.queries.row(index.sequence, index.head, index.query),
-        stride: problem.queries.columnStride, depth, factor: scale)
+        stride: problem.queries.columnStride, depth, factor: 1)
     }
     return extent
   }
 
-  /// Adds one tile of keys to the running softmax of the rows that see any of them.
+  /// Adds one tile of keys to the running softmax and the output of the rows that see any of them; whether there are any.
   private func addTile(
     _ keys: Range<Int>, of block: RowBlock, startsOutput: Bool, _ work: GEMMWorkspace<Scalar>
-  ) {
+  ) -> Bool {
     let (depth, width) = (problem.sizes.headDimension, problem.sizes.valueDimension)
     let rows = rowsSeeing(keys, of: block, work)
-    if rows.isEmpty { return }
+    if rows.isEmpty { return false }
     let scores = work.scores + rows.lowerBound * work.scoreStride
     product.multiply(
       ProductSize(m: rows.count, n: keys.count, k: depth),
       MatrixOperand(work.queries + rows.lowerBound * depth, leadingDimension: depth),
-      keyValues.transposedKeys(keys, block, work),
+      keyValues.transposedKeys(keys, block, work), alpha: Scalar(problem.scale),
       into: MutableMatrixOperand(scores, leadingDimension: work.scoreStride), adds: false)
     if !masks.isEmpty { applyMasks(keys, rows, of: block, work) }
 
@@ -133,8 +133,10 @@ struct GEMMAttention<Scalar: AttentionAccumulator> {
     product.multiply(
       ProductSize(m: rows.count, n: width, k: keys.count),
       MatrixOperand(scores, leadingDimension: work.scoreStride), keyValues.values(keys, block, work),
+      alpha: 1,
       into: MutableMatrixOperand(work.output + rows.lowerBound * width, leadingDimension: width),
       adds: !overwrites)
+    return true
   }
 
   /// The rows between the first and the last that see any of these keys; sets what each sees of the tile.
@@ -168,7 +170,7 @@ struct GEMMAttention<Scalar: AttentionAccumulator> {
       masks.apply(
         to: work.scores + row * work.scoreStride + begin,
         keys: keys.lowerBound + begin..<keys.lowerBound + end, row: block.index(row),
-        scratch: work.biasRow)
+        scratch: work.biasRows)
     }
   }
 

@@ -22,7 +22,7 @@ struct GEMMTiles {
   static let fewestRowsToTranspose = 48
   /// Keys at the edge of what a block sees.
   static let mostEdgeKeys = 128
-  /// What a thread keeps at most, as far as tiles of 16 rows and 64 keys allow: half of the 4 MiB that the engine promises.
+  /// What a thread keeps at most, as far as tiles of one row and 4 keys allow: half of the 4 MiB that the engine promises.
   static let mostWorkspaceBytes = 2 << 20
 
   init(_ problem: AttentionProblem, _ variant: KernelVariant) {
@@ -46,8 +46,15 @@ struct GEMMTiles {
     }
     var rows = Self.evenShare(of: rowCount, atMost: Self.mostRows)
     var keys = min(transposes ? Self.mostSmallKeys : Self.mostKeys, max(16, sizes.keyCount))
-    while layout(rows, keys).byteCount > Self.mostWorkspaceBytes, keys > 64 { keys = max(64, keys / 2) }
-    while layout(rows, keys).byteCount > Self.mostWorkspaceBytes, rows > 16 { rows = max(16, rows / 2) }
+    // Wide heads: tiles shrink evenly to sizes that products still run well at, then as far as it takes.
+    for (fewestKeys, fewestRows) in [(64, 16), (4, 1)] {
+      while layout(rows, keys).byteCount > Self.mostWorkspaceBytes, keys > fewestKeys {
+        keys = max(fewestKeys, keys / 2)
+      }
+      while layout(rows, keys).byteCount > Self.mostWorkspaceBytes, rows > fewestRows {
+        rows = max(fewestRows, rows / 2)
+      }
+    }
     self.rows = rows
     self.keys = keys
     self.edgeKeys = min(keys, Self.mostEdgeKeys)
@@ -88,7 +95,7 @@ struct GEMMWorkspaceLayout: Sendable {
   let packedKeys: Int
   let transposedKeys: Int
   let packedValues: Int
-  let biasRow: Int
+  let biasRows: Int
   let state: Int
   let ranges: Int
   let byteCount: Int
@@ -114,7 +121,7 @@ struct GEMMWorkspaceLayout: Sendable {
     self.packedKeys = place(packsKeys ? keys * headDimension : 0, scalarSize)
     self.transposedKeys = place(transposesKeys ? scoreStride * headDimension : 0, scalarSize)
     self.packedValues = place(packsValues ? keys * valueDimension : 0, scalarSize)
-    self.biasRow = place(keys, scalarSize)
+    self.biasRows = place(2 * keys, scalarSize)
     self.state = place(3 * rows, scalarSize)
     self.ranges = place(4 * rows, MemoryLayout<Int32>.size)
     self.byteCount = end

@@ -7,7 +7,8 @@ struct GEMMWorkspace<Scalar: AttentionAccumulator> {
   let packedKeys: UnsafeMutablePointer<Scalar>
   let transposedKeys: UnsafeMutablePointer<Scalar>
   let packedValues: UnsafeMutablePointer<Scalar>
-  let biasRow: UnsafeMutablePointer<Scalar>
+  /// Two rows of a tile's width.
+  let biasRows: UnsafeMutablePointer<Scalar>
   let softmax: OnlineSoftmax<Scalar>
   /// The keys that each row sees, in all and relative to a tile.
   let begin: UnsafeMutablePointer<Int32>
@@ -29,7 +30,7 @@ struct GEMMWorkspace<Scalar: AttentionAccumulator> {
     packedKeys = piece(layout.packedKeys, Scalar.self)
     transposedKeys = piece(layout.transposedKeys, Scalar.self)
     packedValues = piece(layout.packedValues, Scalar.self)
-    biasRow = piece(layout.biasRow, Scalar.self)
+    biasRows = piece(layout.biasRows, Scalar.self)
     let state = piece(layout.state, Scalar.self)
     softmax = OnlineSoftmax(maximum: state, sum: state + layout.rows, rescale: state + 2 * layout.rows)
     begin = piece(layout.ranges, Int32.self)

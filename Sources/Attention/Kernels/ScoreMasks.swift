@@ -16,22 +16,23 @@ struct ScoreMasks<Scalar: AttentionAccumulator> {
 
   /// Adds and hides along part of one row of scores.
   ///
+  /// Biases are summed before they meet the scores: −∞ in one of them hides the key whatever the others say, while a score that
+  /// is −∞ by itself hides nothing.
   /// - Parameters:
   ///   - scores: the scores of the keys in `keys`.
-  ///   - scratch: room for as many numbers, where a bias of another type or stride is brought to the scores'.
+  ///   - scratch: room for twice as many numbers, where biases are brought together.
   func apply(
     to scores: UnsafeMutablePointer<Scalar>, keys: Range<Int>, row: RowIndex,
     scratch: UnsafeMutablePointer<Scalar>
   ) {
-    for (operand, load) in biases {
-      let source =
-        operand.row(row.sequence, row.head, row.query) + keys.lowerBound &* operand.byteStrides.column
-      if operand.elementType == Scalar.elementType && operand.columnStride == 1 {
-        Scalar.addBias(scores, source.assumingMemoryBound(to: Scalar.self), keys.count, kernels)
-      } else {
-        Scalar.run(load, into: scratch, source, stride: operand.columnStride, keys.count, factor: 1)
-        Scalar.addBias(scores, scratch, keys.count, kernels)
+    if let first = biases.first {
+      var sum = self.row(first, keys, row, scratch)
+      for other in biases.dropFirst() {
+        if sum != UnsafePointer(scratch) { scratch.update(from: sum, count: keys.count) }
+        sum = UnsafePointer(scratch)
+        Scalar.combineBias(scratch, self.row(other, keys, row, scratch + keys.count), keys.count, kernels)
       }
+      Scalar.addBias(scores, sum, keys.count, kernels)
     }
     for operand in visibility {
       let source =
@@ -40,6 +41,21 @@ struct ScoreMasks<Scalar: AttentionAccumulator> {
         scores, source.assumingMemoryBound(to: UInt8.self), stride: operand.byteStrides.column,
         keys.count, kernels)
     }
+  }
+
+  /// Part of a row of a bias in the scores' type: in place where it lies so, else brought into scratch.
+  private func row(
+    _ bias: (operand: StridedOperand, load: Scalar.Load), _ keys: Range<Int>, _ row: RowIndex,
+    _ scratch: UnsafeMutablePointer<Scalar>
+  ) -> UnsafePointer<Scalar> {
+    let operand = bias.operand
+    let source =
+      operand.row(row.sequence, row.head, row.query) + keys.lowerBound &* operand.byteStrides.column
+    if operand.elementType == Scalar.elementType && operand.columnStride == 1 {
+      return source.assumingMemoryBound(to: Scalar.self)
+    }
+    Scalar.run(bias.load, into: scratch, source, stride: operand.columnStride, keys.count, factor: 1)
+    return UnsafePointer(scratch)
   }
 }
 

@@ -8,9 +8,9 @@ struct TileProduct<Scalar: BLASScalar> {
   /// Fewer rows than this no longer hide the loads of the right operand: such products stay whole.
   static var fewestStripRows: Int { 12 }
 
-  /// `C = A·B`, or `C += A·B` where `adds`.
+  /// `C = alpha · A·B`, or `C += alpha · A·B` where `adds`.
   func multiply(
-    _ size: ProductSize, _ a: MatrixOperand<Scalar>, _ b: MatrixOperand<Scalar>,
+    _ size: ProductSize, _ a: MatrixOperand<Scalar>, _ b: MatrixOperand<Scalar>, alpha: Scalar,
     into c: MutableMatrixOperand<Scalar>, adds: Bool
   ) {
     let beta: Scalar = adds ? 1 : 0
@@ -19,7 +19,7 @@ struct TileProduct<Scalar: BLASScalar> {
     while row < size.m {
       let count = min(strip, size.m - row)
       BLAS.gemm(
-        ProductSize(m: count, n: size.n, k: size.k),
+        ProductSize(m: count, n: size.n, k: size.k), alpha: alpha,
         a: MatrixOperand(a.base + row * a.leadingDimension, leadingDimension: a.leadingDimension), b: b,
         beta: beta,
         c: MutableMatrixOperand(c.base + row * c.leadingDimension, leadingDimension: c.leadingDimension))

@@ -14,7 +14,7 @@ extern "C" {
 #endif
 
 // A tile of scores on its way to weights: `rows` rows of `columns` scores, `row_stride` elements apart. Row r sees the
-// columns begin[r] ..< end[r] (an empty range where begin[r] >= end[r]). `maximum` and `sum` are the running state of
+// columns begin[r] ..< end[r], cut to the tile (none where begin[r] >= end[r]). `maximum` and `sum` are the running state of
 // each row over the tiles so far (-infinity and 0 before the first).
 struct CAttentionKernels_softmax_tile_f32 {
   float *scores;
@@ -52,9 +52,13 @@ struct CAttentionKernels {
   void (*scale_f32)(float *x, ptrdiff_t n, float factor);
   void (*scale_f64)(double *x, ptrdiff_t n, double factor);
 
-  // scores[i] += bias[i], but -infinity where either is.
+  // scores[i] += bias[i], but -infinity where the bias is, whatever the score.
   void (*add_bias_f32)(float *scores, const float *bias, ptrdiff_t n);
   void (*add_bias_f64)(double *scores, const double *bias, ptrdiff_t n);
+
+  // sum[i] += bias[i], but -infinity where either is: two biases as one.
+  void (*combine_bias_f32)(float *sum, const float *bias, ptrdiff_t n);
+  void (*combine_bias_f64)(double *sum, const double *bias, ptrdiff_t n);
 
   // scores[i] = -infinity where visible[i * stride] is 0, whatever the score.
   void (*hide_f32)(float *scores, const uint8_t *visible, ptrdiff_t stride, ptrdiff_t n);

@@ -1,3 +1,5 @@
+import CAttentionKernels
+
 /// Where a problem's results go: strided memory of the right shapes, checked by whoever makes this.
 struct AttentionResult {
   private let output: StridedOperand
@@ -25,6 +27,14 @@ struct AttentionResult {
   /// The address of an output row.
   func row(_ sequence: Int, _ head: Int, _ query: Int) -> UnsafeMutableRawPointer {
     outputBase + output.byteOffset(sequence, head, query)
+  }
+
+  /// Asks for an output row to be in cache before it is written; where columns are not neighbours it is not worth the while.
+  func prefetch(_ index: RowIndex, columns: Int) {
+    let size = output.elementType.byteCount
+    if output.byteStrides.column == size {
+      CAttentionKernels_prefetch_for_writing(row(index.sequence, index.head, index.query), columns * size)
+    }
   }
 
   /// Writes a row's log-sum-exp where it was asked for.

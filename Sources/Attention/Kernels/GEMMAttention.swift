@@ -89,6 +89,7 @@ struct GEMMAttention<Scalar: AttentionAccumulator> {
         visible = problem.visibility.visibleKeys(sequence: index.sequence, query: query)
       }
       extent.add(visible)
+      result.prefetch(index, columns: problem.sizes.valueDimension)
       work.begin[row] = Int32(truncatingIfNeeded: visible.lowerBound)
       work.end[row] = Int32(truncatingIfNeeded: visible.upperBound)
       work.softmax.reset(row)

@@ -85,6 +85,9 @@ struct CAttentionKernels {
 // Asks for `bytes` of memory to be in the second-level cache soon. Any address is fine; nothing is read that faults.
 void CAttentionKernels_prefetch(const void *from, ptrdiff_t bytes);
 
+// The same for memory that will be written.
+void CAttentionKernels_prefetch_for_writing(void *to, ptrdiff_t bytes);
+
 // The table for this CPU: the best set that the CPU and the operating system support, or a lower one where the
 // environment variable ATTENTION_KERNELS names it (scalar, avx2, avx512) at the first call. A name that is unknown or not
 // supported here is reported on standard error and has no effect. Safe to call from any thread.

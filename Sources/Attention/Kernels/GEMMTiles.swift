@@ -61,12 +61,12 @@ struct GEMMTiles {
     self.workspace = layout(rows, keys)
   }
 
-  /// Blocks that a thread takes at a time: enough short ones for some 50 µs of work, so that it knows which memory comes
+  /// Blocks that a thread takes at a time: enough short ones for some 40 µs of work, so that it knows which memory comes
   /// next; few enough that each thread has eight turns, and all finish together. It does not touch results.
   func blocksPerTask(_ sizes: AttentionSizes, blockCount: Int, threads: Int) -> Int {
     let operations =
       2 * Double(rows) * Double(max(1, sizes.keyCount)) * Double(sizes.headDimension + sizes.valueDimension)
-    return max(1, min(Int(min(20e6 / operations, 8)), blockCount / (8 * threads)))
+    return max(1, min(Int(min(10e6 / operations, 4)), blockCount / (8 * threads)))
   }
 
   /// The size of equal parts of `count` that are at most `limit`, rounded up to whole vectors: 512 rows are 3 × 176, not 192 + 192 + 128.

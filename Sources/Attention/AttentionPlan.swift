@@ -3,8 +3,9 @@ import Parallelism
 
 /// How a problem will be computed: the kernel, its tiles, the tasks that threads take, and the memory that each needs.
 ///
-/// Everything but ``threads`` follows from the sizes of one (sequence, head) alone, so results do not depend on the machine's
-/// thread count or on what else is in the batch. Printing a plan says why it is what it is.
+/// The tiles follow from the sizes of one (sequence, head) alone, and they alone decide how results are rounded: those do not
+/// depend on the thread count or on what else is in the batch. ``taskCount`` and ``threads`` only say who computes which
+/// tiles. Printing a plan says why it is what it is.
 public struct AttentionPlan: Sendable, CustomStringConvertible {
   /// The ways to compute attention.
   public enum Kernel: String, Sendable, CaseIterable {

@@ -13,7 +13,8 @@ import CAttentionKernels
 /// values before they are divided. Such rows are computed again here: hidden keys and values are never read, dot products and
 /// sums are in Double, and weights are divided before they meet values.
 ///
-/// It is rare, and slow: three passes over the visible keys with plain loops, some hundred times the cost of a row in a tile.
+/// It is rare, and slow: three passes over the visible keys with plain loops. A call whose rows all come here takes up to some
+/// hundred times as long.
 struct ExactRow<Scalar: AttentionAccumulator> {
   private let problem: AttentionProblem
   private let masks: ScoreMasks<Scalar>

@@ -7,6 +7,12 @@ import LinearAlgebra
   import Musl
 #endif
 
+/// `tanh` of the C library.
+private func hyperbolicTangent(_ x: Double) -> Double { tanh(x) }
+
+/// `exp` of the C library.
+private func exponential(_ x: Double) -> Double { exp(x) }
+
 /// `log` of the C library; inside the extension that name is the requirement's.
 private func naturalLogarithm(_ x: Double) -> Double { log(x) }
 
@@ -31,6 +37,8 @@ extension Double: AttentionAccumulator {
   }
 
   static func log(_ x: Double) -> Double { naturalLogarithm(x) }
+
+  static func exp(_ x: Double) -> Double { exponential(x) }
 
   static func load(_ type: ElementType, _ kernels: KernelTable) -> Load {
     switch type {
@@ -68,6 +76,15 @@ extension Double: AttentionAccumulator {
     kernels.pointee.scale_f64(row, count, factor)
   }
 
+  static func scaleAndAdd(
+    _ target: UnsafeMutablePointer<Double>, _ count: Int, _ factor: Double, _ other: UnsafePointer<Double>,
+    _ otherFactor: Double, _ kernels: KernelTable
+  ) {
+    for i in 0..<count {
+      target[i] = (factor == 0 ? 0 : target[i] * factor) + (otherFactor == 0 ? 0 : other[i] * otherFactor)
+    }
+  }
+
   static func addBias(
     _ scores: UnsafeMutablePointer<Double>, _ bias: UnsafePointer<Double>, _ count: Int,
     _ kernels: KernelTable
@@ -80,6 +97,21 @@ extension Double: AttentionAccumulator {
   ) {
     kernels.pointee.combine_bias_f64(sum, bias, count)
   }
+
+  static func cap(
+    _ scores: UnsafeMutablePointer<Double>, _ count: Int, _ softcap: Double, _ kernels: KernelTable
+  ) {
+    for i in 0..<count { scores[i] = softcap * hyperbolicTangent(scores[i] / softcap) }
+  }
+
+  static func addALiBi(
+    _ scores: UnsafeMutablePointer<Double>, _ count: Int, _ slope: Double, _ distance: Double,
+    _ kernels: KernelTable
+  ) {
+    for i in 0..<count { scores[i] -= slope * abs(distance + Double(i)) }
+  }
+
+  static func modify(_ block: ScoreBlock<Double>, _ modifier: ScoreModifier) { modifier.double(block) }
 
   static func hide(
     _ scores: UnsafeMutablePointer<Double>, _ visible: UnsafePointer<UInt8>, stride: Int, _ count: Int,

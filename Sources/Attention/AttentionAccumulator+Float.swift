@@ -29,6 +29,8 @@ extension Float: AttentionAccumulator {
 
   static func log(_ x: Float) -> Float { logf(x) }
 
+  static func exp(_ x: Float) -> Float { expf(x) }
+
   static func load(_ type: ElementType, _ kernels: KernelTable) -> Load {
     switch type {
     case .float16: kernels.pointee.load_f32_from_f16
@@ -69,6 +71,15 @@ extension Float: AttentionAccumulator {
     kernels.pointee.scale_f32(row, count, factor)
   }
 
+  static func scaleAndAdd(
+    _ target: UnsafeMutablePointer<Float>, _ count: Int, _ factor: Float, _ other: UnsafePointer<Float>,
+    _ otherFactor: Float, _ kernels: KernelTable
+  ) {
+    for i in 0..<count {
+      target[i] = (factor == 0 ? 0 : target[i] * factor) + (otherFactor == 0 ? 0 : other[i] * otherFactor)
+    }
+  }
+
   static func addBias(
     _ scores: UnsafeMutablePointer<Float>, _ bias: UnsafePointer<Float>, _ count: Int,
     _ kernels: KernelTable
@@ -81,6 +92,21 @@ extension Float: AttentionAccumulator {
   ) {
     kernels.pointee.combine_bias_f32(sum, bias, count)
   }
+
+  static func cap(
+    _ scores: UnsafeMutablePointer<Float>, _ count: Int, _ softcap: Float, _ kernels: KernelTable
+  ) {
+    for i in 0..<count { scores[i] = softcap * tanhf(scores[i] / softcap) }
+  }
+
+  static func addALiBi(
+    _ scores: UnsafeMutablePointer<Float>, _ count: Int, _ slope: Float, _ distance: Float,
+    _ kernels: KernelTable
+  ) {
+    for i in 0..<count { scores[i] -= slope * abs(distance + Float(i)) }
+  }
+
+  static func modify(_ block: ScoreBlock<Float>, _ modifier: ScoreModifier) { modifier.float(block) }
 
   static func hide(
     _ scores: UnsafeMutablePointer<Float>, _ visible: UnsafePointer<UInt8>, stride: Int, _ count: Int,

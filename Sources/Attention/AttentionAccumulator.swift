@@ -14,6 +14,7 @@ protocol AttentionAccumulator: BLASScalar, AttentionElement, BinaryFloatingPoint
   associatedtype Store
 
   static func log(_ x: Self) -> Self
+  static func exp(_ x: Self) -> Self
   static func load(_ type: ElementType, _ kernels: KernelTable) -> Load
   static func store(_ type: ElementType, _ kernels: KernelTable) -> Store
   /// Reads a strided row and multiplies it.
@@ -31,10 +32,21 @@ protocol AttentionAccumulator: BLASScalar, AttentionElement, BinaryFloatingPoint
     _ source: MatrixOperand<Self>, rows: Int, columns: Int, into target: MutableMatrixOperand<Self>,
     _ kernels: KernelTable)
   static func scale(_ row: UnsafeMutablePointer<Self>, _ count: Int, _ factor: Self, _ kernels: KernelTable)
+  /// `target = target · factor + other · otherFactor`; a side whose factor is 0 does not count, whatever it holds.
+  static func scaleAndAdd(
+    _ target: UnsafeMutablePointer<Self>, _ count: Int, _ factor: Self, _ other: UnsafePointer<Self>,
+    _ otherFactor: Self, _ kernels: KernelTable)
   static func addBias(
     _ scores: UnsafeMutablePointer<Self>, _ bias: UnsafePointer<Self>, _ count: Int, _ kernels: KernelTable)
   static func combineBias(
     _ sum: UnsafeMutablePointer<Self>, _ bias: UnsafePointer<Self>, _ count: Int, _ kernels: KernelTable)
+  /// `s = softcap · tanh(s / softcap)`
+  static func cap(_ scores: UnsafeMutablePointer<Self>, _ count: Int, _ softcap: Self, _ kernels: KernelTable)
+  /// `s[i] −= slope · |distance + i|`
+  static func addALiBi(
+    _ scores: UnsafeMutablePointer<Self>, _ count: Int, _ slope: Self, _ distance: Self,
+    _ kernels: KernelTable)
+  static func modify(_ block: ScoreBlock<Self>, _ modifier: ScoreModifier)
   static func hide(
     _ scores: UnsafeMutablePointer<Self>, _ visible: UnsafePointer<UInt8>, stride: Int, _ count: Int,
     _ kernels: KernelTable)

@@ -1,14 +1,19 @@
-/// The three input tensors, kept alive while a problem points into them.
+/// The inputs of a call, kept alive while a problem points into them.
 struct AttentionInputs<Element: AttentionElement> {
+  /// `[B, Hq, Tq, D]`, or `[total, Hq, D]` where sequences are packed.
   let queries: Tensor<Element>
-  let keys: Tensor<Element>
-  let values: Tensor<Element>
+  let keyValues: KeyValues<Element>
+  /// Where sequences lie in packed tensors; nil for a padded batch.
+  var packing: PackedSequences?
+  var scale: Double?
+  var mask = AttentionMask.none
+  var options = AttentionOptions()
 
   /// A fresh output tensor that `body` fills.
   func withOutput(
     of problem: AttentionProblem, _ body: (MutableTensorView<Element>) -> Void
   ) throws(AttentionError) -> Tensor<Element> {
-    var output: Tensor<Element> = try allocate(problem.sizes.outputShape)
+    var output: Tensor<Element> = try allocate(outputShape(problem.sizes), for: queries)
     output.withMutableView(body)
     withExtendedLifetime((self, problem)) {}
     return output
@@ -18,7 +23,7 @@ struct AttentionInputs<Element: AttentionElement> {
   func withOutputAndLogSumExp(
     of problem: AttentionProblem, _ body: (AttentionResult) -> Void
   ) throws(AttentionError) -> (output: Tensor<Element>, logSumExp: Tensor<Element.Accumulator>) {
-    var logSumExp: Tensor<Element.Accumulator> = try allocate(problem.sizes.logSumExpShape)
+    var logSumExp: Tensor<Element.Accumulator> = try allocate(logSumExpShape(problem.sizes), for: queries)
     let output = try logSumExp.withMutableView { (logSumExp) throws(AttentionError) in
       try withOutput(of: problem) { output in
         body(AttentionResult(output: output, logSumExp: logSumExp))
@@ -27,12 +32,28 @@ struct AttentionInputs<Element: AttentionElement> {
     return (output, logSumExp)
   }
 
-  /// Inputs can be views that repeat little memory; what they ask for in results may still be more than there is.
-  private func allocate<Result: TensorElement>(_ shape: Shape) throws(AttentionError) -> Tensor<Result> {
-    guard let tensor = Tensor<Result>.uninitialized(shape) else {
-      throw AttentionError(
-        "queries", "shape \(queries.shape) asks for a result \(shape) beyond this machine's memory")
-    }
-    return tensor
+  /// `[B, Hq, Tq, Dv]`, or `[total, Hq, Dv]` where sequences are packed.
+  func outputShape(_ sizes: AttentionSizes) -> Shape {
+    packing == nil
+      ? [sizes.batch, sizes.queryHeads, sizes.queryCount, sizes.valueDimension]
+      : [queries.shape[0], sizes.queryHeads, sizes.valueDimension]
   }
+
+  /// `[B, Hq, Tq]`, or `[Hq, total]` where sequences are packed.
+  func logSumExpShape(_ sizes: AttentionSizes) -> Shape {
+    packing == nil
+      ? [sizes.batch, sizes.queryHeads, sizes.queryCount] : [sizes.queryHeads, queries.shape[0]]
+  }
+}
+
+/// Inputs can be views that repeat little memory; what they ask for in results may still be more than there is.
+func allocate<Result: TensorElement, Element>(
+  _ shape: Shape, for queries: Tensor<Element>
+) throws(AttentionError) -> Tensor<Result> {
+  let bytes = shape.checkedElementCount?.multipliedReportingOverflow(by: 8)
+  guard let bytes, !bytes.overflow, let tensor = Tensor<Result>.uninitialized(shape) else {
+    throw AttentionError(
+      "queries", "shape \(queries.shape) asks for a result \(shape) beyond this machine's memory")
+  }
+  return tensor
 }

@@ -33,17 +33,16 @@ public struct AttentionPlan: Sendable, CustomStringConvertible {
 
   /// Scratch memory that each thread keeps, in bytes: at most 2 MiB however many queries and keys there are, unless a single row
   /// and 4 keys are wider. OpenBLAS's own packing buffers come on top of it where it uses them.
-  public var workspaceBytesPerThread: Int { workspace.byteCount }
+  public let workspaceBytesPerThread: Int
 
+  let tasks: BlockSchedule
   let transposesKeys: Bool
   private let kernelSet: String
-  let workspace: GEMMWorkspaceLayout
-  private let blocksPerHead: Int
-  private let blockCount: Int
-  private let blocksPerTask: Int
-  private let startsWithLastRows: Bool
   private let sizes: AttentionSizes
+  private let blockCount: Int
+  private let scoring: [String]
   private let elementType: ElementType
+  private let accumulatorType: ElementType
   private let readsInPlace: (keys: Bool, values: Bool)
 
   /// The plan for a call with these arguments; nothing is computed.
@@ -51,77 +50,85 @@ public struct AttentionPlan: Sendable, CustomStringConvertible {
   /// - Throws: ``AttentionError``, as the call itself would.
   public init<Element: AttentionElement>(
     queries: Tensor<Element>, keys: Tensor<Element>, values: Tensor<Element>, scale: Double? = nil,
-    mask: AttentionMask = .none, on pool: WorkerPool = .shared
+    mask: AttentionMask = .none, options: AttentionOptions = AttentionOptions(), on pool: WorkerPool = .shared
   ) throws(AttentionError) {
-    let inputs = AttentionInputs(queries: queries, keys: keys, values: values)
-    self.init(try AttentionProblem(inputs, scale: scale, mask: mask), threads: pool.threadCount, .best)
+    try self.init(
+      queries: queries, keyValues: KeyValues(keys: keys, values: values), scale: scale, mask: mask,
+      options: options, on: pool)
+  }
+
+  /// The plan for a call with keys and values from any source.
+  ///
+  /// - Throws: ``AttentionError``, as the call itself would.
+  public init<Element: AttentionElement>(
+    queries: Tensor<Element>, keyValues: KeyValues<Element>, scale: Double? = nil,
+    mask: AttentionMask = .none, options: AttentionOptions = AttentionOptions(), on pool: WorkerPool = .shared
+  ) throws(AttentionError) {
+    let inputs = AttentionInputs(
+      queries: queries, keyValues: keyValues, scale: scale, mask: mask, options: options)
+    self.init(try AttentionProblem(inputs), threads: pool.threadCount, .best)
+  }
+
+  /// The plan for a call with packed sequences.
+  ///
+  /// - Throws: ``AttentionError``, as the call itself would.
+  public init<Element: AttentionElement>(
+    packedQueries: Tensor<Element>, keys: Tensor<Element>, values: Tensor<Element>,
+    sequences: PackedSequences,
+    scale: Double? = nil, mask: AttentionMask = .none, options: AttentionOptions = AttentionOptions(),
+    on pool: WorkerPool = .shared
+  ) throws(AttentionError) {
+    let inputs = try AttentionInputs(
+      packedQueries: packedQueries, keys: keys, values: values, sequences, scale, mask, options)
+    self.init(try AttentionProblem(inputs), threads: pool.threadCount, .best)
   }
 
   init(_ problem: AttentionProblem, threads: Int, _ variant: KernelVariant) {
-    let sizes = problem.sizes
     self.kernel = .gemm
-    self.sizes = sizes
+    self.sizes = problem.sizes
     self.elementType = problem.elementType
-    let tiles = GEMMTiles(problem, variant)
+    self.accumulatorType = problem.accumulatorType
+    self.scoring = problem.scoring.names + (problem.sinks == nil ? [] : ["sinks"])
+    let tasks = BlockSchedule(problem, threads: max(1, threads), variant)
+    let whole = SequenceExtent(queryCount: problem.sizes.queryCount, keyCount: problem.sizes.keyCount)
+    // The sequence with the most work, which comes first; one as long as all where none has any.
+    let tiles = tasks.groups.first?.tiles ?? GEMMTiles(problem, whole, variant)
+    self.tasks = tasks
     self.queryTile = tiles.rows
     self.keyTile = tiles.keys
     self.edgeTile = tiles.edgeKeys
-    self.kernelSet = variant.setName
     self.transposesKeys = tiles.transposesKeys
-    self.workspace = tiles.workspace
+    self.kernelSet = variant.setName
     self.readsInPlace = (tiles.readsKeysInPlace, tiles.readsValuesInPlace)
-    let rows = sizes.groupSize * sizes.queryCount
-    self.blocksPerHead = (rows + tiles.rows - 1) / tiles.rows
-    self.blockCount = sizes.batch * sizes.keyValueHeads * blocksPerHead
-    self.blocksPerTask = tiles.blocksPerTask(sizes, blockCount: blockCount, threads: max(1, threads))
-    self.taskCount = (blockCount + blocksPerTask - 1) / blocksPerTask
-    self.startsWithLastRows = !problem.visibility.isUnrestricted
-    self.threads = Self.isTooSmallToShare(sizes) ? 1 : max(1, min(threads, taskCount))
-  }
-
-  /// The blocks that a task computes, one after the other.
-  func blocks(of task: Int) -> Range<Int> {
-    task * blocksPerTask..<min((task + 1) * blocksPerTask, blockCount)
-  }
-
-  /// Whether a block is the first of its head to be computed.
-  func startsHead(_ number: Int) -> Bool { number.isMultiple(of: blocksPerHead) }
-
-  /// Blocks of a head follow each other, so that its keys and values stay in cache. Where rows do not all see the same keys
-  /// the last ones tend to see most (a causal mask): they come first, and what is left for the end is short.
-  func block(_ number: Int) -> RowBlock {
-    let (pair, place) = number.quotientAndRemainder(dividingBy: blocksPerHead)
-    let (sequence, head) = pair.quotientAndRemainder(dividingBy: sizes.keyValueHeads)
-    let first = (startsWithLastRows ? blocksPerHead - 1 - place : place) * queryTile
-    let rowCount = sizes.groupSize * sizes.queryCount
-    return RowBlock(
-      sequence: sequence, keyValueHead: head, rows: first..<min(first + queryTile, rowCount),
-      groupSize: sizes.groupSize)
+    self.workspaceBytesPerThread =
+      tasks.groups.map(\.tiles.workspace.byteCount).max() ?? tiles.workspace.byteCount
+    self.taskCount = tasks.count
+    self.blockCount = tasks.groups.reduce(0) { $0 + $1.blockCount }
+    self.threads = tasks.operations < Self.fewestSharedOperations ? 1 : max(1, min(threads, taskCount))
   }
 
   /// Waking a worker takes microseconds; below about as much arithmetic one thread finishes sooner.
-  private static func isTooSmallToShare(_ sizes: AttentionSizes) -> Bool {
-    let pairs = Double(sizes.batch * sizes.queryHeads) * Double(sizes.queryCount) * Double(sizes.keyCount)
-    return 2 * pairs * Double(sizes.headDimension + sizes.valueDimension) < 1e6
-  }
+  private static let fewestSharedOperations = 1e6
 
   /// Several lines: kernel, tiles, tasks, memory, and the reason of each.
   public var description: String {
-    let half = elementType == .float16 || elementType == .bfloat16
     func how(_ inPlace: Bool) -> String {
-      inPlace
-        ? "read in place"
-        : half
-          ? "converted from \(elementType) a tile at a time" : "gathered a tile at a time for their strides"
+      if inPlace { return "read in place" }
+      return elementType == accumulatorType
+        ? "gathered a tile at a time for their strides"
+        : "converted from \(elementType) to \(accumulatorType) a tile at a time"
     }
+    func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
+    let sequences = tasks.groups.count > 1 ? "longest first" : "of one size"
+    let isSmall = tasks.operations < Self.fewestSharedOperations
     return """
       kernel     \(kernel.rawValue): CBLAS tiles (OpenBLAS core \(BLASRuntime.coreName)), softmax with \(kernelSet) between them
       tiles      \(queryTile) query rows × \(keyTile) keys (\(edgeTile) where some rows do not see all), \
-      \(sizes.groupSize) query head\(sizes.groupSize == 1 ? "" : "s") of a group stacked as rows
+      \(count(sizes.groupSize, "query head")) of a group stacked as rows
       keys       \(how(readsInPlace.keys))\(transposesKeys ? ", transposed for OpenBLAS's small-matrix kernels" : ""); values \(how(readsInPlace.values))
-      tasks      \(taskCount), each up to \(blocksPerTask) of \(blockCount) blocks (\(sizes.batch) sequences × \
-      \(sizes.keyValueHeads) key/value heads × \(blocksPerHead) blocks of query rows), on \(threads) \
-      thread\(threads == 1 ? "" : "s")\(Self.isTooSmallToShare(sizes) ? " (too little work to share)" : "")
+      scores     in \(accumulatorType)\(scoring.isEmpty ? "" : ": \(scoring.joined(separator: ", "))")
+      tasks      \(taskCount) of \(count(blockCount, "block")) of query rows (\(count(sizes.batch, "sequence")) \(sequences) × \
+      \(count(sizes.keyValueHeads, "key/value head"))), on \(count(threads, "thread"))\(isSmall ? " (too little work to share)" : "")
       workspace  \(workspaceBytesPerThread) bytes a thread, beside OpenBLAS's own buffers; bounded for any number of queries and keys
       """
   }

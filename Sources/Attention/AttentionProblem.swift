@@ -1,162 +1,102 @@
-/// The sizes of an attention problem, by the names of the field.
-struct AttentionSizes: Sendable {
-  let batch: Int
-  let queryHeads: Int
-  let keyValueHeads: Int
-  let queryCount: Int
-  let keyCount: Int
-  let headDimension: Int
-  let valueDimension: Int
-
-  /// Query heads that share one key/value head.
-  var groupSize: Int { keyValueHeads == 0 ? 1 : queryHeads / keyValueHeads }
-
-  var outputShape: Shape { [batch, queryHeads, queryCount, valueDimension] }
-
-  var logSumExpShape: Shape { [batch, queryHeads, queryCount] }
-}
-
 /// A checked attention problem: sizes that fit each other, addresses, strides, and the mask resolved to these sizes.
 ///
 /// The only place that throws for shapes. Whatever stands below it works on numbers that are known to fit. It points into
 /// tensors without owning them; it owns the masks.
 struct AttentionProblem {
   let sizes: AttentionSizes
+  let sequences: SequenceExtents
   let scale: Double
   let elementType: ElementType
+  /// What scores and sums are kept in.
+  let accumulatorType: ElementType
   let queries: StridedOperand
-  let keys: StridedOperand
-  let values: StridedOperand
+  let keys: any RowSource
+  let values: any RowSource
   let visibility: KeyVisibility
-  let visibilityMasks: [StridedOperand]
-  let biases: [StridedOperand]
-  private let mask: AttentionMask
+  let scoring: ScoreRules
+  let sinks: [Double]?
+  /// Rows of the output that belong to no sequence, and those of queries that are padding: (sequence, rows).
+  let paddedRows: [(sequence: Int, rows: Range<Int>)]
 
-  /// Scores and sums are Double for Double, Float for everything else.
-  var accumulatorType: ElementType { elementType == .float64 ? .float64 : .float32 }
-
-  init<Element: AttentionElement>(
-    _ inputs: AttentionInputs<Element>, scale: Double?, mask: AttentionMask
-  ) throws(AttentionError) {
-    let sizes = try checkedSizes(inputs)
-    self.sizes = sizes
-    if let scale, !scale.isFinite || !Element.Accumulator(nearest: scale).doubleValue.isFinite {
-      throw AttentionError("scale", "\(scale) given, expected a finite number of the accumulation type")
-    }
-    self.scale = scale ?? 1 / Double(sizes.headDimension).squareRoot()
-    self.elementType = Element.elementType
-    self.queries = StridedOperand(inputs.queries)
-    self.keys = StridedOperand(inputs.keys)
-    self.values = StridedOperand(inputs.values)
-    self.mask = mask
-
-    var visibility = try KeyVisibility(mask, sizes)
-    var visibilityMasks: [StridedOperand] = []
-    for tensor in mask.visibilityMasks {
-      visibilityMasks.append(try maskOperand(tensor, tensor.shape, sizes, &visibility))
-    }
-    var biases: [StridedOperand] = []
-    for tensor in mask.biases {
-      biases.append(try maskOperand(tensor, tensor.shape, sizes, &visibility))
-    }
-    self.visibility = visibility
-    self.visibilityMasks = visibilityMasks
-    self.biases = biases
-  }
-
-  /// Throws unless a result has the shape that it must have.
-  func check(_ shape: Shape, is expected: Shape, named argument: String) throws(AttentionError) {
-    guard shape == expected else {
-      throw AttentionError(argument, "shape \(shape) given, expected \(expected)")
-    }
-  }
-
-  /// Throws where two elements of a result might share a place: threads would write over each other.
-  ///
-  /// Ordered by stride, each axis must step over all that the ones before it reach. Layouts that interleave axes without
-  /// ever meeting are refused too; no tensor operation makes them.
-  func checkDistinct(_ shape: Shape, _ strides: Strides, named argument: String) throws(AttentionError) {
-    var reach = 0
-    let axes = (0..<shape.count).filter { shape[$0] > 1 }.sorted {
-      strides[$0].magnitude < strides[$1].magnitude
-    }
-    for axis in axes {
-      let step = Int(clamping: strides[axis].magnitude)
-      guard step > reach else {
-        throw AttentionError(
-          argument, "strides \(strides) let elements of shape \(shape) overlap; expected a place for each")
+  init<Element: AttentionElement>(_ inputs: AttentionInputs<Element>) throws(AttentionError) {
+    let sources = try inputs.keyValues.sources()
+    let layout = try InputLayout(inputs, sources)
+    let sizes = layout.sizes
+    let sequences = layout.sequences
+    try inputs.keyValues.checkPages(sequences)
+    try inputs.options.check(sizes)
+    let isDouble = Element.elementType == .float64 || inputs.options.softmaxPrecision == .float64
+    if let scale = inputs.scale {
+      guard scale.isFinite, isDouble || Float(scale).isFinite else {
+        throw AttentionError("scale", "\(scale) given, expected a finite number of the accumulation type")
       }
-      let (span, overflow) = step.multipliedReportingOverflow(by: shape[axis] - 1)
-      reach = overflow || span > Int.max - reach ? Int.max : reach + span
     }
+    var visibility = try KeyVisibility(inputs.mask, sequences)
+    self.scoring = try ScoreRules(inputs.mask, inputs.options, sizes, &visibility)
+    self.visibility = visibility
+    self.sizes = sizes
+    self.sequences = sequences
+    self.scale = inputs.scale ?? 1 / Double(sizes.headDimension).squareRoot()
+    self.elementType = Element.elementType
+    self.accumulatorType = isDouble ? .float64 : .float32
+    self.queries = layout.queries
+    self.keys = layout.keys
+    self.values = layout.values
+    self.sinks = inputs.options.sinks
+    self.paddedRows = layout.paddedRows
   }
 }
 
-/// A tile holds at least a row and 4 keys whole: at this width that is up to 168 MB a thread.
-private let widestVector = 1 << 21
+/// Sizes, sequences and operands of a padded batch or of packed sequences: what lies below does not tell them apart.
+private struct InputLayout {
+  let sizes: AttentionSizes
+  let sequences: SequenceExtents
+  let queries: StridedOperand
+  let keys: any RowSource
+  let values: any RowSource
+  let paddedRows: [(sequence: Int, rows: Range<Int>)]
 
-/// Checks the three shapes against each other and against what BLAS can count.
-private func checkedSizes<Element>(
-  _ inputs: AttentionInputs<Element>
-) throws(AttentionError) -> AttentionSizes {
-  let (queries, keys, values) = (inputs.queries.shape, inputs.keys.shape, inputs.values.shape)
-  func refuse(_ argument: String, _ shape: Shape, _ expected: String) -> AttentionError {
-    AttentionError(argument, "shape \(shape) given, expected \(expected)")
-  }
-  guard queries.count == 4 else { throw refuse("queries", queries, "[B, Hq, Tq, D]") }
-  guard keys.count == 4 else { throw refuse("keys", keys, "[B, Hkv, Tk, D]") }
-  guard values.count == 4 else { throw refuse("values", values, "[B, Hkv, Tk, Dv]") }
-  guard queries[3] >= 1 else { throw refuse("queries", queries, "a head dimension of at least 1") }
-  guard values[3] >= 1 else { throw refuse("values", values, "a value dimension of at least 1") }
-  guard queries[3] <= widestVector else {
-    throw refuse("queries", queries, "a head dimension of at most \(widestVector)")
-  }
-  guard values[3] <= widestVector else {
-    throw refuse("values", values, "a value dimension of at most \(widestVector)")
-  }
-  guard keys[0] == queries[0] else {
-    throw refuse("keys", keys, "the batch size \(queries[0]) of queries \(queries)")
-  }
-  guard keys[3] == queries[3] else {
-    throw refuse("keys", keys, "the head dimension \(queries[3]) of queries \(queries)")
-  }
-  guard keys[1] == 0 ? queries[1] == 0 : queries[1] % keys[1] == 0 else {
-    throw refuse("keys", keys, "a number of heads that divides the \(queries[1]) of queries \(queries)")
-  }
-  guard values[0] == keys[0], values[1] == keys[1], values[2] == keys[2] else {
-    throw refuse("values", values, "[\(keys[0]), \(keys[1]), \(keys[2]), Dv] to match keys \(keys)")
-  }
-  for (argument, shape) in [("queries", queries), ("keys", keys), ("values", values)] {
-    for length in shape where length > Int(Int32.max) {
-      throw refuse(argument, shape, "axes of at most \(Int32.max), BLAS's largest integer")
+  init<Element>(
+    _ inputs: AttentionInputs<Element>, _ sources: KeyValueSources
+  ) throws(AttentionError) {
+    let shape = inputs.queries.shape
+    keys = sources.keys
+    values = sources.values
+    if let packing = inputs.packing {
+      guard shape.count == 3 else {
+        throw AttentionError("queries", "shape \(shape) given, expected [total, Hq, D] for packed sequences")
+      }
+      // Packed keys come as a batch of one that holds the rows of all sequences.
+      let (keyShape, valueShape) = (sources.keyShape, sources.valueShape)
+      try packing.check(queries: shape[0], keys: keyShape[2])
+      let extents = packing.extents
+      sizes = try AttentionSizes(
+        queries: [packing.count, shape[1], shape[0], shape[2]],
+        keys: [packing.count, keyShape[1], keyShape[2], keyShape[3]],
+        values: [packing.count, valueShape[1], valueShape[2], valueShape[3]],
+        longest: (extents.map(\.queryCount).max() ?? 0, extents.map(\.keyCount).max() ?? 0))
+      sequences = try SequenceExtents(packing, inputs.mask, sizes)
+      let strides = inputs.queries.strides
+      queries = StridedOperand(
+        UnsafeRawPointer(inputs.queries.unsafeBase), Element.elementType, head: strides[1], row: strides[0],
+        column: strides[2])
+      let end = packing.cumulativeQueryLengths.last ?? 0
+      paddedRows = end < shape[0] ? [(0, end..<shape[0])] : []
+    } else {
+      guard shape.count == 4 else {
+        throw AttentionError("queries", "shape \(shape) given, expected [B, Hq, Tq, D]")
+      }
+      sizes = try AttentionSizes(queries: shape, keys: sources.keyShape, values: sources.valueShape)
+      let sequences = try SequenceExtents(inputs.mask, sizes)
+      self.sequences = sequences
+      queries = StridedOperand(inputs.queries)
+      let count = sizes.queryCount
+      paddedRows =
+        switch sequences {
+        case .same: []
+        case .each(let extents):
+          extents.enumerated().compactMap { $1.queryCount < count ? ($0, $1.queryCount..<count) : nil }
+        }
     }
-  }
-  let sizes = AttentionSizes(
-    batch: queries[0], queryHeads: queries[1], keyValueHeads: keys[1], queryCount: queries[2],
-    keyCount: keys[2], headDimension: queries[3], valueDimension: values[3])
-  let bytes = sizes.outputShape.checkedElementCount?.multipliedReportingOverflow(by: 8)
-  guard let bytes, !bytes.overflow else {
-    throw refuse("queries", queries, "an output \(sizes.outputShape) whose size fits an Int")
-  }
-  let rows = (sizes.groupSize).multipliedReportingOverflow(by: sizes.queryCount)
-  guard rows.partialValue <= Int(Int32.max), !rows.overflow else {
-    throw refuse("queries", queries, "at most \(Int32.max) query rows for each key/value head")
-  }
-  return sizes
-}
-
-/// A mask tensor under the shape of the scores; a short last axis hides the keys past it.
-private func maskOperand(
-  _ tensor: some MaskTensor, _ shape: Shape, _ sizes: AttentionSizes, _ visibility: inout KeyVisibility
-) throws(AttentionError) -> StridedOperand {
-  var scores: Shape = [sizes.batch, sizes.queryHeads, sizes.queryCount, sizes.keyCount]
-  if let last = shape.last, last != 1, last < sizes.keyCount {
-    scores[3] = last
-    visibility.limit(toFirst: last)
-  }
-  do {
-    return try tensor.operand(broadcastTo: scores)
-  } catch {
-    throw AttentionError("mask", "shape \(shape) does not broadcast to the scores' \(scores)")
   }
 }

@@ -19,16 +19,32 @@ package struct ForcedVariant: Sendable, CustomStringConvertible {
   ///
   /// - Precondition: the CPU supports the set.
   package func attention<Element: AttentionElement>(
-    queries: Tensor<Element>, keys: Tensor<Element>, values: Tensor<Element>, scale: Double? = nil,
-    mask: AttentionMask = .none, on pool: WorkerPool
+    queries: Tensor<Element>, keyValues: KeyValues<Element>, packing: PackedSequences? = nil,
+    scale: Double? = nil, mask: AttentionMask = .none, options: AttentionOptions = AttentionOptions(),
+    on pool: WorkerPool
   ) throws(AttentionError) -> (output: Tensor<Element>, logSumExp: Tensor<Element.Accumulator>) {
-    guard let variant = KernelVariant(setName: set, usesSmallProducts: usesSmallProducts) else {
-      preconditionFailure("no instruction set \(set) here, only \(KernelVariant.setNames)")
-    }
-    let inputs = AttentionInputs(queries: queries, keys: keys, values: values)
-    let problem = try AttentionProblem(inputs, scale: scale, mask: mask)
+    let inputs = AttentionInputs(
+      queries: queries, keyValues: keyValues, packing: packing, scale: scale, mask: mask, options: options)
+    let problem = try AttentionProblem(inputs)
     return try inputs.withOutputAndLogSumExp(of: problem) { result in
       attend(problem, into: result, on: pool, variant)
     }
+  }
+
+  /// The same for keys and values in a tensor each.
+  package func attention<Element: AttentionElement>(
+    queries: Tensor<Element>, keys: Tensor<Element>, values: Tensor<Element>, scale: Double? = nil,
+    mask: AttentionMask = .none, options: AttentionOptions = AttentionOptions(), on pool: WorkerPool
+  ) throws(AttentionError) -> (output: Tensor<Element>, logSumExp: Tensor<Element.Accumulator>) {
+    try attention(
+      queries: queries, keyValues: KeyValues(keys: keys, values: values), scale: scale, mask: mask,
+      options: options, on: pool)
+  }
+
+  private var variant: KernelVariant {
+    guard let variant = KernelVariant(setName: set, usesSmallProducts: usesSmallProducts) else {
+      preconditionFailure("no instruction set \(set) here, only \(KernelVariant.setNames)")
+    }
+    return variant
   }
 }

@@ -25,9 +25,35 @@ struct OnlineSoftmax<Scalar: AttentionAccumulator> {
   /// Whether a row has seen nothing but scores of −∞: it has no weights to divide.
   func isEmpty(_ row: Int) -> Bool { sum[row] == 0 }
 
-  /// The factor that turns a row's summed output into its average.
-  func normalizer(_ row: Int) -> Scalar { 1 / sum[row] }
+  /// The factor that turns a row's summed output into its average: `1 / (sum + exp(sink − maximum))`.
+  ///
+  /// - Parameter sink: a score that takes its share and has no value; −∞ for none.
+  func normalizer(_ row: Int, sink: Scalar) -> Scalar {
+    // Where the sink is the largest, everything is scaled to it: exp(sink − maximum) might overflow.
+    sink > maximum[row]
+      ? Scalar.exp(maximum[row] - sink) / (sum[row] * Scalar.exp(maximum[row] - sink) + 1)
+      : 1 / (sum[row] + Scalar.exp(sink - maximum[row]))
+  }
 
   /// The logarithm of a row's softmax denominator.
   func logSumExp(_ row: Int) -> Scalar { isEmpty(row) ? -.infinity : maximum[row] + Scalar.log(sum[row]) }
+}
+
+extension OnlineSoftmax {
+  /// What two results over disjoint keys weigh in the result over all of them, and its log-sum-exp.
+  ///
+  /// Empty results (log-sum-exp −∞) weigh 0, both of them where both are empty. A log-sum-exp of +∞ takes all the weight; two of them
+  /// leave it undefined, as two scores of +∞ do.
+  static func merge(
+    _ first: Scalar, _ second: Scalar
+  ) -> (logSumExp: Scalar, first: Scalar, second: Scalar) {
+    let maximum = max(first, second)
+    if maximum == -.infinity { return (-.infinity, 0, 0) }
+    if first.isNaN || second.isNaN { return (.nan, .nan, .nan) }
+    if maximum == .infinity && first != second {
+      return (.infinity, first == .infinity ? 1 : 0, second == .infinity ? 1 : 0)
+    }
+    let (a, b) = (Scalar.exp(first - maximum), Scalar.exp(second - maximum))
+    return (maximum + Scalar.log(a + b), a / (a + b), b / (a + b))
+  }
 }

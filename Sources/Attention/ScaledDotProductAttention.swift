@@ -2,9 +2,12 @@ import Parallelism
 
 /// Attention: every query's average of the values, weighted by the softmax of its scaled dot products with the keys.
 ///
-///     s[i,j] = scale · (q[i] · k[j]) + bias[i,j]           −∞ where key j is not visible to query i
-///     p[i,j] = exp(s[i,j] − m[i]) / Σ_j exp(s[i,j] − m[i])  m[i] = max_j s[i,j]
-///     y[i]   = Σ_j p[i,j] · v[j]
+///     s[i,j] = scale · (q[i] · k[j])
+///     s[i,j] = softcap · tanh(s[i,j] / softcap)            where a softcap is given
+///     s[i,j] += bias[i,j]                                  additive masks, then ALiBi, then modifiers
+///     s[i,j] = −∞                                          where key j is not visible to query i
+///     p[i,j] = exp(s[i,j] − m[i]) / (Σ_j exp(s[i,j] − m[i]) + exp(sink[h] − m[i]))     m[i] = max_j s[i,j]
+///     y[i]   = Σ_j p[i,j] · v[j]                           the sink's term only where sinks are given
 ///
 /// Glossary: `B` sequences, `Hq` query heads, `Hkv` key/value heads, `Tq` queries, `Tk` keys, `D` and `Dv` the widths of a
 /// key and of a value. Query head `h` reads key/value head `h / (Hq / Hkv)` (grouped-query attention; keys and values are
@@ -24,18 +27,21 @@ import Parallelism
 ///   - values: `[B, Hkv, Tk, Dv]`.
 ///   - scale: the factor on the dot products; `1/√D` when nil.
 ///   - mask: which keys each query sees and what is added to its scores.
+///   - options: softcap, sinks, precision.
 ///   - pool: the threads that work on it.
 /// - Returns: `[B, Hq, Tq, Dv]`, row-major, in the type of the inputs; scores and sums are kept in
 ///   ``AttentionElement/Accumulator``.
-/// - Throws: ``AttentionError`` where shapes, mask or scale do not fit; nothing is computed then.
+/// - Throws: ``AttentionError`` where shapes, mask, scale or options do not fit; nothing is computed then.
 /// - SeeAlso: Vaswani et al. 2017, "Attention Is All You Need"; the running softmax over tiles is that of Milakov and
 ///   Gimelshein 2018, "Online normalizer calculation for softmax".
 public func scaledDotProductAttention<Element: AttentionElement>(
   queries: Tensor<Element>, keys: Tensor<Element>, values: Tensor<Element>, scale: Double? = nil,
-  mask: AttentionMask = .none, on pool: WorkerPool = .shared
+  mask: AttentionMask = .none, options: AttentionOptions = AttentionOptions(), on pool: WorkerPool = .shared
 ) throws(AttentionError) -> Tensor<Element> {
-  let inputs = AttentionInputs(queries: queries, keys: keys, values: values)
-  let problem = try AttentionProblem(inputs, scale: scale, mask: mask)
+  let inputs = AttentionInputs(
+    queries: queries, keyValues: KeyValues(keys: keys, values: values), scale: scale, mask: mask,
+    options: options)
+  let problem = try AttentionProblem(inputs)
   return try inputs.withOutput(of: problem) { output in
     attend(problem, into: AttentionResult(output: output), on: pool)
   }
@@ -46,16 +52,18 @@ public func scaledDotProductAttention<Element: AttentionElement>(
 ///
 ///     logSumExp[i] = m[i] + ln Σ_j exp(s[i,j] − m[i])       natural logarithm; −∞ for a query that sees no key
 ///
-/// Everything else is as in ``scaledDotProductAttention(queries:keys:values:scale:mask:on:)``.
+/// Everything else is as in ``scaledDotProductAttention(queries:keys:values:scale:mask:options:on:)``.
 ///
 /// - Returns: `output` `[B, Hq, Tq, Dv]` and `logSumExp` `[B, Hq, Tq]`, the latter in the accumulation type.
-/// - Throws: ``AttentionError`` where shapes, mask or scale do not fit.
+/// - Throws: ``AttentionError`` where shapes, mask, scale or options do not fit.
 public func scaledDotProductAttentionWithLogSumExp<Element: AttentionElement>(
   queries: Tensor<Element>, keys: Tensor<Element>, values: Tensor<Element>, scale: Double? = nil,
-  mask: AttentionMask = .none, on pool: WorkerPool = .shared
+  mask: AttentionMask = .none, options: AttentionOptions = AttentionOptions(), on pool: WorkerPool = .shared
 ) throws(AttentionError) -> (output: Tensor<Element>, logSumExp: Tensor<Element.Accumulator>) {
-  let inputs = AttentionInputs(queries: queries, keys: keys, values: values)
-  let problem = try AttentionProblem(inputs, scale: scale, mask: mask)
+  let inputs = AttentionInputs(
+    queries: queries, keyValues: KeyValues(keys: keys, values: values), scale: scale, mask: mask,
+    options: options)
+  let problem = try AttentionProblem(inputs)
   return try inputs.withOutputAndLogSumExp(of: problem) { attend(problem, into: $0, on: pool) }
 }
 
@@ -68,46 +76,67 @@ public func scaledDotProductAttentionWithLogSumExp<Element: AttentionElement>(
 ///     var output = Tensor<Float>.zeros([B, T, H, D]).permuted(0, 2, 1, 3)
 ///     try scaledDotProductAttention(queries: q, keys: k, values: v, into: &output)
 ///
-/// Everything else is as in ``scaledDotProductAttention(queries:keys:values:scale:mask:on:)``.
+/// Everything else is as in ``scaledDotProductAttention(queries:keys:values:scale:mask:options:on:)``.
 ///
 /// - Parameter output: `[B, Hq, Tq, Dv]` in any strides; all of it is overwritten.
-/// - Throws: ``AttentionError`` where shapes, mask or scale do not fit; `output` is unchanged then.
+/// - Throws: ``AttentionError`` where shapes, mask, scale or options do not fit; `output` is unchanged then.
 public func scaledDotProductAttention<Element: AttentionElement>(
   queries: Tensor<Element>, keys: Tensor<Element>, values: Tensor<Element>, scale: Double? = nil,
-  mask: AttentionMask = .none, on pool: WorkerPool = .shared, into output: inout Tensor<Element>
+  mask: AttentionMask = .none, options: AttentionOptions = AttentionOptions(), on pool: WorkerPool = .shared,
+  into output: inout Tensor<Element>
 ) throws(AttentionError) {
-  let inputs = AttentionInputs(queries: queries, keys: keys, values: values)
-  let problem = try AttentionProblem(inputs, scale: scale, mask: mask)
-  try problem.check(output.shape, is: problem.sizes.outputShape, named: "output")
+  let inputs = AttentionInputs(
+    queries: queries, keyValues: KeyValues(keys: keys, values: values), scale: scale, mask: mask,
+    options: options)
+  let problem = try AttentionProblem(inputs)
+  try check(output.shape, is: inputs.outputShape(problem.sizes), named: "output")
   output.withMutableView { attend(problem, into: AttentionResult(output: $0), on: pool) }
-  withExtendedLifetime((inputs, mask)) {}
+  withExtendedLifetime(inputs) {}
 }
 
 /// Attention written through views of memory that the caller owns: a slice of a larger tensor, or a buffer of another library.
 ///
-/// Everything else is as in ``scaledDotProductAttention(queries:keys:values:scale:mask:on:)``.
+/// Everything else is as in ``scaledDotProductAttention(queries:keys:values:scale:mask:options:on:)``.
 ///
 /// - Parameters:
 ///   - output: `[B, Hq, Tq, Dv]` in any strides that give each element a place of its own, none of them in the inputs.
 ///   - logSumExp: `[B, Hq, Tq]`, likewise; not computed when nil.
-/// - Throws: ``AttentionError`` where shapes, mask or scale do not fit; nothing is written then.
+/// - Throws: ``AttentionError`` where shapes, mask, scale or options do not fit; nothing is written then.
 public func scaledDotProductAttention<Element: AttentionElement>(
   queries: Tensor<Element>, keys: Tensor<Element>, values: Tensor<Element>, scale: Double? = nil,
-  mask: AttentionMask = .none, on pool: WorkerPool = .shared, into output: MutableTensorView<Element>,
+  mask: AttentionMask = .none, options: AttentionOptions = AttentionOptions(), on pool: WorkerPool = .shared,
+  into output: MutableTensorView<Element>,
   logSumExp: MutableTensorView<Element.Accumulator>? = nil
 ) throws(AttentionError) {
-  let inputs = AttentionInputs(queries: queries, keys: keys, values: values)
-  let problem = try AttentionProblem(inputs, scale: scale, mask: mask)
-  let sizes = problem.sizes
-  try problem.check(output.shape, is: sizes.outputShape, named: "output")
-  try problem.checkDistinct(output.shape, output.strides, named: "output")
+  let inputs = AttentionInputs(
+    queries: queries, keyValues: KeyValues(keys: keys, values: values), scale: scale, mask: mask,
+    options: options)
+  let problem = try AttentionProblem(inputs)
+  try check(output.shape, is: inputs.outputShape(problem.sizes), named: "output")
+  try checkDistinct(output.shape, output.strides, named: "output")
   if let logSumExp {
-    try problem.check(
-      logSumExp.shape, is: sizes.logSumExpShape, named: "logSumExp")
-    try problem.checkDistinct(logSumExp.shape, logSumExp.strides, named: "logSumExp")
+    try check(logSumExp.shape, is: inputs.logSumExpShape(problem.sizes), named: "logSumExp")
+    try checkDistinct(logSumExp.shape, logSumExp.strides, named: "logSumExp")
   }
   attend(problem, into: AttentionResult(output: output, logSumExp: logSumExp), on: pool)
-  withExtendedLifetime((inputs, mask)) {}
+  withExtendedLifetime(inputs) {}
+}
+
+/// Attention over keys and values from any source: parts that follow each other, or pages; see ``KeyValues``.
+///
+/// Everything else is as in ``scaledDotProductAttentionWithLogSumExp(queries:keys:values:scale:mask:options:on:)``: the result is
+/// that of one tensor with the same keys and values in the same order.
+///
+/// - Returns: `output` `[B, Hq, Tq, Dv]` and `logSumExp` `[B, Hq, Tq]`.
+/// - Throws: ``AttentionError`` where shapes, mask, scale or options do not fit.
+public func scaledDotProductAttention<Element: AttentionElement>(
+  queries: Tensor<Element>, keyValues: KeyValues<Element>, scale: Double? = nil,
+  mask: AttentionMask = .none, options: AttentionOptions = AttentionOptions(), on pool: WorkerPool = .shared
+) throws(AttentionError) -> (output: Tensor<Element>, logSumExp: Tensor<Element.Accumulator>) {
+  let inputs = AttentionInputs(
+    queries: queries, keyValues: keyValues, scale: scale, mask: mask, options: options)
+  let problem = try AttentionProblem(inputs)
+  return try inputs.withOutputAndLogSumExp(of: problem) { attend(problem, into: $0, on: pool) }
 }
 
 /// Plans a problem and runs it.
@@ -115,6 +144,10 @@ func attend(
   _ problem: AttentionProblem, into result: AttentionResult, on pool: WorkerPool,
   _ variant: KernelVariant = .best
 ) {
+  let padding = problem.paddedRows
+  if !padding.isEmpty {
+    pool.run(padding.count) { result.clear(padding[$0].rows, sequence: padding[$0].sequence, problem.sizes) }
+  }
   let plan = AttentionPlan(problem, threads: pool.threadCount, variant)
   switch problem.accumulatorType {
   case .float64: GEMMAttention<Double>(problem, plan, result, variant).run(on: pool)

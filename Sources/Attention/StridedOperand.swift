@@ -38,16 +38,26 @@ struct StridedOperand {
     base + byteOffset(batch, head, row)
   }
 
-  /// Asks for rows to be in cache soon; where columns are not neighbours it is not worth the while.
-  func prefetch(rows: Range<Int>, columns: Int, _ batch: Int, _ head: Int) {
+  /// The same rows under other strides: what packed tensors need, whose sequences share their rows' axis.
+  init(
+    _ base: UnsafeRawPointer, _ elementType: ElementType, head: Int, row: Int, column: Int
+  ) {
+    self.base = base
+    self.elementType = elementType
     let size = elementType.byteCount
-    if byteStrides.column != size { return }
-    let first = row(batch, head, rows.lowerBound)
-    if byteStrides.row == columns * size {
-      CAttentionKernels_prefetch(first, rows.count * columns * size)
+    self.byteStrides = (0, head &* size, row &* size, column &* size)
+  }
+}
+
+extension RowRun {
+  /// Asks for rows to be in cache soon; where columns are not neighbours it is not worth the while.
+  func prefetch(_ rows: Int, bytes: Int, elementSize: Int) {
+    if columnStride != elementSize { return }
+    if rowStride == bytes {
+      CAttentionKernels_prefetch(base, rows * bytes)
     } else {
-      for row in 0..<rows.count {
-        CAttentionKernels_prefetch(first + row &* byteStrides.row, columns * size)
+      for row in 0..<rows {
+        CAttentionKernels_prefetch(base + row &* rowStride, bytes)
       }
     }
   }

@@ -17,83 +17,152 @@ import CAttentionKernels
 /// hundred times as long.
 struct ExactRow<Scalar: AttentionAccumulator> {
   private let problem: AttentionProblem
-  private let masks: ScoreMasks<Scalar>
-  private let load: Scalar.Load
-  private let store: Scalar.Store
+  private let scoring: TileScoring<Scalar>
+  private let keys: TileSource<Scalar>
+  private let values: TileSource<Scalar>
+  private let kernels: KernelTable
 
-  init(_ problem: AttentionProblem, _ masks: ScoreMasks<Scalar>, _ kernels: KernelTable) {
+  init(_ problem: AttentionProblem, _ scoring: TileScoring<Scalar>, _ kernels: KernelTable) {
     self.problem = problem
-    self.masks = masks
-    self.load = Scalar.load(problem.elementType, kernels)
-    self.store = Scalar.store(problem.elementType, kernels)
+    self.scoring = scoring
+    self.keys = TileSource(problem.keys, columns: problem.sizes.headDimension, kernels)
+    self.values = TileSource(problem.values, columns: problem.sizes.valueDimension, kernels)
+    self.kernels = kernels
   }
 
-  func attend(_ index: RowIndex, _ visible: Range<Int>, into result: AttentionResult) {
+  /// Writes the row's output and log-sum-exp.
+  func attend(_ index: RowIndex, _ block: RowBlock, _ visible: Range<Int>, into result: AttentionResult) {
     let width = problem.sizes.valueDimension
-    var query = [Scalar](repeating: 0, count: problem.sizes.headDimension)
-    read(problem.queries, index.head, index.query, index, into: &query)
-
-    var maximum = -Double.infinity
-    var infinities = 0
-    var isUndefined = false
-    forEachScore(query, index, visible) { _, score in
-      if score.isNaN { isUndefined = true }
-      if score == .infinity { infinities += 1 }
-      maximum = max(maximum, score)
-    }
-    // ∞ − ∞ has no value: two scores of +∞ share the weight in no defined way.
-    if infinities > 1 { isUndefined = true }
-
-    // A single +∞ takes all the weight.
-    func weight(_ score: Double) -> Double {
-      infinities == 1 ? (score == .infinity ? 1 : 0) : exp(score - maximum)
-    }
-    var output = [Double](repeating: isUndefined ? .nan : 0, count: width)
-    var sum = 0.0
-    if !isUndefined && maximum > -.infinity {
-      forEachScore(query, index, visible) { _, score in sum += weight(score) }
+    let query = load(index)
+    let softmax = softmax(query, index, block, visible)
+    var output = [Double](repeating: softmax.isUndefined ? .nan : 0, count: width)
+    if !softmax.isUndefined && !softmax.isEmpty {
       var value = [Scalar](repeating: 0, count: width)
-      forEachScore(query, index, visible) { key, score in
-        let share = weight(score) / sum
-        read(problem.values, keyValueHead(index), key, index, into: &value)
+      forEachScore(query, index, block, visible) { key, score in
+        let share = softmax.weight(score)
+        values.read(block.sequence, block.keyValueHead, block.extent.keyStart + key, into: &value)
         for column in 0..<width { output[column] += share * Double(value[column]) }
       }
     }
     let row = output.map { Scalar($0) }
     _ = Scalar.run(
-      store, into: result.row(index.sequence, index.head, index.query), stride: result.columnStride, row,
+      Scalar.store(problem.elementType, kernels), into: result.row(index), stride: result.columnStride, row,
       width, factor: 1)
-    let logSumExp = isUndefined ? Double.nan : sum == 0 ? -.infinity : maximum + log(sum)
-    result.setLogSumExp(Scalar(logSumExp), index)
+    result.setLogSumExp(Scalar(softmax.logSumExp), index)
+  }
+
+  /// Writes the row's weights: one for each of the `count` first keys, 0 for those it does not see.
+  func weights(
+    _ index: RowIndex, _ block: RowBlock, _ visible: Range<Int>, into weights: UnsafeMutablePointer<Scalar>,
+    count: Int
+  ) {
+    let query = load(index)
+    let softmax = softmax(query, index, block, visible)
+    weights.update(repeating: 0, count: count)
+    if softmax.isEmpty { return }
+    forEachScore(query, index, block, visible) { key, score in
+      weights[key] = Scalar(softmax.isUndefined ? .nan : softmax.weight(score))
+    }
+  }
+
+  private func load(_ index: RowIndex) -> [Scalar] {
+    var query = [Scalar](repeating: 0, count: problem.sizes.headDimension)
+    let row = problem.queries.row(index.sequence, index.head, index.row)
+    let count = query.count
+    Scalar.run(
+      Scalar.load(problem.elementType, kernels), into: &query, row, stride: problem.queries.columnStride,
+      count,
+      factor: 1)
+    return query
+  }
+
+  private func softmax(
+    _ query: [Scalar], _ index: RowIndex, _ block: RowBlock, _ visible: Range<Int>
+  ) -> ExactSoftmax {
+    var softmax = ExactSoftmax(sink: problem.sinks?[index.head])
+    forEachScore(query, index, block, visible) { _, score in softmax.see(score) }
+    if softmax.hasNoSum || softmax.isEmpty { return softmax }
+    forEachScore(query, index, block, visible) { _, score in softmax.sum += softmax.term(score) }
+    return softmax
   }
 
   /// Calls `body` with each visible key and its score; keys that a mask hides are skipped before they are read.
   private func forEachScore(
-    _ query: [Scalar], _ index: RowIndex, _ visible: Range<Int>, _ body: (Int, Double) -> Void
+    _ query: [Scalar], _ index: RowIndex, _ block: RowBlock, _ visible: Range<Int>,
+    _ body: (Int, Double) -> Void
   ) {
+    let row = index.head - block.keyValueHead * block.groupSize + index.query * block.groupSize
+    let place = row - block.rows.lowerBound
     var scratch: [Scalar] = [0, 0]
     var key = [Scalar](repeating: 0, count: query.count)
     for position in visible {
-      // A mask on a score of 0 tells what it adds, and whether it hides the key, whatever the score.
+      let one = position..<position + 1
+      // Biases on a score of 0 tell what they add, and whether they hide the key, whatever the score.
       var added: Scalar = 0
-      masks.apply(to: &added, keys: position..<position + 1, row: index, scratch: &scratch)
+      scoring.addBiases(to: &added, one, index, block.extent, &scratch)
+      scoring.hide(&added, one, index)
       if added == -.infinity { continue }
-      read(problem.keys, keyValueHead(index), position, index, into: &key)
+      keys.read(block.sequence, block.keyValueHead, block.extent.keyStart + position, into: &key)
       var product = 0.0
       for column in 0..<query.count { product += Double(query[column]) * Double(key[column]) }
-      body(position, problem.scale * product + Double(added))
+      var score = problem.scale * product
+      if let softcap = problem.scoring.softcap { score = softcap * tanh(score / softcap) }
+      score += Double(added)
+      if !problem.scoring.modifiers.isEmpty {
+        withUnsafeMutablePointer(to: &score) { pointer in
+          let tile = ScoreBlock(pointer, rowStride: 1, keys: one, rows: place..<place + 1, of: block)
+          for modifier in problem.scoring.modifiers { modifier.double(tile) }
+        }
+        if score == -.infinity { continue }
+      }
+      body(position, score)
     }
   }
+}
 
-  /// Reads one row of an operand, in the accumulation type.
-  private func read(
-    _ operand: StridedOperand, _ head: Int, _ position: Int, _ index: RowIndex, into target: inout [Scalar]
-  ) {
-    let count = target.count
-    Scalar.run(
-      load, into: &target, operand.row(index.sequence, head, position), stride: operand.columnStride, count,
-      factor: 1)
+/// The softmax of a row in Double, with an answer for infinite scores.
+private struct ExactSoftmax {
+  private let sink: Double?
+  private var maximum = -Double.infinity
+  private var infinities = 0
+  private var hasNaN = false
+  /// Of the terms of all keys.
+  var sum = 0.0
+
+  init(sink: Double?) { self.sink = sink }
+
+  mutating func see(_ score: Double) {
+    if score.isNaN { hasNaN = true }
+    if score == .infinity { infinities += 1 }
+    maximum = max(maximum, score)
   }
 
-  private func keyValueHead(_ index: RowIndex) -> Int { index.head / problem.sizes.groupSize }
+  /// Whether no score is above −∞: there is nothing to weigh.
+  var isEmpty: Bool { maximum == -.infinity && !hasNaN }
+
+  /// Whether scores alone leave the row undefined.
+  var hasNoSum: Bool { hasNaN || infinities > 1 }
+
+  /// ∞ − ∞ has no value: two scores of +∞ share the weight in no defined way, and so do one and a sink of +∞.
+  var isUndefined: Bool {
+    hasNoSum || sink?.isNaN == true || (infinities == 1 && sink == .infinity)
+  }
+
+  /// What a score contributes to the sum. A single +∞ takes all the weight.
+  func term(_ score: Double) -> Double {
+    infinities == 1 ? (score == .infinity ? 1 : 0) : exp(score - maximum)
+  }
+
+  func weight(_ score: Double) -> Double {
+    guard let sink, infinities == 0 else { return term(score) / sum }
+    // The larger of maximum and sink is the common scale: nothing overflows.
+    let scale = max(maximum, sink)
+    return exp(score - scale) / (sum * exp(maximum - scale) + (sink == scale ? 1 : exp(sink - scale)))
+  }
+
+  /// Without the sink.
+  var logSumExp: Double {
+    if hasNoSum { return .nan }
+    return isEmpty ? -.infinity : maximum + log(sum)
+  }
 }

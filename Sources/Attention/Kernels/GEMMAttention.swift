@@ -13,8 +13,10 @@ struct GEMMAttention<Scalar: AttentionAccumulator> {
   private let result: AttentionResult
   private let kernels: KernelTable
   private let product: TileProduct<Scalar>
-  private let keyValues: StridedKeyValues<Scalar>
-  private let masks: ScoreMasks<Scalar>
+  private let keyValues: KeyValueTiles<Scalar>
+  private let scoring: TileScoring<Scalar>
+  /// One a query head; −∞ where none is given.
+  private let sinks: [Scalar]
   private let loadQueries: Scalar.Load
   private let store: Scalar.Store
 
@@ -28,8 +30,11 @@ struct GEMMAttention<Scalar: AttentionAccumulator> {
     let kernels = variant.kernels
     self.kernels = kernels
     self.product = TileProduct(smallProductLimit: variant.smallProductLimit)
-    self.keyValues = StridedKeyValues(problem, plan, kernels)
-    self.masks = ScoreMasks(problem, kernels)
+    self.keyValues = KeyValueTiles(problem, transposesKeys: plan.transposesKeys, kernels)
+    self.scoring = TileScoring(problem.scoring, kernels)
+    self.sinks =
+      problem.sinks.map { $0.map { Scalar($0) } }
+      ?? Array(repeating: -.infinity, count: problem.sizes.queryHeads)
     self.loadQueries = Scalar.load(problem.elementType, kernels)
     self.store = Scalar.store(problem.elementType, kernels)
   }
@@ -37,40 +42,40 @@ struct GEMMAttention<Scalar: AttentionAccumulator> {
   /// Computes all blocks. Those of a task follow each other on one thread, so the memory that the next one starts with is
   /// asked for while one is computed.
   func run(on pool: WorkerPool) {
-    pool.run(plan.taskCount, maximumThreads: plan.threads) { task in
-      ThreadScratch.withBytes(plan.workspaceBytesPerThread) { memory in
-        let work = GEMMWorkspace<Scalar>(memory, plan.workspace)
-        let blocks = plan.blocks(of: task)
+    pool.run(plan.tasks.count, maximumThreads: plan.threads) { number in
+      let (group, blocks) = plan.tasks.work(of: number)
+      ThreadScratch.withBytes(group.tiles.workspace.byteCount) { memory in
+        let work = GEMMWorkspace<Scalar>(memory, group.tiles.workspace)
         for number in blocks {
           if number + 1 < blocks.upperBound {
-            prefetch(plan.block(number + 1), startsHead: plan.startsHead(number + 1))
+            prefetch(group.block(number + 1), startsHead: group.startsHead(number + 1), group.tiles)
           }
-          attend(plan.block(number), work)
+          attend(group.block(number), group.tiles, work)
         }
       }
     }
   }
 
   /// Brings a block's queries near, and the first tile of its keys and values where it is the first to read them.
-  private func prefetch(_ block: RowBlock, startsHead: Bool) {
-    let sizes = problem.sizes
+  private func prefetch(_ block: RowBlock, startsHead: Bool, _ tiles: GEMMTiles) {
     let (first, last) = (block.index(0), block.index(block.rows.count - 1))
     for member in 0..<block.groupSize {
-      problem.queries.prefetch(
-        rows: first.query..<last.query + 1, columns: sizes.headDimension, block.sequence,
-        block.keyValueHead * block.groupSize + member)
+      let rows = problem.queries.run(
+        block.sequence, block.keyValueHead * block.groupSize + member, from: first.row)
+      let size = problem.elementType.byteCount
+      rows.prefetch(last.row + 1 - first.row, bytes: problem.sizes.headDimension * size, elementSize: size)
     }
     if startsHead {
-      let keys = 0..<min(plan.keyTile, sizes.keyCount)
-      problem.keys.prefetch(rows: keys, columns: sizes.headDimension, block.sequence, block.keyValueHead)
-      problem.values.prefetch(rows: keys, columns: sizes.valueDimension, block.sequence, block.keyValueHead)
+      let keys = 0..<min(tiles.keys, block.extent.keyCount)
+      keyValues.keys.prefetch(keys, block)
+      keyValues.values.prefetch(keys, block)
     }
   }
 
-  private func attend(_ block: RowBlock, _ work: GEMMWorkspace<Scalar>) {
+  private func attend(_ block: RowBlock, _ tiles: GEMMTiles, _ work: GEMMWorkspace<Scalar>) {
     let extent = prepare(block, work)
     var isOutputEmpty = true
-    extent.forEachTile(widest: plan.keyTile, edge: plan.edgeTile) { keys in
+    extent.forEachTile(widest: tiles.keys, edge: tiles.edgeKeys) { keys in
       if addTile(keys, of: block, startsOutput: isOutputEmpty, work) { isOutputEmpty = false }
     }
     finish(block, work)
@@ -95,7 +100,7 @@ struct GEMMAttention<Scalar: AttentionAccumulator> {
       work.softmax.reset(row)
       Scalar.run(
         loadQueries, into: work.queries + row * depth,
-        problem.queries.row(index.sequence, index.head, index.query),
+        problem.queries.row(index.sequence, index.head, index.row),
         stride: problem.queries.columnStride, depth, factor: 1)
     }
     return extent
@@ -114,7 +119,12 @@ struct GEMMAttention<Scalar: AttentionAccumulator> {
       MatrixOperand(work.queries + rows.lowerBound * depth, leadingDimension: depth),
       keyValues.transposedKeys(keys, block, work), alpha: Scalar(problem.scale),
       into: MutableMatrixOperand(scores, leadingDimension: work.scoreStride), adds: false)
-    if !masks.isEmpty { applyMasks(keys, rows, of: block, work) }
+    if !scoring.isEmpty {
+      scoring.apply(
+        to: scores, rowStride: work.scoreStride, keys: keys, rows: rows, of: block,
+        seen: { Int(work.tileBegin[$0])..<max(Int(work.tileBegin[$0]), Int(work.tileEnd[$0])) },
+        scratch: work.biasRows)
+    }
 
     let tile = ScoreTile(
       scores: scores, rowStride: work.scoreStride, rows: rows.count, columns: keys.count,
@@ -162,25 +172,12 @@ struct GEMMAttention<Scalar: AttentionAccumulator> {
     return first..<max(first, last + 1)
   }
 
-  private func applyMasks(
-    _ keys: Range<Int>, _ rows: Range<Int>, of block: RowBlock, _ work: GEMMWorkspace<Scalar>
-  ) {
-    for row in rows {
-      let (begin, end) = (Int(work.tileBegin[row]), Int(work.tileEnd[row]))
-      if begin >= end { continue }
-      masks.apply(
-        to: work.scores + row * work.scoreStride + begin,
-        keys: keys.lowerBound + begin..<keys.lowerBound + end, row: block.index(row),
-        scratch: work.biasRows)
-    }
-  }
-
   /// Divides by the sums and writes the rows out; rows that are not finite are computed again, exactly.
   private func finish(_ block: RowBlock, _ work: GEMMWorkspace<Scalar>) {
     let width = problem.sizes.valueDimension
     for row in 0..<block.rows.count {
       let index = block.index(row)
-      let target = result.row(index.sequence, index.head, index.query)
+      let target = result.row(index)
       let output = work.output + row * width
       if work.softmax.isEmpty(row) {
         // Nothing was visible, or only scores of −∞. What the product left in the row may be 0 · NaN.
@@ -188,12 +185,13 @@ struct GEMMAttention<Scalar: AttentionAccumulator> {
         _ = Scalar.run(store, into: target, stride: result.columnStride, output, width, factor: 1)
         result.setLogSumExp(-Scalar.infinity, index)
       } else if Scalar.run(
-        store, into: target, stride: result.columnStride, output, width, factor: work.softmax.normalizer(row))
+        store, into: target, stride: result.columnStride, output, width,
+        factor: work.softmax.normalizer(row, sink: sinks[index.head]))
       {
         result.setLogSumExp(work.softmax.logSumExp(row), index)
       } else {
         let visible = Int(work.begin[row])..<max(Int(work.begin[row]), Int(work.end[row]))
-        ExactRow(problem, masks, kernels).attend(index, visible, into: result)
+        ExactRow(problem, scoring, kernels).attend(index, block, visible, into: result)
       }
     }
   }

@@ -1,7 +1,7 @@
 /// The tile sizes of the GEMM kernel for one problem, and the workspace that they need.
 ///
 /// Tiles depend on the sizes and strides of one (sequence, head) alone: same tiles, same rounding, whatever runs beside.
-struct GEMMTiles {
+struct GEMMTiles: Sendable {
   let rows: Int
   let keys: Int
   let edgeKeys: Int
@@ -25,14 +25,14 @@ struct GEMMTiles {
   /// What a thread keeps at most, as far as tiles of one row and 4 keys allow: half of the 4 MiB that the engine promises.
   static let mostWorkspaceBytes = 2 << 20
 
-  init(_ problem: AttentionProblem, _ variant: KernelVariant) {
+  init(_ problem: AttentionProblem, _ extent: SequenceExtent, _ variant: KernelVariant) {
     let sizes = problem.sizes
     let accumulator = problem.accumulatorType
-    readsKeysInPlace = problem.keys.canBeBLASOperand(accumulator, columns: sizes.headDimension)
-    readsValuesInPlace = problem.values.canBeBLASOperand(accumulator, columns: sizes.valueDimension)
+    readsKeysInPlace = problem.keys.isReadInPlace(accumulator, columns: sizes.headDimension)
+    readsValuesInPlace = problem.values.isReadInPlace(accumulator, columns: sizes.valueDimension)
 
     let (inPlaceKeys, inPlaceValues) = (readsKeysInPlace, readsValuesInPlace)
-    let rowCount = sizes.groupSize * sizes.queryCount
+    let rowCount = sizes.groupSize * extent.queryCount
     // A strip of few rows no longer pays; nor does a transposed tile that few rows use.
     let stripRows = (variant.smallProductLimit ?? 0) / (Self.mostSmallKeys * sizes.headDimension)
     let transposes =
@@ -45,7 +45,7 @@ struct GEMMTiles {
         packsKeys: !inPlaceKeys, packsValues: !inPlaceValues, transposesKeys: transposes)
     }
     var rows = Self.evenShare(of: rowCount, atMost: Self.mostRows)
-    var keys = min(transposes ? Self.mostSmallKeys : Self.mostKeys, max(16, sizes.keyCount))
+    var keys = min(transposes ? Self.mostSmallKeys : Self.mostKeys, max(16, extent.keyCount))
     // Wide heads: tiles shrink evenly to sizes that products still run well at, then as far as it takes.
     for (fewestKeys, fewestRows) in [(64, 16), (4, 1)] {
       while layout(rows, keys).byteCount > Self.mostWorkspaceBytes, keys > fewestKeys {
@@ -61,20 +61,19 @@ struct GEMMTiles {
     self.workspace = layout(rows, keys)
   }
 
-  /// Blocks that a thread takes at a time: enough short ones for some 40 µs of work, so that it knows which memory comes
-  /// next; few enough that each thread has eight turns, and all finish together. It does not touch results.
-  func blocksPerTask(_ sizes: AttentionSizes, blockCount: Int, threads: Int) -> Int {
-    let operations =
-      2 * Double(rows) * Double(max(1, sizes.keyCount)) * Double(sizes.headDimension + sizes.valueDimension)
-    return max(1, min(Int(min(10e6 / operations, 4)), blockCount / (8 * threads)))
-  }
-
   /// The size of equal parts of `count` that are at most `limit`, rounded up to whole vectors: 512 rows are 3 × 176, not 192 + 192 + 128.
   static func evenShare(of count: Int, atMost limit: Int) -> Int {
     guard count > 0 else { return 1 }
     let parts = (count + limit - 1) / limit
     let share = (count + parts - 1) / parts
     return min(limit, (share + 15) / 16 * 16)
+  }
+}
+
+extension RowSource {
+  /// Whether every tile can be read where it lies.
+  func isReadInPlace(_ type: ElementType, columns: Int) -> Bool {
+    isOneRun && canBeBLASOperand(type, columns: columns)
   }
 }
 
@@ -103,9 +102,10 @@ struct GEMMWorkspaceLayout: Sendable {
   let scoreStride: Int
   let rows: Int
 
+  /// - Parameter scoreColumns: scores of a row, where these are not the keys of a tile.
   init(
-    scalarSize: Int, rows: Int, keys: Int, headDimension: Int, valueDimension: Int, packsKeys: Bool,
-    packsValues: Bool, transposesKeys: Bool
+    scalarSize: Int, rows: Int, keys: Int, scoreColumns: Int? = nil, headDimension: Int, valueDimension: Int,
+    packsKeys: Bool, packsValues: Bool, transposesKeys: Bool
   ) {
     var end = 0
     func place(_ count: Int, _ size: Int) -> Int {
@@ -113,7 +113,7 @@ struct GEMMWorkspaceLayout: Sendable {
       return end
     }
     // A row stride of a power of two would put the same column of all rows into the same few cache sets.
-    self.scoreStride = (keys + 15) / 16 * 16 + 16
+    self.scoreStride = ((scoreColumns ?? keys) + 15) / 16 * 16 + 16
     self.rows = rows
     self.queries = place(rows * headDimension, scalarSize)
     self.scores = place(rows * scoreStride, scalarSize)

@@ -1,6 +1,7 @@
 /// Consecutive query rows of one key/value head, the query heads of its group stacked: row `r` is query `r / G`, head `r % G`.
 struct RowBlock {
   let sequence: Int
+  let extent: SequenceExtent
   let keyValueHead: Int
   let rows: Range<Int>
   let groupSize: Int
@@ -8,7 +9,9 @@ struct RowBlock {
   /// The query that the block's `row`-th row stands for.
   func index(_ row: Int) -> RowIndex {
     let (query, member) = (rows.lowerBound + row).quotientAndRemainder(dividingBy: groupSize)
-    return RowIndex(sequence: sequence, head: keyValueHead * groupSize + member, query: query)
+    return RowIndex(
+      sequence: sequence, head: keyValueHead * groupSize + member, query: query,
+      row: extent.queryStart + query)
   }
 }
 

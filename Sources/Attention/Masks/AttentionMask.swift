@@ -1,3 +1,9 @@
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
 /// Which keys a query may see, and what is added to its scores: any composition of rules.
 ///
 /// A key is visible to a query when every rule lets it be. Rules compose with `&`:
@@ -6,14 +12,18 @@
 ///     .causal & .window(left: 1023)                      // the last 1024 keys
 ///     .keyLengths([153, 512]) & .boolean(mask)           // padding, and a mask of the caller's own
 ///
-/// Two kinds of rules exist. Those that leave each query one range of keys (causal, window, lengths) cost nothing: keys
+/// Rules that leave each query one range of keys (causal, window, lengths, a ``KeyRangeRule`` of your own) cost nothing: keys
 /// outside the range of every query of a tile are never touched. A boolean or additive tensor is read a tile at a time,
-/// where it lies, never expanded.
+/// where it lies, never expanded; ALiBi and modifiers work on tiles of scores.
 public struct AttentionMask: Sendable {
-  var rangeRules: [KeyRangeRule] = []
+  var rangeRules: [any KeyRangeRule] = []
   var alignments: [QueryAlignment] = []
+  var queryLengths: [[Int]] = []
+  var keyLengths: [[Int]] = []
   var visibilityMasks: [Tensor<Bool>] = []
   var biases: [any MaskTensor] = []
+  var alibiSlopes: [[Double]] = []
+  var modifiers: [ScoreModifier] = []
 
   /// Every query sees every key.
   public static let none = AttentionMask()
@@ -23,7 +33,7 @@ public struct AttentionMask: Sendable {
 
   /// `j <= i + offset`, the offset being what `alignment` says.
   public static func causal(_ alignment: QueryAlignment) -> AttentionMask {
-    AttentionMask(rangeRules: [.causal], alignments: [alignment])
+    keyRange(CausalRule(), alignment)
   }
 
   /// `i + offset − left <= j <= i + offset + right`; a side left out is unbounded.
@@ -35,8 +45,18 @@ public struct AttentionMask: Sendable {
   public static func window(
     left: Int? = nil, right: Int? = nil, _ alignment: QueryAlignment? = nil
   ) -> AttentionMask {
-    AttentionMask(
-      rangeRules: [.window(left: left, right: right)], alignments: alignment.map { [$0] } ?? [])
+    keyRange(WindowRule(left: left, right: right), alignment)
+  }
+
+  /// A rule of the caller's own that leaves each query one range of keys.
+  ///
+  /// - Parameters:
+  ///   - rule: what decides; see ``KeyRangeRule`` for an example.
+  ///   - alignment: where queries stand among the keys; that of the other rules, or bottom-right, when nil.
+  public static func keyRange(
+    _ rule: some KeyRangeRule, _ alignment: QueryAlignment? = nil
+  ) -> AttentionMask {
+    AttentionMask(rangeRules: [rule], alignments: alignment.map { [$0] } ?? [])
   }
 
   /// Keys at and past `lengths[b]` are invisible to all queries of sequence `b`; with a causal rule or a window, the
@@ -44,7 +64,15 @@ public struct AttentionMask: Sendable {
   ///
   /// - Parameter lengths: one a sequence, each in `0...Tk`.
   public static func keyLengths(_ lengths: [Int]) -> AttentionMask {
-    AttentionMask(rangeRules: [.keyLengths(lengths)])
+    AttentionMask(keyLengths: [lengths])
+  }
+
+  /// Queries at and past `lengths[b]` of sequence `b` are padding: nothing is computed for them, their output is 0 and their
+  /// log-sum-exp −∞. With a causal rule or a window, the bottom-right offset becomes `keyLength − lengths[b]`.
+  ///
+  /// - Parameter lengths: one a sequence, each in `0...Tq`.
+  public static func queryLengths(_ lengths: [Int]) -> AttentionMask {
+    AttentionMask(queryLengths: [lengths])
   }
 
   /// A key is visible where the mask is true.
@@ -62,22 +90,57 @@ public struct AttentionMask: Sendable {
     AttentionMask(biases: [mask])
   }
 
+  /// `− slopes[h] · |i + offset − j|` is added to the scores: attention with linear biases, made a tile at a time.
+  ///
+  /// - Parameters:
+  ///   - slopes: one a query head; ``alibiSlopes(heads:)`` has the usual ones.
+  ///   - alignment: where queries stand among the keys; that of the other rules, or bottom-right, when nil.
+  /// - SeeAlso: Press, Smith and Lewis 2022, "Train Short, Test Long".
+  public static func alibi(slopes: [Double], _ alignment: QueryAlignment? = nil) -> AttentionMask {
+    AttentionMask(alignments: alignment.map { [$0] } ?? [], alibiSlopes: [slopes])
+  }
+
+  /// The slopes of the paper: the geometric sequence from `2^(−8/n)` for a power of two; for other counts, those of the next
+  /// lower power, then every second one of twice as many.
+  ///
+  /// - Precondition: `heads >= 1`.
+  public static func alibiSlopes(heads: Int) -> [Double] {
+    precondition(heads >= 1, "slopes for \(heads) heads")
+    func slopes(_ count: Int) -> [Double] {
+      (1...count).map { exp2(-8 * Double($0) / Double(count)) }
+    }
+    let power = 1 << (Int.bitWidth - 1 - heads.leadingZeroBitCount)
+    let between = stride(from: 0, to: 2 * power, by: 2).map { slopes(2 * power)[$0] }
+    return slopes(power) + between.prefix(heads - power)
+  }
+
+  /// Scores change as the caller says, after all biases and before keys are hidden.
+  public static func modifier(_ modifier: ScoreModifier) -> AttentionMask {
+    AttentionMask(modifiers: [modifier])
+  }
+
   /// Both masks: a key is visible where both let it be, and what they add adds up.
   public static func & (left: AttentionMask, right: AttentionMask) -> AttentionMask {
     AttentionMask(
       rangeRules: left.rangeRules + right.rangeRules,
       alignments: left.alignments + right.alignments,
+      queryLengths: left.queryLengths + right.queryLengths,
+      keyLengths: left.keyLengths + right.keyLengths,
       visibilityMasks: left.visibilityMasks + right.visibilityMasks,
-      biases: left.biases + right.biases)
+      biases: left.biases + right.biases,
+      alibiSlopes: left.alibiSlopes + right.alibiSlopes,
+      modifiers: left.modifiers + right.modifiers)
   }
 }
 
 extension AttentionMask: CustomStringConvertible {
   /// The rules in order, `causal & window(left: 1023)` for instance; tensors by their shapes.
   public var description: String {
+    let lengths = queryLengths.map { "queryLengths\($0)" } + keyLengths.map { "keyLengths\($0)" }
     let tensors =
       visibilityMasks.map { "boolean\($0.shape)" } + biases.map { "additive\($0.shape)" }
-    let rules = rangeRules.map(\.description) + tensors
+    let scoring = alibiSlopes.map { "alibi\($0)" } + modifiers.map { _ in "modifier" }
+    let rules = rangeRules.map { $0.description } + lengths + tensors + scoring
     if rules.isEmpty { return "none" }
     let alignment = alignments.first.map { $0 == .bottomRight ? "" : ", aligned \($0)" } ?? ""
     return rules.joined(separator: " & ") + alignment

@@ -1,0 +1,96 @@
+import CAttentionKernels
+import LinearAlgebra
+
+/// Keys and values handed out a tile at a time: in place where BLAS can read them, else brought into scratch.
+struct KeyValueTiles<Scalar: AttentionAccumulator> {
+  let keys: TileSource<Scalar>
+  let values: TileSource<Scalar>
+  private let transposesKeys: Bool
+  private let kernels: KernelTable
+
+  init(_ problem: AttentionProblem, transposesKeys: Bool, _ kernels: KernelTable) {
+    self.keys = TileSource(problem.keys, columns: problem.sizes.headDimension, kernels)
+    self.values = TileSource(problem.values, columns: problem.sizes.valueDimension, kernels)
+    self.transposesKeys = transposesKeys
+    self.kernels = kernels
+  }
+
+  /// The transpose of the rows `range` of a block's keys, `[D × keys]`, as BLAS shall read it.
+  func transposedKeys(
+    _ range: Range<Int>, _ block: RowBlock, _ work: GEMMWorkspace<Scalar>
+  ) -> MatrixOperand<Scalar> {
+    var tile = keys.tile(range, block, work.packedKeys)
+    if transposesKeys {
+      let target = MutableMatrixOperand(work.transposedKeys, leadingDimension: work.scoreStride)
+      Scalar.transpose(tile, rows: range.count, columns: keys.columns, into: target, kernels)
+      return MatrixOperand(target.base, leadingDimension: target.leadingDimension)
+    }
+    tile.isTransposed = true
+    return tile
+  }
+
+  /// The rows `range` of a block's values, `[keys × Dv]`.
+  func values(
+    _ range: Range<Int>, _ block: RowBlock, _ work: GEMMWorkspace<Scalar>
+  ) -> MatrixOperand<Scalar> {
+    values.tile(range, block, work.packedValues)
+  }
+}
+
+/// Rows of one kind, keys or values, as matrices of the accumulation type.
+struct TileSource<Scalar: AttentionAccumulator> {
+  let columns: Int
+  private let rows: any RowSource
+  private let load: Scalar.Load
+  private let elementSize: Int
+  private let isReadable: Bool
+
+  init(_ rows: any RowSource, columns: Int, _ kernels: KernelTable) {
+    self.rows = rows
+    self.columns = columns
+    self.load = Scalar.load(rows.elementType, kernels)
+    self.elementSize = rows.elementType.byteCount
+    self.isReadable = rows.canBeBLASOperand(Scalar.elementType, columns: columns)
+  }
+
+  /// The rows at the positions `range` of a block's sequence and head: where they lie, or copied into `scratch`.
+  func tile(
+    _ range: Range<Int>, _ block: RowBlock, _ scratch: UnsafeMutablePointer<Scalar>
+  ) -> MatrixOperand<Scalar> {
+    let first = block.extent.keyStart + range.lowerBound
+    let run = rows.run(block.sequence, block.keyValueHead, from: first)
+    if isReadable && run.count >= range.count {
+      return MatrixOperand(
+        run.base.assumingMemoryBound(to: Scalar.self), leadingDimension: run.rowStride / elementSize)
+    }
+    var next = 0
+    while next < range.count {
+      let run = next == 0 ? run : rows.run(block.sequence, block.keyValueHead, from: first + next)
+      let count = min(run.count, range.count - next)
+      for row in 0..<count {
+        read(run, row, into: scratch + (next + row) * columns)
+      }
+      next += count
+    }
+    return MatrixOperand(scratch, leadingDimension: columns)
+  }
+
+  /// One row in the accumulation type.
+  func read(_ sequence: Int, _ head: Int, _ position: Int, into target: UnsafeMutablePointer<Scalar>) {
+    read(rows.run(sequence, head, from: position), 0, into: target)
+  }
+
+  private func read(_ run: RowRun, _ row: Int, into target: UnsafeMutablePointer<Scalar>) {
+    Scalar.run(
+      load, into: target, run.base + row &* run.rowStride, stride: run.columnStride / elementSize, columns,
+      factor: 1)
+  }
+
+  /// Asks for the rows at some positions to be in cache soon, as far as one run holds them.
+  func prefetch(_ range: Range<Int>, _ block: RowBlock) {
+    if range.isEmpty { return }
+    let run = rows.run(
+      block.sequence, block.keyValueHead, from: block.extent.keyStart + range.lowerBound)
+    run.prefetch(min(run.count, range.count), bytes: columns * elementSize, elementSize: elementSize)
+  }
+}

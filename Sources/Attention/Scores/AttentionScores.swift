@@ -1,0 +1,63 @@
+/// A moment in the life of a score, as ONNX's `qk_matmul_output_mode` numbers them from 0.
+public enum ScoreStage: Int, Hashable, Sendable, CaseIterable {
+  /// `scale · (q[i] · k[j])`, of every key, visible or not.
+  case scaled
+  /// After the softcap, of every key.
+  case softcapped
+  /// After biases, ALiBi and modifiers; −∞ where the key is not visible.
+  case biased
+  /// After the softmax: the weights of the values, 0 where the key is not visible.
+  case weights
+}
+
+/// The scores of attention, or its weights: the `Tq × Tk` matrix that attention itself never makes, for whoever asks.
+///
+///     weights: p[i,j], with Σ_j p[i,j] · v[j] the output of scaledDotProductAttention
+///
+/// Weights of a row add up to 1, to 0 where the query sees no key, and to less than 1 with sinks. For long sequences ask for some
+/// `rows` at a time; positions, causal rules and masks are those of the whole problem all the same.
+///
+/// - Parameters:
+///   - queries: `[B, Hq, Tq, D]`.
+///   - keys: `[B, Hkv, Tk, D]`.
+///   - scale: the factor on the dot products; `1/√D` when nil.
+///   - mask: as for attention.
+///   - options: as for attention.
+///   - stage: which scores.
+///   - rows: the queries; all when nil.
+///   - pool: the threads that work on it.
+/// - Returns: `[B, Hq, rows, Tk]` in the accumulation type. Beside it, about 1 MiB a thread is used.
+/// - Throws: ``AttentionError`` where shapes, mask, scale, options or rows do not fit, or no memory holds the result.
+public func attentionScores<Element: AttentionElement>(
+  queries: Tensor<Element>, keys: Tensor<Element>, scale: Double? = nil, mask: AttentionMask = .none,
+  options: AttentionOptions = AttentionOptions(), stage: ScoreStage = .weights, rows: Range<Int>? = nil,
+  on pool: WorkerPool = .shared
+) throws(AttentionError) -> Tensor<Element.Accumulator> {
+  try attentionScores(
+    AttentionInputs(
+      queries: queries, keyValues: KeyValues(keys: keys, values: keys), scale: scale, mask: mask,
+      options: options),
+    stage, rows, on: pool, .best)
+}
+
+func attentionScores<Element: AttentionElement>(
+  _ inputs: AttentionInputs<Element>, _ stage: ScoreStage, _ rows: Range<Int>?, on pool: WorkerPool,
+  _ variant: KernelVariant
+) throws(AttentionError) -> Tensor<Element.Accumulator> {
+  let problem = try AttentionProblem(inputs)
+  let sizes = problem.sizes
+  let rows = rows ?? 0..<sizes.queryCount
+  guard rows.lowerBound >= 0, rows.upperBound <= sizes.queryCount else {
+    throw AttentionError("rows", "\(rows) given, expected queries within 0..<\(sizes.queryCount)")
+  }
+  var scores: Tensor<Element.Accumulator> = try allocate(
+    [sizes.batch, sizes.queryHeads, rows.count, sizes.keyCount], for: inputs.queries)
+  scores.withMutableView { view in
+    switch problem.accumulatorType {
+    case .float64: ScoreRows<Double>(problem, stage, rows, view, variant).run(on: pool)
+    default: ScoreRows<Float>(problem, stage, rows, view, variant).run(on: pool)
+    }
+  }
+  withExtendedLifetime(inputs) {}
+  return scores
+}

@@ -1,0 +1,159 @@
+import LinearAlgebra
+import Parallelism
+
+/// Whole rows of scores at one stage, a block of rows at a time: the products, rules and softmax of attention without its tiles over
+/// keys, since whoever asks for scores has a place for all of them.
+struct ScoreRows<Scalar: AttentionAccumulator> {
+  private let problem: AttentionProblem
+  private let stage: ScoreStage
+  private let queries: Range<Int>
+  private let target: StridedOperand
+  private let targetBase: UnsafeMutableRawPointer
+  private let store: Scalar.Store
+  private let kernels: KernelTable
+  private let product: TileProduct<Scalar>
+  private let keyValues: KeyValueTiles<Scalar>
+  private let scoring: TileScoring<Scalar>
+  private let layout: GEMMWorkspaceLayout
+
+  /// Keys of a product: enough for it to run well, few enough that gathered ones stay in cache.
+  private static var keyTile: Int { 256 }
+  /// The scores that a thread holds.
+  private static var mostScoreBytes: Int { 1 << 20 }
+
+  /// - Parameter target: `[B, Hq, queries.count, Tk]`, row-major.
+  init<Element: AttentionElement>(
+    _ problem: AttentionProblem, _ stage: ScoreStage, _ queries: Range<Int>,
+    _ target: MutableTensorView<Element>,
+    _ variant: KernelVariant
+  ) {
+    self.problem = problem
+    self.stage = stage
+    self.queries = queries
+    self.target = StridedOperand(target)
+    self.targetBase = UnsafeMutableRawPointer(target.base)
+    self.kernels = variant.kernels
+    self.store = Scalar.store(Element.elementType, kernels)
+    self.product = TileProduct(smallProductLimit: nil)
+    self.keyValues = KeyValueTiles(problem, transposesKeys: false, kernels)
+    self.scoring = TileScoring(problem.scoring, kernels)
+    let sizes = problem.sizes
+    let size = Scalar.elementType.byteCount
+    let rows = max(1, min(GEMMTiles.mostRows, Self.mostScoreBytes / (size * max(1, sizes.keyCount))))
+    self.layout = GEMMWorkspaceLayout(
+      scalarSize: size, rows: min(rows, max(1, sizes.groupSize * queries.count)), keys: Self.keyTile,
+      scoreColumns: sizes.keyCount, headDimension: sizes.headDimension, valueDimension: 0,
+      packsKeys: !problem.keys.isReadInPlace(Scalar.elementType, columns: sizes.headDimension),
+      packsValues: false, transposesKeys: false)
+  }
+
+  func run(on pool: WorkerPool) {
+    let sizes = problem.sizes
+    let rowCount = sizes.groupSize * queries.count
+    let blocksPerHead = (rowCount + layout.rows - 1) / layout.rows
+    if sizes.keyCount == 0 { return }
+    pool.run(sizes.batch * sizes.keyValueHeads * blocksPerHead) { number in
+      let (pair, place) = number.quotientAndRemainder(dividingBy: blocksPerHead)
+      let (sequence, head) = pair.quotientAndRemainder(dividingBy: sizes.keyValueHeads)
+      let start = queries.lowerBound * sizes.groupSize
+      let first = start + place * layout.rows
+      let block = RowBlock(
+        sequence: sequence, extent: problem.sequences.of(sequence), keyValueHead: head,
+        rows: first..<min(first + layout.rows, start + rowCount), groupSize: sizes.groupSize)
+      ThreadScratch.withBytes(layout.byteCount) { memory in
+        let work = GEMMWorkspace<Scalar>(memory, layout)
+        prepare(block, work)
+        fill(block, work)
+        finish(block, work)
+      }
+    }
+  }
+
+  /// Loads the block's queries and the keys that each row sees.
+  private func prepare(_ block: RowBlock, _ work: GEMMWorkspace<Scalar>) {
+    let depth = problem.sizes.headDimension
+    let load = Scalar.load(problem.elementType, kernels)
+    for row in 0..<block.rows.count {
+      let index = block.index(row)
+      // A query past its sequence's length is padding and sees nothing.
+      let visible =
+        index.query < block.extent.queryCount
+        ? problem.visibility.visibleKeys(sequence: index.sequence, query: index.query) : 0..<0
+      work.begin[row] = Int32(truncatingIfNeeded: visible.lowerBound)
+      work.end[row] = Int32(truncatingIfNeeded: visible.upperBound)
+      work.softmax.reset(row)
+      Scalar.run(
+        load, into: work.queries + row * depth, problem.queries.row(index.sequence, index.head, index.row),
+        stride: problem.queries.columnStride, depth, factor: 1)
+    }
+  }
+
+  /// Computes the scores of all keys, up to the stage before the softmax.
+  private func fill(_ block: RowBlock, _ work: GEMMWorkspace<Scalar>) {
+    let depth = problem.sizes.headDimension
+    let rows = 0..<block.rows.count
+    var first = 0
+    while first < problem.sizes.keyCount {
+      let keys = first..<min(first + Self.keyTile, problem.sizes.keyCount)
+      let scores = work.scores + first
+      product.multiply(
+        ProductSize(m: rows.count, n: keys.count, k: depth),
+        MatrixOperand(work.queries, leadingDimension: depth),
+        keyValues.transposedKeys(keys, block, work), alpha: Scalar(problem.scale),
+        into: MutableMatrixOperand(scores, leadingDimension: work.scoreStride), adds: false)
+      switch stage {
+      case .scaled: break
+      case .softcapped: for row in rows { scoring.cap(scores + row * work.scoreStride, keys.count) }
+      case .biased, .weights:
+        scoring.apply(
+          to: scores, rowStride: work.scoreStride, keys: keys, rows: rows, of: block,
+          seen: { row in
+            let begin = max(Int(work.begin[row]), keys.lowerBound) - keys.lowerBound
+            return begin..<max(begin, min(Int(work.end[row]), keys.upperBound) - keys.lowerBound)
+          }, scratch: work.biasRows)
+      }
+      first = keys.upperBound
+    }
+  }
+
+  /// Hides or weights what has to be, and writes the rows out.
+  private func finish(_ block: RowBlock, _ work: GEMMWorkspace<Scalar>) {
+    let count = problem.sizes.keyCount
+    if stage == .weights {
+      Scalar.softmaxTile(
+        ScoreTile(
+          scores: work.scores, rowStride: work.scoreStride, rows: block.rows.count, columns: count,
+          begin: UnsafePointer(work.begin), end: UnsafePointer(work.end)), work.softmax, kernels)
+    }
+    for row in 0..<block.rows.count {
+      let index = block.index(row)
+      let scores = work.scores + row * work.scoreStride
+      let visible = Int(work.begin[row])..<max(Int(work.begin[row]), Int(work.end[row]))
+      switch stage {
+      case .scaled, .softcapped: break
+      case .biased:
+        scores.update(repeating: -.infinity, count: visible.lowerBound)
+        (scores + visible.upperBound).update(repeating: -.infinity, count: count - visible.upperBound)
+      case .weights: normalize(scores, row, index, block, visible, work)
+      }
+      let place = targetBase + target.byteOffset(index.sequence, index.head, index.query - queries.lowerBound)
+      _ = Scalar.run(store, into: place, stride: 1, scores, count, factor: 1)
+    }
+  }
+
+  private func normalize(
+    _ scores: UnsafeMutablePointer<Scalar>, _ row: Int, _ index: RowIndex, _ block: RowBlock,
+    _ visible: Range<Int>, _ work: GEMMWorkspace<Scalar>
+  ) {
+    let count = problem.sizes.keyCount
+    let sink = problem.sinks.map { Scalar($0[index.head]) } ?? -.infinity
+    let softmax = work.softmax
+    if softmax.isEmpty(row) {
+      scores.update(repeating: 0, count: count)
+    } else if softmax.sum[row].isFinite && softmax.maximum[row] < .infinity && sink < .infinity {
+      Scalar.scale(scores, count, softmax.normalizer(row, sink: sink), kernels)
+    } else {
+      ExactRow(problem, scoring, kernels).weights(index, block, visible, into: scores, count: count)
+    }
+  }
+}

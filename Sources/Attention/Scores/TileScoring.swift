@@ -1,0 +1,105 @@
+import CAttentionKernels
+
+/// The score rules of a problem, applied to tiles of scores.
+struct TileScoring<Scalar: AttentionAccumulator> {
+  private let rules: ScoreRules
+  private let softcap: Scalar?
+  private let biases: [(operand: StridedOperand, load: Scalar.Load)]
+  private let slopes: [Scalar]?
+  private let kernels: KernelTable
+
+  init(_ rules: ScoreRules, _ kernels: KernelTable) {
+    self.rules = rules
+    self.softcap = rules.softcap.map { Scalar($0) }
+    self.biases = rules.biases.map { ($0, Scalar.load($0.elementType, kernels)) }
+    self.slopes = rules.alibiSlopes.map { $0.map { Scalar($0) } }
+    self.kernels = kernels
+  }
+
+  var isEmpty: Bool { rules.isEmpty }
+
+  /// Applies all rules to a tile, up to what its rows see.
+  ///
+  /// - Parameters:
+  ///   - scores: of the block's `rows` and of `keys`; the first row's scores come first.
+  ///   - seen: for each row of the block, the columns of the tile that it sees.
+  ///   - scratch: room for two rows, where biases are brought together.
+  func apply(
+    to scores: UnsafeMutablePointer<Scalar>, rowStride: Int, keys: Range<Int>, rows: Range<Int>,
+    of block: RowBlock, seen: (Int) -> Range<Int>, scratch: UnsafeMutablePointer<Scalar>
+  ) {
+    func row(_ row: Int) -> UnsafeMutablePointer<Scalar> { scores + (row - rows.lowerBound) * rowStride }
+    for number in rows {
+      let columns = seen(number)
+      if columns.isEmpty { continue }
+      let index = block.index(number)
+      let part = row(number) + columns.lowerBound
+      let keys = keys.lowerBound + columns.lowerBound..<keys.lowerBound + columns.upperBound
+      cap(part, keys.count)
+      addBiases(to: part, keys, index, block.extent, scratch)
+      if rules.modifiers.isEmpty { hide(part, keys, index) }
+    }
+    if rules.modifiers.isEmpty { return }
+    let tile = ScoreBlock(scores, rowStride: rowStride, keys: keys, rows: rows, of: block)
+    for modifier in rules.modifiers { Scalar.modify(tile, modifier) }
+    for number in rows {
+      let columns = seen(number)
+      let keys = keys.lowerBound + columns.lowerBound..<keys.lowerBound + columns.upperBound
+      hide(row(number) + columns.lowerBound, keys, block.index(number))
+    }
+  }
+
+  /// `s = softcap · tanh(s / softcap)`
+  func cap(_ scores: UnsafeMutablePointer<Scalar>, _ count: Int) {
+    if let softcap { Scalar.cap(scores, count, softcap, kernels) }
+  }
+
+  /// Adds the biases and ALiBi to part of one row of scores.
+  ///
+  /// Biases are summed before they meet the scores: −∞ in one of them hides the key whatever the others say, while a score that
+  /// is −∞ by itself hides nothing.
+  func addBiases(
+    to scores: UnsafeMutablePointer<Scalar>, _ keys: Range<Int>, _ index: RowIndex, _ extent: SequenceExtent,
+    _ scratch: UnsafeMutablePointer<Scalar>
+  ) {
+    if let first = biases.first {
+      var sum = self.row(first, keys, index, scratch)
+      for other in biases.dropFirst() {
+        if sum != UnsafePointer(scratch) { scratch.update(from: sum, count: keys.count) }
+        sum = UnsafePointer(scratch)
+        Scalar.combineBias(scratch, self.row(other, keys, index, scratch + keys.count), keys.count, kernels)
+      }
+      Scalar.addBias(scores, sum, keys.count, kernels)
+    }
+    if let slopes {
+      let distance = keys.lowerBound - (index.query + extent.offset)
+      Scalar.addALiBi(scores, keys.count, slopes[index.head], Scalar(distance), kernels)
+    }
+  }
+
+  /// Hides what boolean masks hide along part of one row of scores.
+  func hide(_ scores: UnsafeMutablePointer<Scalar>, _ keys: Range<Int>, _ index: RowIndex) {
+    for operand in rules.visibilityMasks {
+      let source =
+        operand.row(index.sequence, index.head, index.query) + keys.lowerBound &* operand.byteStrides.column
+      Scalar.hide(
+        scores, source.assumingMemoryBound(to: UInt8.self), stride: operand.byteStrides.column,
+        keys.count, kernels)
+    }
+  }
+
+  /// Part of a row of a bias in the scores' type: in place where it lies so, else brought into scratch.
+  private func row(
+    _ bias: (operand: StridedOperand, load: Scalar.Load), _ keys: Range<Int>, _ index: RowIndex,
+    _ scratch: UnsafeMutablePointer<Scalar>
+  ) -> UnsafePointer<Scalar> {
+    let operand = bias.operand
+    let source =
+      operand.row(index.sequence, index.head, index.query) + keys.lowerBound &* operand.byteStrides.column
+    if operand.elementType == Scalar.elementType && operand.columnStride == 1 {
+      return source.assumingMemoryBound(to: Scalar.self)
+    }
+    Scalar.run(bias.load, into: scratch, source, stride: operand.columnStride, keys.count, factor: 1)
+    return UnsafePointer(scratch)
+  }
+}

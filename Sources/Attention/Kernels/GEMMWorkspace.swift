@@ -3,6 +3,7 @@ struct GEMMWorkspace<Scalar: AttentionAccumulator> {
   let queries: UnsafeMutablePointer<Scalar>
   let scores: UnsafeMutablePointer<Scalar>
   let scoreStride: Int
+  let transposesKeys: Bool
   let output: UnsafeMutablePointer<Scalar>
   let packedKeys: UnsafeMutablePointer<Scalar>
   let transposedKeys: UnsafeMutablePointer<Scalar>
@@ -26,6 +27,7 @@ struct GEMMWorkspace<Scalar: AttentionAccumulator> {
     queries = piece(layout.queries, Scalar.self)
     scores = piece(layout.scores, Scalar.self)
     scoreStride = layout.scoreStride
+    transposesKeys = layout.transposesKeys
     output = piece(layout.output, Scalar.self)
     packedKeys = piece(layout.packedKeys, Scalar.self)
     transposedKeys = piece(layout.transposedKeys, Scalar.self)

@@ -79,7 +79,10 @@ struct CAttentionKernels {
   int (*store_f32_to_f32)(void *target, ptrdiff_t stride, const float *source, ptrdiff_t n, float factor);
   int (*store_f32_to_f16)(void *target, ptrdiff_t stride, const float *source, ptrdiff_t n, float factor);
   int (*store_f32_to_bf16)(void *target, ptrdiff_t stride, const float *source, ptrdiff_t n, float factor);
+  int (*store_f64_to_f32)(void *target, ptrdiff_t stride, const double *source, ptrdiff_t n, double factor);
   int (*store_f64_to_f64)(void *target, ptrdiff_t stride, const double *source, ptrdiff_t n, double factor);
+  int (*store_f64_to_f16)(void *target, ptrdiff_t stride, const double *source, ptrdiff_t n, double factor);
+  int (*store_f64_to_bf16)(void *target, ptrdiff_t stride, const double *source, ptrdiff_t n, double factor);
 };
 
 // Asks for `bytes` of memory to be in the second-level cache soon. Any address is fine; nothing is read that faults.

@@ -30,6 +30,16 @@ static inline f32_vec f32_sub(f32_vec a, f32_vec b) { return _mm256_sub_ps(a, b)
 static inline f32_vec f32_mul(f32_vec a, f32_vec b) { return _mm256_mul_ps(a, b); }
 static inline f32_vec f32_fma(f32_vec a, f32_vec b, f32_vec c) { return _mm256_fmadd_ps(a, b, c); }
 static inline f32_vec f32_max(f32_vec a, f32_vec b) { return _mm256_max_ps(a, b); }
+static inline f32_vec f32_min(f32_vec a, f32_vec b) { return _mm256_min_ps(a, b); }
+static inline f32_vec f32_div(f32_vec a, f32_vec b) { return _mm256_div_ps(a, b); }
+static inline f32_vec f32_abs(f32_vec x) { return _mm256_andnot_ps(f32_set1(-0.0f), x); }
+static inline f32_vec f32_copysign(f32_vec x, f32_vec s) {
+  return _mm256_or_ps(f32_abs(x), _mm256_and_ps(f32_set1(-0.0f), s));
+}
+static inline f32_vec f32_select_less(f32_vec a, f32_vec b, f32_vec x, f32_vec y) {
+  return _mm256_blendv_ps(y, x, _mm256_cmp_ps(a, b, _CMP_LT_OQ));
+}
+static inline f32_vec f32_iota(void) { return _mm256_setr_ps(0, 1, 2, 3, 4, 5, 6, 7); }
 static inline float f32_reduce_add(f32_vec v) {
   __m128 x = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
   x = _mm_add_ps(x, _mm_movehl_ps(x, x));
@@ -91,6 +101,16 @@ static inline f64_vec f64_sub(f64_vec a, f64_vec b) { return _mm256_sub_pd(a, b)
 static inline f64_vec f64_mul(f64_vec a, f64_vec b) { return _mm256_mul_pd(a, b); }
 static inline f64_vec f64_fma(f64_vec a, f64_vec b, f64_vec c) { return _mm256_fmadd_pd(a, b, c); }
 static inline f64_vec f64_max(f64_vec a, f64_vec b) { return _mm256_max_pd(a, b); }
+static inline f64_vec f64_min(f64_vec a, f64_vec b) { return _mm256_min_pd(a, b); }
+static inline f64_vec f64_div(f64_vec a, f64_vec b) { return _mm256_div_pd(a, b); }
+static inline f64_vec f64_abs(f64_vec x) { return _mm256_andnot_pd(f64_set1(-0.0), x); }
+static inline f64_vec f64_copysign(f64_vec x, f64_vec s) {
+  return _mm256_or_pd(f64_abs(x), _mm256_and_pd(f64_set1(-0.0), s));
+}
+static inline f64_vec f64_select_less(f64_vec a, f64_vec b, f64_vec x, f64_vec y) {
+  return _mm256_blendv_pd(y, x, _mm256_cmp_pd(a, b, _CMP_LT_OQ));
+}
+static inline f64_vec f64_iota(void) { return _mm256_setr_pd(0, 1, 2, 3); }
 static inline double f64_reduce_add(f64_vec v) {
   __m128d x = _mm_add_pd(_mm256_castpd256_pd128(v), _mm256_extractf128_pd(v, 1));
   return _mm_cvtsd_f64(_mm_add_sd(x, _mm_unpackhi_pd(x, x)));

@@ -24,6 +24,18 @@ static inline f32_vec f32_sub(f32_vec a, f32_vec b) { return _mm512_sub_ps(a, b)
 static inline f32_vec f32_mul(f32_vec a, f32_vec b) { return _mm512_mul_ps(a, b); }
 static inline f32_vec f32_fma(f32_vec a, f32_vec b, f32_vec c) { return _mm512_fmadd_ps(a, b, c); }
 static inline f32_vec f32_max(f32_vec a, f32_vec b) { return _mm512_max_ps(a, b); }
+static inline f32_vec f32_min(f32_vec a, f32_vec b) { return _mm512_min_ps(a, b); }
+static inline f32_vec f32_div(f32_vec a, f32_vec b) { return _mm512_div_ps(a, b); }
+static inline f32_vec f32_abs(f32_vec x) { return _mm512_abs_ps(x); }
+static inline f32_vec f32_copysign(f32_vec x, f32_vec s) {
+  return _mm512_or_ps(f32_abs(x), _mm512_and_ps(f32_set1(-0.0f), s));
+}
+static inline f32_vec f32_select_less(f32_vec a, f32_vec b, f32_vec x, f32_vec y) {
+  return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), y, x);
+}
+static inline f32_vec f32_iota(void) {
+  return _mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+}
 static inline float f32_reduce_add(f32_vec v) { return _mm512_reduce_add_ps(v); }
 static inline float f32_reduce_max(f32_vec v) { return _mm512_reduce_max_ps(v); }
 static inline f32_vec f32_round(f32_vec x) {
@@ -76,6 +88,16 @@ static inline f64_vec f64_sub(f64_vec a, f64_vec b) { return _mm512_sub_pd(a, b)
 static inline f64_vec f64_mul(f64_vec a, f64_vec b) { return _mm512_mul_pd(a, b); }
 static inline f64_vec f64_fma(f64_vec a, f64_vec b, f64_vec c) { return _mm512_fmadd_pd(a, b, c); }
 static inline f64_vec f64_max(f64_vec a, f64_vec b) { return _mm512_max_pd(a, b); }
+static inline f64_vec f64_min(f64_vec a, f64_vec b) { return _mm512_min_pd(a, b); }
+static inline f64_vec f64_div(f64_vec a, f64_vec b) { return _mm512_div_pd(a, b); }
+static inline f64_vec f64_abs(f64_vec x) { return _mm512_abs_pd(x); }
+static inline f64_vec f64_copysign(f64_vec x, f64_vec s) {
+  return _mm512_or_pd(f64_abs(x), _mm512_and_pd(f64_set1(-0.0), s));
+}
+static inline f64_vec f64_select_less(f64_vec a, f64_vec b, f64_vec x, f64_vec y) {
+  return _mm512_mask_blend_pd(_mm512_cmp_pd_mask(a, b, _CMP_LT_OQ), y, x);
+}
+static inline f64_vec f64_iota(void) { return _mm512_setr_pd(0, 1, 2, 3, 4, 5, 6, 7); }
 static inline double f64_reduce_add(f64_vec v) { return _mm512_reduce_add_pd(v); }
 static inline double f64_reduce_max(f64_vec v) { return _mm512_reduce_max_pd(v); }
 static inline f64_vec f64_round(f64_vec x) {

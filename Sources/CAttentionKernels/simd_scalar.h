@@ -4,7 +4,10 @@
 // load_n(p, n, fill)     the first n elements of p, `fill` in the other lanes; 0 <= n < lanes
 // store_n(p, v, n)       the first n lanes
 // fma(a, b, c)           a * b + c, rounded once where the hardware does
-// max(a, b)              the larger; b where either is NaN
+// max(a, b), min(a, b)   the larger, the smaller; b where either is NaN
+// abs(x), copysign(x, s) x without its sign, with the sign of s
+// select_less(a, b, x, y)  x where a < b, y elsewhere: where a or b is NaN too
+// iota()                 0, 1, 2, ...: each lane's number
 // round(x)               to the nearest integer, ties to even, for |x| < 2^22 (f32), 2^51 (f64)
 // scale2(x, n)           x * 2^n for integral n <= 0, right below the normal range too
 // transpose(rows)        lane j of vector i and lane i of vector j change places, for `lanes` vectors
@@ -31,6 +34,12 @@ static inline f32_vec f32_sub(f32_vec a, f32_vec b) { return a - b; }
 static inline f32_vec f32_mul(f32_vec a, f32_vec b) { return a * b; }
 static inline f32_vec f32_fma(f32_vec a, f32_vec b, f32_vec c) { return a * b + c; }
 static inline f32_vec f32_max(f32_vec a, f32_vec b) { return a > b ? a : b; }
+static inline f32_vec f32_min(f32_vec a, f32_vec b) { return a < b ? a : b; }
+static inline f32_vec f32_div(f32_vec a, f32_vec b) { return a / b; }
+static inline f32_vec f32_abs(f32_vec x) { return __builtin_fabsf(x); }
+static inline f32_vec f32_copysign(f32_vec x, f32_vec s) { return __builtin_copysignf(x, s); }
+static inline f32_vec f32_select_less(f32_vec a, f32_vec b, f32_vec x, f32_vec y) { return a < b ? x : y; }
+static inline f32_vec f32_iota(void) { return 0; }
 static inline void f32_transpose(f32_vec rows[f32_lanes]) { (void)rows; }
 static inline float f32_reduce_add(f32_vec v) { return v; }
 static inline float f32_reduce_max(f32_vec v) { return v; }
@@ -64,6 +73,12 @@ static inline f64_vec f64_sub(f64_vec a, f64_vec b) { return a - b; }
 static inline f64_vec f64_mul(f64_vec a, f64_vec b) { return a * b; }
 static inline f64_vec f64_fma(f64_vec a, f64_vec b, f64_vec c) { return a * b + c; }
 static inline f64_vec f64_max(f64_vec a, f64_vec b) { return a > b ? a : b; }
+static inline f64_vec f64_min(f64_vec a, f64_vec b) { return a < b ? a : b; }
+static inline f64_vec f64_div(f64_vec a, f64_vec b) { return a / b; }
+static inline f64_vec f64_abs(f64_vec x) { return __builtin_fabs(x); }
+static inline f64_vec f64_copysign(f64_vec x, f64_vec s) { return __builtin_copysign(x, s); }
+static inline f64_vec f64_select_less(f64_vec a, f64_vec b, f64_vec x, f64_vec y) { return a < b ? x : y; }
+static inline f64_vec f64_iota(void) { return 0; }
 static inline void f64_transpose(f64_vec rows[f64_lanes]) { (void)rows; }
 static inline double f64_reduce_add(f64_vec v) { return v; }
 static inline double f64_reduce_max(f64_vec v) { return v; }

@@ -52,6 +52,20 @@ struct CAttentionKernels {
   void (*scale_f32)(float *x, ptrdiff_t n, float factor);
   void (*scale_f64)(double *x, ptrdiff_t n, double factor);
 
+  // target[i] = target[i] * factor + other[i] * other_factor; a part whose factor is 0 does not count, NaN in it neither.
+  void (*scale_and_add_f32)(float *target, ptrdiff_t n, float factor, const float *other, float other_factor);
+  void (*scale_and_add_f64)(double *target, ptrdiff_t n, double factor, const double *other, double other_factor);
+
+  // scores[i] = cap * tanh(scores[i] * inverse_cap), tanh within 4 ulp, never beyond cap. NaN stays NaN; an infinite score
+  // gives cap with its sign.
+  void (*softcap_f32)(float *scores, ptrdiff_t n, float cap, float inverse_cap);
+  void (*softcap_f64)(double *scores, ptrdiff_t n, double cap, double inverse_cap);
+
+  // scores[i] += -slope * |first_distance + i|, the product not rounded where the hardware has fma. i is exact up to 2^24
+  // in float, 2^53 in double; the distance is rounded once, not at all where it is an integer up to there.
+  void (*add_alibi_f32)(float *scores, ptrdiff_t n, float slope, float first_distance);
+  void (*add_alibi_f64)(double *scores, ptrdiff_t n, double slope, double first_distance);
+
   // scores[i] += bias[i], but -infinity where the bias is, whatever the score.
   void (*add_bias_f32)(float *scores, const float *bias, ptrdiff_t n);
   void (*add_bias_f64)(double *scores, const double *bias, ptrdiff_t n);
@@ -79,7 +93,10 @@ struct CAttentionKernels {
   int (*store_f32_to_f32)(void *target, ptrdiff_t stride, const float *source, ptrdiff_t n, float factor);
   int (*store_f32_to_f16)(void *target, ptrdiff_t stride, const float *source, ptrdiff_t n, float factor);
   int (*store_f32_to_bf16)(void *target, ptrdiff_t stride, const float *source, ptrdiff_t n, float factor);
+  int (*store_f64_to_f32)(void *target, ptrdiff_t stride, const double *source, ptrdiff_t n, double factor);
   int (*store_f64_to_f64)(void *target, ptrdiff_t stride, const double *source, ptrdiff_t n, double factor);
+  int (*store_f64_to_f16)(void *target, ptrdiff_t stride, const double *source, ptrdiff_t n, double factor);
+  int (*store_f64_to_bf16)(void *target, ptrdiff_t stride, const double *source, ptrdiff_t n, double factor);
 };
 
 // Asks for `bytes` of memory to be in the second-level cache soon. Any address is fine; nothing is read that faults.

@@ -102,15 +102,22 @@ struct MultiHeadOracle {
       values: projection(weights.values, biases.values), output: projection(weights.output, biases.output))
   }
 
+  /// The heads of the three projections.
+  func projected() -> (queries: Tensor<Double>, keys: Tensor<Double>, values: Tensor<Double>) {
+    (
+      split(naiveProjection(queries, weights.queries, biases.queries), shape.queryHeads),
+      split(naiveProjection(keys, weights.keys, biases.keys), shape.keyValueHeads),
+      split(naiveProjection(values, weights.values, biases.values), shape.keyValueHeads)
+    )
+  }
+
   /// `[B, Tq, outputWidth]`
   func answer(
     scale: Double? = nil, softcap: Double? = nil, isVisible: AttentionOracle<Double>.Rule<Bool>? = nil
   ) -> Tensor<Double> {
+    let (q, k, v) = projected()
     let heads = AttentionOracle(
-      queries: split(naiveProjection(queries, weights.queries, biases.queries), shape.queryHeads),
-      keys: split(naiveProjection(keys, weights.keys, biases.keys), shape.keyValueHeads),
-      values: split(naiveProjection(values, weights.values, biases.values), shape.keyValueHeads),
-      scale: scale, softcap: softcap, isVisible: isVisible
+      queries: q, keys: k, values: v, scale: scale, softcap: softcap, isVisible: isVisible
     ).all().output
     let (Hq, Dv) = (shape.queryHeads, shape.valueDimension)
     let merged = filled([shape.batch, shape.queries, Hq * Dv]) { b, t, c in heads[b, c / Dv, t, c % Dv] }

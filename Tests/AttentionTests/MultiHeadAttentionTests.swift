@@ -42,6 +42,31 @@ import Testing
     }
   }
 
+  /// A bias of the keys moves all scores of a query alike, which no output shows: it is seen here alone.
+  @Test(arguments: MultiHeadShape.selfAttention)
+  func headsMatchNaiveProjections(shape: MultiHeadShape) throws {
+    var oracle = MultiHeadOracle(shape, seed: 8)
+    (oracle.keys, oracle.values) = (oracle.queries, oracle.queries)
+    let expected = oracle.projected()
+    let separate = try oracle.attention(Float.self)
+    let fused = try separate.fused()
+    let x = oracle.queries.converted(to: Float.self)
+    let tolerance = multiHeadTolerance(Float.self, terms: shape.widths.queries)
+    for (name, heads) in [
+      ("separate", try separate.project(x)), ("fused", try fused.project(x)),
+      ("keys and values apart", try fused.project(x, keys: x.contiguousCopy())),
+      ("all apart", try fused.project(x, keys: x.contiguousCopy(), values: x)),
+    ] {
+      for (part, actual, naive) in [
+        ("queries", heads.queries, expected.queries), ("keys", heads.keys, expected.keys),
+        ("values", heads.values, expected.values),
+      ] {
+        let worst = tolerance.worstMismatch(actual, expected: naive)
+        #expect(worst == nil, "\(part), \(name), \(shape)")
+      }
+    }
+  }
+
   @Test func masksScaleAndOptionsReachAttention() throws {
     let shape = MultiHeadShape(
       batch: 2, queryHeads: 4, keyValueHeads: 2, queries: 6, keys: 6, headDimension: 8, valueDimension: 5,

@@ -72,6 +72,33 @@ import Testing
     #expect(distance(whole.weight, try #require(attention.fused().fusedProjection).weight) == 0)
   }
 
+  @Test func pyTorchsTensorsStayWhereTheyAre() throws {
+    let bias = Tensor<Float>.normal([12], seed: 9)
+    let output = Tensor<Float>.normal([4, 4], seed: 10)
+    let parts = [
+      "q_proj_weight": Tensor<Float>.normal([4, 4], seed: 11), "k_proj_weight": .normal([4, 3], seed: 12),
+      "v_proj_weight": .normal([4, 5], seed: 13),
+    ]
+    let separate = try MultiHeadAttention(
+      pyTorch: parts.merging(["in_proj_bias": bias, "out_proj.weight": output]) { $1 }, heads: 2)
+    let fused = Tensor<Float>.normal([12, 4], seed: 14)
+    let whole = try MultiHeadAttention(
+      pyTorch: ["in_proj_weight": fused, "in_proj_bias": bias, "out_proj.weight": output], heads: 2)
+    for attention in [separate, whole] {
+      #expect(distance(output, attention.outputProjection.weight) == 0)
+      for (index, projection) in [
+        attention.queryProjection, attention.keyProjection, attention.valueProjection,
+      ].enumerated() {
+        #expect(distance(bias, try #require(projection.bias)) == 4 * index)
+        #expect(projection.outputWidth == 4)
+      }
+    }
+    #expect(distance(try #require(parts["k_proj_weight"]), separate.keyProjection.weight) == 0)
+    #expect(distance(try #require(parts["v_proj_weight"]), separate.valueProjection.weight) == 0)
+    #expect(separate.keyProjection.inputWidth == 3 && separate.valueProjection.inputWidth == 5)
+    #expect(distance(fused, whole.keyProjection.weight) == 16)
+  }
+
   @Test func aCallIsItsPartsOneAfterTheOther() throws {
     let attention = try MultiHeadOracle(shape).attention(Double.self).fused()
     let x = Tensor<Double>.normal([2, 7, 11], seed: 5)

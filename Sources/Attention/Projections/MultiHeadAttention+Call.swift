@@ -1,5 +1,6 @@
 extension MultiHeadAttention {
-  /// Attention from hidden states to hidden states: ``project(_:keys:values:)``, then ``attend(queries:keys:values:scale:mask:options:on:)``.
+  /// Attention from hidden states to hidden states: ``project(_:keys:values:)``, then
+  /// ``attend(queries:keys:values:scale:mask:options:on:)``.
   ///
   ///     let y = try attention(x, mask: .causal)                    // self-attention
   ///     let z = try attention(x, keys: memory)                      // cross-attention
@@ -13,8 +14,8 @@ extension MultiHeadAttention {
   /// | fused | keys and values from another sequence | 3 | 4 |
   /// | separate, or three sequences | any | 4 | 5 |
   ///
-  /// Nothing is copied between them: heads are views of the first products, attention writes them side by side, and the last product
-  /// reads them there. Inputs are copied only where ``Projection/callAsFunction(_:)`` says so.
+  /// Nothing is copied between them: heads are views of the first products, attention writes them side by side, and the last
+  /// product reads them there. Inputs are copied only where ``Projection/callAsFunction(_:)`` says so.
   ///
   /// Edges: a query that sees no key yields the output's bias. What is in a hidden token reaches no other token's output.
   /// The same input gives the same bits on any number of threads; a sequence in a larger batch may differ in its last
@@ -43,8 +44,8 @@ extension MultiHeadAttention {
 
   /// The heads of queries, keys and values, where positions are turned into them or a cache is fed.
   ///
-  /// With a fused weight, everything that comes from the same sequence comes from one product: one in self-attention, two where keys
-  /// and values share another sequence. Tensors that are the same view of the same memory count as the same sequence.
+  /// With a fused weight, what comes from the same sequence comes from one product: one in self-attention, two where keys and
+  /// values share another sequence. Tensors that are the same view of the same memory count as the same sequence.
   /// Otherwise each is a product of its own.
   ///
   ///     var (q, k, v) = try attention.project(x)
@@ -55,9 +56,9 @@ extension MultiHeadAttention {
   ///   - queries: `[B, Tq, queryWidth]`, any strides.
   ///   - keys: `[B, Tk, keyWidth]`; `queries` when nil.
   ///   - values: `[B, Tk, valueWidth]`; the same as keys when nil.
-  /// - Returns: `queries [B, Hq, Tq, D]`, `keys [B, Hkv, Tk, D]`, `values [B, Hkv, Tk, Dv]`: strided views of the products' results,
-  ///   in which the heads of a token lie side by side. Where they come from one product they share its memory, which lives as
-  ///   long as one of them. One allocation a product, no copy.
+  /// - Returns: `queries [B, Hq, Tq, D]`, `keys [B, Hkv, Tk, D]`, `values [B, Hkv, Tk, Dv]`: strided views of the products'
+  ///   results, in which the heads of a token lie side by side. Where they come from one product they share its memory, which
+  ///   lives as long as one of them: a cache copies what it keeps. One allocation a product, no copy.
   /// - Throws: ``AttentionError`` where shapes do not fit the weights or each other.
   public func project(
     _ queries: Tensor<Element>, keys: Tensor<Element>? = nil, values: Tensor<Element>? = nil

@@ -11,14 +11,14 @@ extension MultiHeadAttention {
   ///
   /// PyTorch's weights are the transposes of those in `H·W`. They are used where they lie, a mapped file for instance: no copy.
   ///
-  /// Two things are another's in PyTorch: its masks are true where a key is *hidden*, and a query that sees no key yields NaN there
+  /// PyTorch differs in two things: its masks are true where a key is *hidden*, and a query that sees no key yields NaN there
   /// and the output's bias here. Its inputs are `[T, B, E]` unless `batch_first` is set: pass `x.permuted(1, 0, 2)`, one copy.
   /// - Parameters:
   ///   - state: the tensors; names that are not in the table, or do not start with `prefix`, are left alone.
   ///   - prefix: what stands before the names, `encoder.layers.0.self_attn.` for instance.
   ///   - heads: the module's `num_heads`.
-  /// - Throws: ``AttentionError`` that names the tensor where one is missing or does not fit, and where there is `bias_k` or `bias_v`: a key and
-  ///   value appended to every sequence, which is not supported.
+  /// - Throws: ``AttentionError`` that names the tensor where one is missing or does not fit, and where there is `bias_k` or
+  ///   `bias_v`: a key and value appended to every sequence, which is not supported.
   public init(
     pyTorch state: [String: Tensor<Element>], prefix: String = "", heads: Int
   ) throws(AttentionError) {

@@ -5,10 +5,11 @@
 ///     Y = concat(y[0] … y[Hq−1])·Wo + bo
 ///
 /// A small value that holds weights and does nothing else: no state, no dropout. Heads lie side by side in the columns of
-/// the weights: those of query head `h` are `h·D ..< (h+1)·D`. Heads may be grouped (`Hkv < Hq`), keys and values may come from
-/// another sequence and have other widths, a key's width `D` need not be a value's width `Dv`, and each bias may be missing.
+/// the weights: those of query head `h` are `h·D ..< (h+1)·D`. Heads may be grouped (`Hkv < Hq`), keys and values may come
+/// from another sequence and have other widths, a key's width `D` need not be a value's width `Dv`, and each bias may be missing.
 ///
-///     let attention = try MultiHeadAttention(queryHeads: 12, fused: Projection(weight: w, bias: b), output: Projection(weight: wo))
+///     let attention = try MultiHeadAttention(
+///       queryHeads: 12, fused: Projection(weight: w, bias: b), output: Projection(weight: wo))
 ///     let y = try attention(hiddenStates, mask: .causal)               // [B, T, E] → [B, T, E]
 ///
 /// For Float and Double, the types that BLAS multiplies. Half-precision weights are converted first:
@@ -39,8 +40,8 @@ public struct MultiHeadAttention<Element: AttentionElement & BLASScalar>: Sendab
   /// `[Hq·Dv, outputWidth]`
   public let outputProjection: Projection<Element>
 
-  /// `[width, Hq·D + Hkv·D + Hkv·Dv]`: the three projections side by side, which are then views of this one; nil where they are
-  /// separate weights.
+  /// `[width, Hq·D + Hkv·D + Hkv·Dv]`: the three projections side by side, which are then views of this one; nil where they
+  /// are separate weights.
   public let fusedProjection: Projection<Element>?
 
   /// Attention with a weight for each of queries, keys and values.

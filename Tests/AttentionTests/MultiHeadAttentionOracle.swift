@@ -19,7 +19,7 @@ struct MultiHeadShape: Sendable, CustomStringConvertible {
     "B\(batch) Hq\(queryHeads) Hkv\(keyValueHeads) Tq\(queries) Tk\(keys) D\(headDimension) Dv\(valueDimension) widths\(widths) biases\(biases)"
   }
 
-  /// One of everything, odd sizes, grouped heads, one query, value widths of their own, and more rows than one tile of a product.
+  /// One of everything, odd sizes, grouped heads, one query, value widths of their own, several tiles of a product.
   static let grid: [MultiHeadShape] = [
     MultiHeadShape(
       queryHeads: 1, keyValueHeads: 1, queries: 1, keys: 1, headDimension: 1, valueDimension: 1,

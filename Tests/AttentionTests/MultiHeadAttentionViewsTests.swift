@@ -36,8 +36,12 @@ import Testing
     let both = try Tensor.concatenate([x, x * 2], axis: 1)
     let parts = try attention.project(both.sliced(axis: 1, 0..<7), keys: both.sliced(axis: 1, 7..<14))
     #expect(parts.keys.strides == [7 * 16, 5, 16, 1])
-    #expect(parts.queries == (try attention.project(x).queries))
-    #expect(parts.keys != (try attention.project(x).keys))
+    // Products of other sizes: equal up to rounding, on some CPUs.
+    let tolerance = multiHeadTolerance(Float.self, terms: 11)
+    let (first, second) = (try attention.project(x), try attention.project(x * 2))
+    #expect(tolerance.worstMismatch(parts.queries, expected: first.queries) == nil)
+    let worst = tolerance.worstMismatch(parts.keys, expected: second.keys)
+    #expect(worst == nil)
   }
 
   @Test func weightsStayWhereTheyAre() throws {

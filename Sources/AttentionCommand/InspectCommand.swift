@@ -23,9 +23,13 @@ struct InspectCommand: ParsableCommand {
         attention inspect case.safetensors
         attention inspect case.safetensors --head 3 --query 0,8..<12 --top 3
         attention inspect case.safetensors --head 3 --svg head.svg
+        attention inspect case.safetensors --head 3 --query 8..<40 --key 0,8..<40 --svg part.svg
         attention inspect case.safetensors --svg heads.svg --measure norms
         attention inspect case.safetensors --query all --format json --output report.json
       """)
+
+  /// Heads in one drawing: each takes memory and a panel.
+  private static let largestPanelCount = 64
 
   /// How the report is written.
   enum Format: String, CaseIterable, ExpressibleByArgument {
@@ -55,6 +59,9 @@ struct InspectCommand: ParsableCommand {
       "Queries whose keys are shown, and the rows of heat maps; or all. (default: none, and all rows)",
       valueName: "indices"))
   var query: IndexSelection?
+
+  @Option(help: ArgumentHelp("Keys that are columns of heat maps. (default: all)", valueName: "indices"))
+  var key: IndexSelection?
 
   @Option(help: "Keys that the text names of each head and query.")
   var top = 5
@@ -137,13 +144,20 @@ struct InspectCommand: ParsableCommand {
     guard sequence < inspector.sequenceCount else {
       throw CaseError("--sequence", "\(sequence) given, but the case has \(inspector.sequenceCount)")
     }
+    // Files may have axes of any length beside one of length 0.
+    guard inspector.headCount > 0 else { throw CaseError("Q", "no heads, expected at least 1") }
     let all = IndexSelection.all
+    let heads = try (head ?? all).indices(below: inspector.headCount, flag: "--head", of: "heads")
+    if svg != nil, heads.count > Self.largestPanelCount {
+      throw CaseError(
+        "--svg", "\(heads.count) heads, at most \(Self.largestPanelCount) are drawn; choose with --head")
+    }
     return CaseInspection(
       inspector: inspector, name: metadata["case"] ?? URL(fileURLWithPath: input).lastPathComponent,
       sequence: sequence,
-      heads: try (head ?? all).indices(below: inspector.headCount, flag: "--head", of: "heads"),
+      heads: heads,
       queries: try query?.indices(below: inspector.queryCount, flag: "--query", of: "queries") ?? [],
-      labels: labels)
+      keys: try (key ?? all).indices(below: inspector.keyCount, flag: "--key", of: "keys"), labels: labels)
   }
 
   private func report<E>(of inspection: CaseInspection<E>) throws -> String {

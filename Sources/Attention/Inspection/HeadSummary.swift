@@ -61,11 +61,16 @@ extension AttentionInspector {
       throw AttentionError(
         "keys", "shape \(keys.shape) and \(headCount) query heads ask for more numbers than fit an Int")
     }
+    // Few inputs can ask for many masses: many query heads that share keys.
+    guard var masses = Tensor<Double>.uninitialized([pairs, keyCount]) else {
+      throw AttentionError(
+        "keys",
+        "shape \(keys.shape) and \(headCount) query heads ask for results beyond this machine's memory")
+    }
     var tallies = [HeadTally](repeating: HeadTally(), count: pairs)
-    var masses = [Double](repeating: 0, count: massCount)
-    try tallies.withUnsafeMutableBufferPointer { (tallies) throws(AttentionError) in
-      try masses.withUnsafeMutableBufferPointer { (masses) throws(AttentionError) in
-        guard let tallies = tallies.baseAddress, let masses = masses.baseAddress else { return }
+    try masses.withMutableView { (masses) throws(AttentionError) in
+      masses.base.initialize(repeating: 0, count: massCount)
+      try tallies.withUnsafeMutableBufferPointer { (tallies) throws(AttentionError) in
         try forEachBlock { block, weights in
           let weights = weights.contiguous()
           weights.withUnsafePointer { base in
@@ -74,14 +79,14 @@ extension AttentionInspector {
               for row in 0..<block.count {
                 tallies[pair].add(
                   base + (pair * block.count + row) * keyCount, query: block.lowerBound + row,
-                  to: masses + pair * keyCount, count: keyCount)
+                  to: masses.base + pair * keyCount, count: keyCount)
               }
             }
           }
         }
       }
     }
-    return try summaries(tallies, masses)
+    return try summaries(tallies, masses.elements)
   }
 
   private func summaries(_ tallies: [HeadTally], _ masses: [Double]) throws(AttentionError) -> [HeadSummary] {

@@ -18,7 +18,7 @@ extension CaseInspection {
       panels: zip(heads, maps).map { HeatMapFigure.Panel(title: "head \($0)", map: $1) },
       rowLabels: isSingle ? Self.labels(labels.queries, maps[0].bin.rows, rows) : [],
       columnLabels: isSingle
-        ? Self.labels(labels.keys, maps[0].bin.columns, Array(0..<inspector.keyCount)) : [])
+        ? Self.labels(labels.keys, maps[0].bin.columns, keys) : [])
   }
 
   private func notes(_ map: HeatMap?) -> [String] {

@@ -9,6 +9,8 @@ struct CaseInspection<Element: AttentionElement> {
   let heads: [Int]
   /// Queries of the report, ascending.
   let queries: [Int]
+  /// Keys of heat maps, ascending.
+  let keys: [Int]
   let labels: (queries: TokenLabels, keys: TokenLabels)
 
   /// The report.
@@ -38,18 +40,18 @@ struct CaseInspection<Element: AttentionElement> {
     return report
   }
 
-  /// The heat map of each head, rows being `queries`, or all of them where none are chosen.
+  /// The heat map of each head, rows being ``queries``, or all of them where none are chosen, and columns ``keys``.
   ///
   /// - Parameter showsNorms: contributions' norms instead of weights.
   func heatMaps(showsNorms: Bool) throws(AttentionError) -> [HeatMap] {
     let rows = queries.isEmpty ? Array(0..<inspector.queryCount) : queries
     let limit = heads.count == 1 ? HeatMapFigure.cellLimit : HeatMapFigure.smallCellLimit
-    let empty = HeatMap(rows: rows.count, columns: inspector.keyCount, limit: limit)
+    let empty = HeatMap(rows: rows.count, columns: keys.count, limit: limit)
     var maps = [HeatMap](repeating: empty, count: heads.count)
     var rowCounts = [Int](repeating: 0, count: heads.count)
     let norms = showsNorms ? try valueNorms() : nil
     try forEachRow(of: rows) { place, _, weights in
-      maps[place].add(row: rowCounts[place], weights, factors: norms?[place])
+      maps[place].add(row: rowCounts[place], weights, at: keys, factors: norms?[place])
       rowCounts[place] += 1
     }
     return maps

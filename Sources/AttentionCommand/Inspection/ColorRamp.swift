@@ -4,7 +4,7 @@ import Foundation
 ///
 /// Lightness falls linearly in Oklab, a space made so that its distances are those that eyes see (Ottosson 2020, "A
 /// perceptual color space for image processing"). Hue wanders from yellow over green to blue, and colourfulness rises and
-/// falls on the way: more colours can be told apart than shades of one. In print and to colour-blind eyes the lightness
+/// falls a little: more colours can be told apart than shades of one. In print and to colour-blind eyes the lightness
 /// alone still tells the order.
 enum ColorRamp {
   /// Colours that are told apart: with more of them neighbours look alike, and files grow.
@@ -24,7 +24,7 @@ enum ColorRamp {
   /// The colour at a place from 0 to 1.
   private static func color(_ place: Double) -> String {
     let lightness = 0.975 - 0.70 * place
-    let chroma = 0.012 + 0.118 * sin(.pi * pow(place, 0.75))
+    let chroma = 0.01 + 0.13 * sin(0.86 * .pi * pow(place, 0.8))
     let hue = (105 + 165 * place) * .pi / 180
     return hex(lightness, chroma * cos(hue), chroma * sin(hue))
   }

@@ -34,13 +34,13 @@ struct HeatMap {
   /// Whether some cell holds NaN or ∞.
   var hasNonFinite: Bool { values.contains { !$0.isFinite } }
 
-  /// Enters one row of the matrix, of numbers that are not negative, each times its factor.
+  /// Enters one row of the matrix: the numbers at `places`, which are not negative, each times its factor.
   ///
   /// NaN is not hidden by what shares its cell. A 0 stays 0 whatever its factor is.
-  mutating func add(row: Int, _ numbers: UnsafeBufferPointer<Double>, factors: [Double]?) {
+  mutating func add(row: Int, _ numbers: UnsafeBufferPointer<Double>, at places: [Int], factors: [Double]?) {
     let start = row / bin.rows * cells.columns
-    for column in numbers.indices where numbers[column] != 0 {
-      let number = factors.map { numbers[column] * $0[column] } ?? numbers[column]
+    for (column, place) in places.enumerated() where numbers[place] != 0 {
+      let number = factors.map { numbers[place] * $0[place] } ?? numbers[place]
       let cell = start + column / bin.columns
       if number.isNaN || number > values[cell] { values[cell] = number }
     }

@@ -1,5 +1,3 @@
-import Foundation
-
 /// A drawing of heat maps as SVG that needs nothing else: no script, no font, no network.
 ///
 /// One map has a label on each row and column; several stand side by side as small multiples, in one scale of colour.
@@ -26,9 +24,9 @@ struct HeatMapFigure {
   /// At most this many where there are several.
   static let smallCellLimit = 96
 
-  private static let margin = 16.0
-  private static let ink = "#1f2328"
-  private static let fadedInk = "#59636e"
+  static let margin = 16.0
+  static let ink = "#1f2328"
+  static let fadedInk = "#59636e"
 
   /// The file's text.
   func svg() -> String {
@@ -56,7 +54,7 @@ struct HeatMapFigure {
   }
 
   /// A part of the drawing, and how far it reaches to the right and down.
-  private struct Part {
+  struct Part {
     var markup: String
     var width: Double
     var height: Double
@@ -120,131 +118,10 @@ extension HeatMapFigure {
   }
 }
 
-// MARK: - Cells
-
-extension HeatMapFigure {
-  /// The cells of a map in a frame. Cells of level 0 are the frame's own colour.
-  private func cells(
-    _ map: HeatMap, _ maximum: Double, x: Double, y: Double, size: Double, hasTips: Bool
-  ) -> String {
-    let (width, height) = (size * Double(map.cells.columns), size * Double(map.cells.rows))
-    let frame =
-      "<rect x=\"\(number(x))\" y=\"\(number(y))\" width=\"\(number(width))\" height=\"\(number(height))\" "
-      + "fill=\"\(ColorRamp.colors[0])\" stroke=\"#c8ccd1\"/>"
-    // A tip for each of a few cells costs little; for thousands it would be most of the file.
-    if hasTips && map.cells.rows * map.cells.columns <= 1024 {
-      return frame + "\n" + tippedCells(map, maximum, x: x, y: y, size: size)
-    }
-    let group =
-      "<g transform=\"translate(\(number(x)) \(number(y + size / 2))) scale(\(number(size)))\" fill=\"none\" "
-      + "shape-rendering=\"crispEdges\">"
-    return ([frame, group] + levelPaths(map, maximum) + ["</g>"]).joined(separator: "\n")
-  }
-
-  /// One path a colour: each run of neighbours in a row is a stroke one cell thick. Moves are relative, most of them a few
-  /// bytes long.
-  private func levelPaths(_ map: HeatMap, _ maximum: Double) -> [String] {
-    var paths = [String](repeating: "", count: ColorRamp.levels + 1)
-    var pens = [(x: Int, y: Int)](repeating: (0, 0), count: paths.count)
-    for row in 0..<map.cells.rows {
-      var column = 0
-      while column < map.cells.columns {
-        let level = level(map[row, column], maximum)
-        var end = column + 1
-        while end < map.cells.columns, self.level(map[row, end], maximum) == level { end += 1 }
-        if level > 0 {
-          let (dx, dy) = (column - pens[level].x, row - pens[level].y)
-          paths[level] += "m\(dx)\(dy < 0 ? "" : " ")\(dy)h\(end - column)"
-          pens[level] = (end, row)
-        }
-        column = end
-      }
-    }
-    return paths.enumerated().filter { !$0.element.isEmpty }.map {
-      "<path stroke=\"\(color($0.offset))\" d=\"\($0.element)\"/>"
-    }
-  }
-
-  /// A rectangle a cell, each with its number.
-  private func tippedCells(_ map: HeatMap, _ maximum: Double, x: Double, y: Double, size: Double) -> String {
-    var lines = ["<g stroke=\"#ffffff\" stroke-width=\"0.5\">"]
-    for row in 0..<map.cells.rows {
-      for column in 0..<map.cells.columns {
-        let value = map[row, column]
-        let tip = "\(rowLabels[row]) → \(columnLabels[column]): \(significant(value))"
-        lines.append(
-          "<rect x=\"\(number(x + size * Double(column)))\" y=\"\(number(y + size * Double(row)))\" "
-            + "width=\"\(number(size))\" height=\"\(number(size))\" fill=\"\(color(level(value, maximum)))\">"
-            + "<title>\(tip.xml)</title></rect>")
-      }
-    }
-    return (lines + ["</g>"]).joined(separator: "\n")
-  }
-
-  /// A level of the ramp, or one past it for what is not finite.
-  private func level(_ value: Double, _ maximum: Double) -> Int {
-    if !value.isFinite { return ColorRamp.levels }
-    return maximum > 0 ? ColorRamp.level(of: value / maximum) : 0
-  }
-
-  private func color(_ level: Int) -> String {
-    level < ColorRamp.levels ? ColorRamp.colors[level] : ColorRamp.nonFinite
-  }
-}
-
-// MARK: - Legend
-
-extension HeatMapFigure {
-  /// The scale of colour with its numbers, and the notes.
-  private func legend(_ maximum: Double, top: Double) -> Part {
-    let (left, width) = (Self.margin, 240.0)
-    var lines = [
-      "<text x=\"\(number(left))\" y=\"\(number(top))\" font-size=\"11\">\(measure.xml)</text>"
-    ]
-    let step = width / Double(ColorRamp.levels)
-    for (level, color) in ColorRamp.colors.enumerated() {
-      lines.append(
-        "<rect x=\"\(number(left + step * Double(level)))\" y=\"\(number(top + 7))\" width=\"\(number(step))\" "
-          + "height=\"12\" fill=\"\(color)\" shape-rendering=\"crispEdges\"/>")
-    }
-    lines.append(
-      "<rect x=\"\(number(left))\" y=\"\(number(top + 7))\" width=\"\(number(width))\" height=\"12\" "
-        + "fill=\"none\" stroke=\"#c8ccd1\"/>")
-    for tick in 0...4 {
-      let place = Double(tick) / 4
-      lines.append(
-        "<text x=\"\(number(left + width * place))\" y=\"\(number(top + 31))\" font-size=\"10\" "
-          + "text-anchor=\"\(tick == 0 ? "start" : "middle")\">\(shortNumber(maximum * place * place))</text>"
-      )
-    }
-    var right = left + width + 30
-    if panels.contains(where: \.map.hasNonFinite) {
-      lines.append(
-        "<rect x=\"\(number(right))\" y=\"\(number(top + 7))\" width=\"12\" height=\"12\" "
-          + "fill=\"\(ColorRamp.nonFinite)\"/><text x=\"\(number(right + 17))\" y=\"\(number(top + 17))\" "
-          + "font-size=\"10\">not finite</text>")
-      right += 90
-    }
-    for (index, note) in notes.enumerated() {
-      lines.append(
-        "<text x=\"\(number(left))\" y=\"\(number(top + 50 + 14 * Double(index)))\" font-size=\"11\" "
-          + "fill=\"\(Self.fadedInk)\">\(note.xml)</text>")
-      right = max(right, left + 6.7 * Double(note.columns))
-    }
-    // 15 points of bold monospace are 9.2 wide.
-    right = max(right, left + 9.2 * Double(title.columns), left + 6.7 * Double(measure.columns))
-    return Part(
-      markup: lines.joined(separator: "\n"), width: right, height: top + 38 + 14 * Double(notes.count))
-  }
-}
-
 /// A length with two decimals at most, and none that it does not need.
-private func number(_ value: Double) -> String {
+func number(_ value: Double) -> String {
   var text = fixed(value, 2)
   while text.last == "0" { text.removeLast() }
   if text.last == "." { text.removeLast() }
   return text
 }
-
-/// A number for a tick: two digits.
-private func shortNumber(_ value: Double) -> String { value == 0 ? "0" : String(format: "%.2g", value) }

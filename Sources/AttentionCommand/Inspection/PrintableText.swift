@@ -6,24 +6,26 @@ extension String {
   /// becomes `\u{…}`.
   ///
   /// Control characters, marks of direction and other format characters, line separators, code points without a meaning and
-  /// spaces other than U+0020 are escaped; so is the backslash, as `\\`. A combining mark with nothing before it to
-  /// combine with is too.
+  /// spaces other than U+0020 are escaped; so is the backslash, as `\\`. So are combining marks with nothing before them to
+  /// combine with, and those that pile up on one letter.
   var printable: String {
     var result = ""
-    var hasBase = false
+    // Marks that may still follow: three are more than any script's spelling needs on most letters.
+    var room = 0
     for scalar in unicodeScalars {
       switch scalar.properties.generalCategory {
       case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse, .unassigned:
         result += scalar.escaped
-        hasBase = false
+        room = 0
       case .spaceSeparator where scalar != " ":
         result += scalar.escaped
-        hasBase = false
+        room = 0
       case .nonspacingMark, .enclosingMark, .spacingMark:
-        if hasBase { result.unicodeScalars.append(scalar) } else { result += scalar.escaped }
+        if room > 0 { result.unicodeScalars.append(scalar) } else { result += scalar.escaped }
+        room = max(0, room - 1)
       default:
         if scalar == "\\" { result += "\\\\" } else { result.unicodeScalars.append(scalar) }
-        hasBase = true
+        room = 3
       }
     }
     return result

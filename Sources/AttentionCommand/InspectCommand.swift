@@ -17,13 +17,14 @@ struct InspectCommand: ParsableCommand {
 
       The metadata "tokens", a JSON array of strings, one for each position, gives names to queries and keys.
 
-      Indices count from 0: a number, a range such as 8..<12 or 8...11, or several with commas between them.
+      Indices count from 0: a number, a range such as 8...11 or '8..<12' (quotes keep the shell from reading the <), or \
+      several with commas between them.
 
       EXAMPLES:
         attention inspect case.safetensors
-        attention inspect case.safetensors --head 3 --query 0,8..<12 --top 3
+        attention inspect case.safetensors --head 3 --query 0,8...11 --top 3
         attention inspect case.safetensors --head 3 --svg head.svg
-        attention inspect case.safetensors --head 3 --query 8..<40 --key 0,8..<40 --svg part.svg
+        attention inspect case.safetensors --head 3 --query 8...39 --key 0,8...39 --svg part.svg
         attention inspect case.safetensors --svg heads.svg --measure norms
         attention inspect case.safetensors --query all --format json --output report.json
       """)

@@ -81,8 +81,8 @@ import Testing
       InspectTests.uniform(), ["--head", "0", "--query", "0,2", "--measure", "norms"])
     #expect(reader.texts.contains("2 → 1: 0.5") && reader.texts.contains("0 → 3: 2"), "\(reader.texts)")
     #expect(!reader.texts.contains { $0.hasPrefix("1 → ") })
-    // Of 0.25, 0.5, 0 and 2: a colour each, and the scale's.
     let (_, part) = try draw(InspectTests.uniform(), ["--head", "0", "--query", "0", "--key", "2...3"])
+    #expect(part.texts.contains("Rows: 1 of 3 queries. Columns: 2 of 4 keys."), "\(part.texts)")
     #expect(part.texts.filter { $0.contains(" → ") } == ["0 → 2: 0.25", "0 → 3: 0.25"])
   }
 

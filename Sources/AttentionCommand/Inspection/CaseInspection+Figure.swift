@@ -23,7 +23,13 @@ extension CaseInspection {
 
   private func notes(_ map: HeatMap?) -> [String] {
     guard let map else { return [] }
-    var notes = ["Rows: queries. Columns: keys."]
+    func count(_ shown: Int, of all: Int, _ what: String) -> String {
+      shown == all ? what : "\(shown) of \(all) \(what)"
+    }
+    var notes = [
+      "Rows: \(count(map.size.rows, of: inspector.queryCount, "queries")). "
+        + "Columns: \(count(map.size.columns, of: inspector.keyCount, "keys"))."
+    ]
     if map.isBinned {
       notes.append("Each cell: the largest of \(map.bin.rows) × \(map.bin.columns) neighbours.")
     }

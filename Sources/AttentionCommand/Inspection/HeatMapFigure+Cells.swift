@@ -1,20 +1,21 @@
 extension HeatMapFigure {
-  /// The cells of a map in a frame. Cells of level 0 are the frame's own colour.
+  /// The cells of a map in a frame. Those of level 0 are the ground's own colour.
   func cells(
     _ map: HeatMap, _ maximum: Double, x: Double, y: Double, size: Double, hasTips: Bool
   ) -> String {
+    let place = "x=\"\(number(x))\" y=\"\(number(y))\""
     let (width, height) = (size * Double(map.cells.columns), size * Double(map.cells.rows))
-    let frame =
-      "<rect x=\"\(number(x))\" y=\"\(number(y))\" width=\"\(number(width))\" height=\"\(number(height))\" "
-      + "fill=\"\(ColorRamp.colors[0])\" stroke=\"#c8ccd1\"/>"
+    let extent = "\(place) width=\"\(number(width))\" height=\"\(number(height))\""
+    let ground = "<rect \(extent) fill=\"\(ColorRamp.colors[0])\"/>"
+    let frame = "<rect \(extent) fill=\"none\" stroke=\"#c8ccd1\"/>"
     // A tip for each of a few cells costs little; for thousands it would be most of the file.
     if hasTips && map.cells.rows * map.cells.columns <= 1024 {
-      return frame + "\n" + tippedCells(map, maximum, x: x, y: y, size: size)
+      return [ground, tippedCells(map, maximum, x: x, y: y, size: size), frame].joined(separator: "\n")
     }
     let group =
       "<g transform=\"translate(\(number(x)) \(number(y + size / 2))) scale(\(number(size)))\" fill=\"none\" "
       + "shape-rendering=\"crispEdges\">"
-    return ([frame, group] + levelPaths(map, maximum) + ["</g>"]).joined(separator: "\n")
+    return ([ground, group] + levelPaths(map, maximum) + ["</g>", frame]).joined(separator: "\n")
   }
 
   /// One path a colour: each run of neighbours in a row is a stroke one cell thick. Moves are relative, most of them a few

@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// Indices chosen on a command line: `all`, or numbers and ranges with commas between them, `3`, `0,5` or `8..<12,20...24`.
+/// Indices chosen on a command line: `all`, or numbers and ranges with commas between them, `3`, `0,5` or `8...11,20..<25`.
 struct IndexSelection: ExpressibleByArgument, Equatable {
   /// The ranges as given; nil for all.
   private let ranges: [ClosedRange<Int>]?

@@ -17,6 +17,13 @@ import Testing
     #expect(result.standardOutput.isEmpty, "\(flags): \(result)")
   }
 
+  @Test(arguments: [["inspect", "--help"], ["help", "inspect"]])
+  func helpHasExamplesAndGoesToStandardOutput(arguments: [String]) throws {
+    let result = try runAttention(arguments)
+    #expect(result.status == 0 && result.standardError.isEmpty, "\(result)")
+    #expect(result.standardOutput.contains("attention inspect case.safetensors --head 3 --svg head.svg"))
+  }
+
   /// Runs on the case of two heads, three queries and four keys, and checks what every failure has in common.
   private func expectFailure(
     _ flags: [String], names expected: String, _ change: (inout CaseContents) -> Void = { _ in }

@@ -99,9 +99,10 @@ import Testing
       ])
     let (svg, reader) = try draw(contents, ["--head", "0"])
     #expect(reader.texts.contains("Each cell: the largest of 3 × 4 neighbours."), "\(reader.texts.suffix(4))")
-    #expect(reader.texts.contains("597–599") && reader.texts.contains("700–703"))
-    // 200 rows and 250 columns of cells. The bright weight did not disappear among its neighbours: one dark cell.
-    #expect(reader.elements["text"] == 200 + 250 + 9)
+    #expect(reader.texts.contains("594–596") && reader.texts.contains("700–703"))
+    // Of 200 rows of cells every 6th has a label, of 250 columns every 7th; the rest are title, ticks and notes.
+    #expect(reader.elements["text"] == 34 + 36 + 9, "\(reader.elements)")
+    // The bright weight did not disappear among its neighbours: one dark cell.
     let dark = try #require(svg.split(separator: "\n").last { $0.hasPrefix("<path") })
     #expect(dark.hasSuffix("d=\"m175 199h1\"/>"), "\(dark)")
   }

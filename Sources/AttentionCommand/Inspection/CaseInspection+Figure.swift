@@ -16,9 +16,8 @@ extension CaseInspection {
       measure: showsNorms ? "‖p[i,j] · v[j]‖, square-root scale" : "weight p[i,j], square-root scale",
       notes: notes(maps.first),
       panels: zip(heads, maps).map { HeatMapFigure.Panel(title: "head \($0)", map: $1) },
-      rowLabels: isSingle ? Self.labels(labels.queries, maps[0].bin.rows, rows) : [],
-      columnLabels: isSingle
-        ? Self.labels(labels.keys, maps[0].bin.columns, keys) : [])
+      rows: Self.side(labels.queries, maps[0].bin.rows, isSingle ? rows : []),
+      columns: Self.side(labels.keys, maps[0].bin.columns, isSingle ? keys : []))
   }
 
   private func notes(_ map: HeatMap?) -> [String] {
@@ -37,12 +36,13 @@ extension CaseInspection {
   }
 
   /// A label for each cell along one side: the token, or the number without tokens, or the range that shares the cell.
-  private static func labels(_ labels: TokenLabels, _ bin: Int, _ positions: [Int]) -> [String] {
+  private static func side(_ labels: TokenLabels, _ bin: Int, _ positions: [Int]) -> HeatMapFigure.Side {
     let starts = stride(from: 0, to: positions.count, by: bin)
-    return starts.map { start in
+    let texts = starts.map { start in
       let (first, last) = (positions[start], positions[min(start + bin, positions.count) - 1])
       if first == last, let token = labels.shown(first, columns: 18) { return token }
       return first == last ? "\(first)" : "\(first)–\(last)"
     }
+    return HeatMapFigure.Side(labels: texts, areNames: bin == 1 && labels.tokens != nil)
   }
 }

@@ -48,7 +48,7 @@ extension HeatMapFigure {
     for row in 0..<map.cells.rows {
       for column in 0..<map.cells.columns {
         let value = map[row, column]
-        let tip = "\(rowLabels[row]) → \(columnLabels[column]): \(significant(value))"
+        let tip = "\(rows.labels[row]) → \(columns.labels[column]): \(significant(value))"
         lines.append(
           "<rect x=\"\(number(x + size * Double(column)))\" y=\"\(number(y + size * Double(row)))\" "
             + "width=\"\(number(size))\" height=\"\(number(size))\" fill=\"\(color(level(value, maximum)))\">"

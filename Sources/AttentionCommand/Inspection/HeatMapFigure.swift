@@ -1,6 +1,6 @@
 /// A drawing of heat maps as SVG that needs nothing else: no script, no font, no network.
 ///
-/// One map has a label on each row and column; several stand side by side as small multiples, in one scale of colour.
+/// One map has labels on its rows and columns; several stand side by side as small multiples, in one scale of colour.
 /// The background is part of the drawing, so that it reads the same on light and dark pages.
 struct HeatMapFigure {
   /// One head.
@@ -9,15 +9,25 @@ struct HeatMapFigure {
     let map: HeatMap
   }
 
+  /// The labels of a side, one for each row or column of cells.
+  struct Side {
+    let labels: [String]
+    /// Whether they are names. Each of them tells something; of numbers in a row a few tell all.
+    let areNames: Bool
+
+    /// How far apart those that are drawn are, in cells.
+    var step: Int { areNames || labels.count <= 64 ? 1 : labels.count / 32 }
+  }
+
   let title: String
   /// What a cell shows, for the legend.
   let measure: String
   /// Below the legend, a line each.
   let notes: [String]
   let panels: [Panel]
-  /// The names of rows and columns; of a single map only.
-  let rowLabels: [String]
-  let columnLabels: [String]
+  /// What rows and columns are called; of a single map only.
+  let rows: Side
+  let columns: Side
 
   /// At most this many cells on a side of a single map.
   static let cellLimit = 256
@@ -67,22 +77,29 @@ extension HeatMapFigure {
   /// A single map with its labels: rows on the left, columns on top, turned by a right angle.
   private func labelledMap(_ map: HeatMap, _ maximum: Double, top: Double) -> Part {
     let longest = max(map.cells.rows, map.cells.columns, 1)
-    // Large enough to read a label of each cell, no larger than it takes to fill a page.
-    let cell = min(26, max(9, (640 / Double(longest)).rounded()))
-    let font = min(11, cell - 1)
-    func length(_ labels: [String]) -> Double { 0.61 * font * Double(labels.map(\.columns).max() ?? 0) }
-    let left = Self.margin + length(rowLabels) + 5
-    let plotTop = top + length(columnLabels) + 5
-    var lines = ["<g font-size=\"\(number(font))\" text-anchor=\"end\">"]
-    for (row, label) in rowLabels.enumerated() where !label.isEmpty {
-      let y = plotTop + (Double(row) + 0.5) * cell + 0.35 * font
-      lines.append("<text x=\"\(number(left - 4))\" y=\"\(number(y))\">\(label.xml)</text>")
+    // About a page wide, but never so small that the labels of neighbours meet.
+    let smallest = min(rows.step, columns.step) == 1 ? 9.0 : 3.0
+    let cell = min(26, max(smallest, (640 / Double(longest)).rounded()))
+    func font(_ side: Side) -> Double { min(11, cell * Double(side.step) - 1) }
+    func length(_ side: Side) -> Double {
+      0.61 * font(side) * Double(side.labels.map(\.columns).max() ?? 0)
     }
-    lines.append("</g><g font-size=\"\(number(font))\">")
-    for (column, label) in columnLabels.enumerated() where !label.isEmpty {
-      let x = left + (Double(column) + 0.5) * cell + 0.35 * font
+    let left = Self.margin + length(rows) + 5
+    let plotTop = top + length(columns) + 5
+    /// Calls `draw` with the labels to draw and the middle of each, its baseline's shift included.
+    func each(_ side: Side, from origin: Double, _ draw: (_ label: String, _ place: Double) -> Void) {
+      for cellIndex in stride(from: 0, to: side.labels.count, by: side.step) {
+        draw(side.labels[cellIndex].xml, origin + (Double(cellIndex) + 0.5) * cell + 0.35 * font(side))
+      }
+    }
+    var lines = ["<g font-size=\"\(number(font(rows)))\" text-anchor=\"end\">"]
+    each(rows, from: plotTop) {
+      lines.append("<text x=\"\(number(left - 4))\" y=\"\(number($1))\">\($0)</text>")
+    }
+    lines.append("</g><g font-size=\"\(number(font(columns)))\">")
+    each(columns, from: left) {
       lines.append(
-        "<text transform=\"translate(\(number(x)) \(number(plotTop - 4))) rotate(-90)\">\(label.xml)</text>")
+        "<text transform=\"translate(\(number($1)) \(number(plotTop - 4))) rotate(-90)\">\($0)</text>")
     }
     lines.append("</g>")
     lines.append(cells(map, maximum, x: left, y: plotTop, size: cell, hasTips: true))

@@ -47,9 +47,9 @@ extension OnlineSoftmax {
   static func merge(
     _ first: Scalar, _ second: Scalar
   ) -> (logSumExp: Scalar, first: Scalar, second: Scalar) {
+    if first.isNaN || second.isNaN { return (.nan, .nan, .nan) }
     let maximum = max(first, second)
     if maximum == -.infinity { return (-.infinity, 0, 0) }
-    if first.isNaN || second.isNaN { return (.nan, .nan, .nan) }
     if maximum == .infinity && first != second {
       return (.infinity, first == .infinity ? 1 : 0, second == .infinity ? 1 : 0)
     }

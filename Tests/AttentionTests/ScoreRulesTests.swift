@@ -87,7 +87,7 @@ import Testing
       -0.01 * Double(i + 113 - j) + 0.1 * Double(h) - 0.05 * Double(b)
     }
     try checkAllTypes(.modifier(elementwise), AttentionOptions(softcap: 4), bias: expected, "modifier")
-    @Sendable func tiles<S: BinaryFloatingPoint>(_ block: ScoreBlock<S>) {
+    @Sendable func tiles<S: BinaryFloatingPoint & SendableMetatype>(_ block: ScoreBlock<S>) {
       for row in 0..<block.rowCount {
         let place = block.place(row)
         for (column, key) in block.keys.enumerated() where key % 3 == place.query % 3 {

@@ -49,6 +49,18 @@ static inline f32_vec f32_scale2(f32_vec x, f32_vec n) {
   __m256i second = _mm256_slli_epi32(_mm256_add_epi32(_mm256_sub_epi32(whole, half), bias), 23);
   return _mm256_mul_ps(_mm256_mul_ps(x, _mm256_castsi256_ps(first)), _mm256_castsi256_ps(second));
 }
+static inline void f32_unzip(f32_vec *a, f32_vec *b) {
+  // Shuffles work within 128 bits: what they leave is a quarter of a, one of b, one of a, one of b.
+  __m256d even = _mm256_castps_pd(_mm256_shuffle_ps(*a, *b, 0x88));
+  __m256d odd = _mm256_castps_pd(_mm256_shuffle_ps(*a, *b, 0xDD));
+  *a = _mm256_castpd_ps(_mm256_permute4x64_pd(even, 0xD8));
+  *b = _mm256_castpd_ps(_mm256_permute4x64_pd(odd, 0xD8));
+}
+static inline void f32_zip(f32_vec *a, f32_vec *b) {
+  f32_vec low = _mm256_unpacklo_ps(*a, *b), high = _mm256_unpackhi_ps(*a, *b);
+  *a = _mm256_permute2f128_ps(low, high, 0x20);
+  *b = _mm256_permute2f128_ps(low, high, 0x31);
+}
 static inline void f32_transpose(f32_vec r[f32_lanes]) {
   f32_vec t[8];
 #pragma clang loop unroll(full)
@@ -109,6 +121,16 @@ static inline f64_vec f64_scale2(f64_vec x, f64_vec n) {
   __m256i second = _mm256_cvtepi32_epi64(_mm_add_epi32(_mm_sub_epi32(whole, half), bias));
   x = _mm256_mul_pd(x, _mm256_castsi256_pd(_mm256_slli_epi64(first, 52)));
   return _mm256_mul_pd(x, _mm256_castsi256_pd(_mm256_slli_epi64(second, 52)));
+}
+static inline void f64_unzip(f64_vec *a, f64_vec *b) {
+  f64_vec even = _mm256_unpacklo_pd(*a, *b), odd = _mm256_unpackhi_pd(*a, *b);
+  *a = _mm256_permute4x64_pd(even, 0xD8);
+  *b = _mm256_permute4x64_pd(odd, 0xD8);
+}
+static inline void f64_zip(f64_vec *a, f64_vec *b) {
+  f64_vec low = _mm256_unpacklo_pd(*a, *b), high = _mm256_unpackhi_pd(*a, *b);
+  *a = _mm256_permute2f128_pd(low, high, 0x20);
+  *b = _mm256_permute2f128_pd(low, high, 0x31);
 }
 static inline void f64_transpose(f64_vec r[f64_lanes]) {
   f64_vec a = _mm256_unpacklo_pd(r[0], r[1]), b = _mm256_unpackhi_pd(r[0], r[1]);

@@ -30,6 +30,18 @@ static inline f32_vec f32_round(f32_vec x) {
   return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
 static inline f32_vec f32_scale2(f32_vec x, f32_vec n) { return _mm512_scalef_ps(x, n); }
+static inline void f32_unzip(f32_vec *a, f32_vec *b) {
+  const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+  f32_vec low = *a, high = *b;
+  *a = _mm512_permutex2var_ps(low, even, high);
+  *b = _mm512_permutex2var_ps(low, _mm512_add_epi32(even, _mm512_set1_epi32(1)), high);
+}
+static inline void f32_zip(f32_vec *a, f32_vec *b) {
+  const __m512i first = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+  f32_vec even = *a, odd = *b;
+  *a = _mm512_permutex2var_ps(even, first, odd);
+  *b = _mm512_permutex2var_ps(even, _mm512_add_epi32(first, _mm512_set1_epi32(8)), odd);
+}
 static inline void f32_transpose(f32_vec r[f32_lanes]) {
   f32_vec t[16];
 #pragma clang loop unroll(full)
@@ -82,6 +94,18 @@ static inline f64_vec f64_round(f64_vec x) {
   return _mm512_roundscale_pd(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
 static inline f64_vec f64_scale2(f64_vec x, f64_vec n) { return _mm512_scalef_pd(x, n); }
+static inline void f64_unzip(f64_vec *a, f64_vec *b) {
+  const __m512i even = _mm512_setr_epi64(0, 2, 4, 6, 8, 10, 12, 14);
+  f64_vec low = *a, high = *b;
+  *a = _mm512_permutex2var_pd(low, even, high);
+  *b = _mm512_permutex2var_pd(low, _mm512_add_epi64(even, _mm512_set1_epi64(1)), high);
+}
+static inline void f64_zip(f64_vec *a, f64_vec *b) {
+  const __m512i first = _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11);
+  f64_vec even = *a, odd = *b;
+  *a = _mm512_permutex2var_pd(even, first, odd);
+  *b = _mm512_permutex2var_pd(even, _mm512_add_epi64(first, _mm512_set1_epi64(4)), odd);
+}
 static inline void f64_transpose(f64_vec r[f64_lanes]) {
   f64_vec t[8];
 #pragma clang loop unroll(full)

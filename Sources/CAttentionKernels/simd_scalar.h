@@ -7,6 +7,8 @@
 // max(a, b)              the larger; b where either is NaN
 // round(x)               to the nearest integer, ties to even, for |x| < 2^22 (f32), 2^51 (f64)
 // scale2(x, n)           x * 2^n for integral n <= 0, right below the normal range too
+// unzip(a, b)            of the 2 * lanes elements of a and b in a row, those at even places to a, at odd ones to b
+// zip(a, b)              the reverse: the elements of a and b in turn
 // transpose(rows)        lane j of vector i and lane i of vector j change places, for `lanes` vectors
 
 #ifndef CATTENTIONKERNELS_SIMD_SCALAR_H
@@ -31,6 +33,8 @@ static inline f32_vec f32_sub(f32_vec a, f32_vec b) { return a - b; }
 static inline f32_vec f32_mul(f32_vec a, f32_vec b) { return a * b; }
 static inline f32_vec f32_fma(f32_vec a, f32_vec b, f32_vec c) { return a * b + c; }
 static inline f32_vec f32_max(f32_vec a, f32_vec b) { return a > b ? a : b; }
+static inline void f32_unzip(f32_vec *a, f32_vec *b) { (void)a, (void)b; }
+static inline void f32_zip(f32_vec *a, f32_vec *b) { (void)a, (void)b; }
 static inline void f32_transpose(f32_vec rows[f32_lanes]) { (void)rows; }
 static inline float f32_reduce_add(f32_vec v) { return v; }
 static inline float f32_reduce_max(f32_vec v) { return v; }
@@ -64,6 +68,8 @@ static inline f64_vec f64_sub(f64_vec a, f64_vec b) { return a - b; }
 static inline f64_vec f64_mul(f64_vec a, f64_vec b) { return a * b; }
 static inline f64_vec f64_fma(f64_vec a, f64_vec b, f64_vec c) { return a * b + c; }
 static inline f64_vec f64_max(f64_vec a, f64_vec b) { return a > b ? a : b; }
+static inline void f64_unzip(f64_vec *a, f64_vec *b) { (void)a, (void)b; }
+static inline void f64_zip(f64_vec *a, f64_vec *b) { (void)a, (void)b; }
 static inline void f64_transpose(f64_vec rows[f64_lanes]) { (void)rows; }
 static inline double f64_reduce_add(f64_vec v) { return v; }
 static inline double f64_reduce_max(f64_vec v) { return v; }

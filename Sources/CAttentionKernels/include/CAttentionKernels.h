@@ -29,6 +29,21 @@ struct CAttentionKernels_softmax_tile_f64 {
   double *maximum, *sum, *rescale;
 };
 
+// Rows whose first 2 * `pairs` columns are rotated by pairs, from `source` to `target` (the same row for row, or apart). Pair i is
+// columns (i, i + pairs), or (2i, 2i + 1) where `interleaved`; the columns from 2 * pairs to `columns` are copied.
+struct CAttentionKernels_rotation {
+  const void *source;
+  void *target;
+  // From one row to the next, in bytes; from one column to the next, in elements.
+  ptrdiff_t source_row_stride, target_row_stride, source_column_stride, target_column_stride;
+  ptrdiff_t rows, columns, pairs;
+  // For the first row: double where the elements are, else float; neighbours. From one row to the next, in elements: 0 turns all
+  // rows alike.
+  const void *cosines, *sines;
+  ptrdiff_t cosine_row_stride, sine_row_stride;
+  int interleaved;
+};
+
 struct CAttentionKernels {
   // What the set is called: "scalar", "avx2", "avx512".
   const char *name;
@@ -80,6 +95,13 @@ struct CAttentionKernels {
   int (*store_f32_to_f16)(void *target, ptrdiff_t stride, const float *source, ptrdiff_t n, float factor);
   int (*store_f32_to_bf16)(void *target, ptrdiff_t stride, const float *source, ptrdiff_t n, float factor);
   int (*store_f64_to_f64)(void *target, ptrdiff_t stride, const double *source, ptrdiff_t n, double factor);
+
+  // (x[a], x[b]) becomes (x[a] c - x[b] s, x[b] c + x[a] s) for each pair: in float for all types but double, rounded once to the
+  // type of the elements. Every set gives the same bits.
+  void (*rotate_f32)(const struct CAttentionKernels_rotation *rotation);
+  void (*rotate_f64)(const struct CAttentionKernels_rotation *rotation);
+  void (*rotate_f16)(const struct CAttentionKernels_rotation *rotation);
+  void (*rotate_bf16)(const struct CAttentionKernels_rotation *rotation);
 };
 
 // Asks for `bytes` of memory to be in the second-level cache soon. Any address is fine; nothing is read that faults.

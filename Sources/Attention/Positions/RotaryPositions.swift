@@ -36,7 +36,8 @@ struct RotaryRows {
     if let tokenShape = rotary.tokenShape {
       guard case .rowPerToken = positions else {
         throw AttentionError(
-          "positions", "\(positions) given, expected rowPerToken for tables of \(tokenShape) tokens")
+          "positions", "positions of one table given, expected rowPerToken for tables of \(tokenShape) tokens"
+        )
       }
       guard tokenShape == [sequences, tokens] else {
         throw AttentionError(

@@ -29,6 +29,23 @@ struct CAttentionKernels_softmax_tile_f64 {
   double *maximum, *sum, *rescale;
 };
 
+// Rows whose first 2 * `pairs` columns are rotated by pairs, from `source` to `target` (the same row for row, or apart). Pair i is
+// columns (i, i + pairs), or (2i, 2i + 1) where `interleaved`; the columns from 2 * pairs to `columns` are copied.
+// Row r of every head is rotated by row r of the tables. Heads take turns: `rows_per_turn` (at least 1) rows of the first, the same
+// of the second, and so on.
+struct CAttentionKernels_rotation {
+  const void *source;
+  void *target;
+  ptrdiff_t heads, rows, rows_per_turn, columns, pairs;
+  // From one head or row to the next in bytes, from one column to the next in elements.
+  ptrdiff_t source_head_stride, source_row_stride, source_column_stride;
+  ptrdiff_t target_head_stride, target_row_stride, target_column_stride;
+  // Rows of neighbours, of double where the elements are, else of float; from one row to the next in elements.
+  const void *cosines, *sines;
+  ptrdiff_t cosine_row_stride, sine_row_stride;
+  int interleaved;
+};
+
 struct CAttentionKernels {
   // What the set is called: "scalar", "avx2", "avx512".
   const char *name;
@@ -97,6 +114,13 @@ struct CAttentionKernels {
   int (*store_f64_to_f64)(void *target, ptrdiff_t stride, const double *source, ptrdiff_t n, double factor);
   int (*store_f64_to_f16)(void *target, ptrdiff_t stride, const double *source, ptrdiff_t n, double factor);
   int (*store_f64_to_bf16)(void *target, ptrdiff_t stride, const double *source, ptrdiff_t n, double factor);
+
+  // (x[a], x[b]) becomes (x[a] c - x[b] s, x[b] c + x[a] s) for each pair: in float for all types but double, rounded once to the
+  // type of the elements. Every set gives the same bits.
+  void (*rotate_f32)(const struct CAttentionKernels_rotation *rotation);
+  void (*rotate_f64)(const struct CAttentionKernels_rotation *rotation);
+  void (*rotate_f16)(const struct CAttentionKernels_rotation *rotation);
+  void (*rotate_bf16)(const struct CAttentionKernels_rotation *rotation);
 };
 
 // Asks for `bytes` of memory to be in the second-level cache soon. Any address is fine; nothing is read that faults.

@@ -74,7 +74,10 @@ struct ShapeBenchmark {
       }
     }
     var contenders = turns.map { turn in
-      Contender(name: turn.contender.kernel.rawValue, knownSeconds: turn.contender.knownSeconds) {
+      Contender(
+        name: turn.contender.kernel.rawValue, knownSeconds: turn.contender.knownSeconds,
+        isAlwaysWarm: plain != nil && turn.contender.kernel == .gemm
+      ) {
         try turn.contender.run()
       }
     }
@@ -82,7 +85,7 @@ struct ShapeBenchmark {
     do {
       if let plain, bench.kernels.contains(.gemm) {
         let contender = try GEMMContender(plain, on: bench.pool)
-        contenders.append(Contender(name: plain.shape.name) { try contender.run() })
+        contenders.append(Contender(name: plain.shape.name, isAlwaysWarm: true) { try contender.run() })
       }
       samples = try bench.rounds.measure(contenders)
     } catch {

@@ -6,11 +6,17 @@ package struct Contender {
   package let run: () throws -> Void
   /// Seconds of a call where one was timed already: then it needs no more warming up.
   package let knownSeconds: Double?
+  /// Whether an untimed call begins each of its turns, however long calls take. For contenders that are compared with each other:
+  /// else one whose calls are just below ``Rounds/batchSeconds`` would find warm caches and one just above it cold ones.
+  package let isAlwaysWarm: Bool
 
   /// A contender of this name.
-  package init(name: String, knownSeconds: Double? = nil, run: @escaping () throws -> Void) {
+  package init(
+    name: String, knownSeconds: Double? = nil, isAlwaysWarm: Bool = false, run: @escaping () throws -> Void
+  ) {
     self.name = name
     self.knownSeconds = knownSeconds
+    self.isAlwaysWarm = isAlwaysWarm
     self.run = run
   }
 }
@@ -81,7 +87,7 @@ package struct Rounds {
   }
 
   private func runRound(_ contender: Contender, _ state: inout State) throws {
-    if state.callSeconds < batchSeconds { try contender.run() }
+    if state.callSeconds < batchSeconds || contender.isAlwaysWarm { try contender.run() }
     let start = clock()
     var calls = 0
     var elapsed = 0.0

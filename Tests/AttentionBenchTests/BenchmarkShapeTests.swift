@@ -12,7 +12,7 @@ import Testing
     let shapes = try ShapeFile.load(path: Self.bundled.path)
     let stated = try #require(
       try JSONSerialization.jsonObject(with: Data(contentsOf: Self.bundled)) as? [[String: Any]])
-    #expect(shapes.count == 14)
+    #expect(shapes.count == 22)
     #expect(shapes.count == stated.count)
     for (shape, record) in zip(shapes, stated) {
       let name = Comment(rawValue: shape.name)
@@ -21,6 +21,79 @@ import Testing
       #expect(
         shape.keyValueBytes(elementBytes: 4) == (record["kv_bytes_f32"] as? NSNumber)?.doubleValue, name)
     }
+  }
+
+  @Test func whatIsComparedAsksForAsMuchWork() throws {
+    let shapes = try ShapeFile.load(path: Self.bundled.path)
+    let compared = shapes.filter { $0.compareWith != nil }
+    #expect(
+      compared.map(\.name) == [
+        "bert-softcap", "bert-alibi", "bert-sinks", "gpt2-softcap", "gpt2-alibi", "bert-packed",
+        "bert-lengths",
+      ])
+    for shape in compared {
+      let plain = try #require(shapes.first { $0.name == shape.compareWith }, "\(shape.name)")
+      #expect(abs(shape.usefulFlops / plain.usefulFlops - 1) < 0.01, "\(shape.name)")
+      #expect(shape.headDim == 64 && plain.headDim == 64, "\(shape.name)")
+      let isPlain = plain.softcap == nil && !plain.hasALiBi && !plain.hasSinks && plain.keyLengths == nil
+      #expect(isPlain && plain.layout == .padded && plain.mask != .lengths, "\(plain.name)")
+      // Each differs from its plain shape in one thing.
+      let features = [
+        shape.softcap != nil, shape.hasALiBi, shape.hasSinks, shape.layout == .packed,
+        shape.layout == .padded && shape.queryLengths != nil,
+      ]
+      #expect(features.filter { $0 }.count == 1, "\(shape.name)")
+    }
+  }
+
+  @Test func featuresAreRead() throws {
+    let plain = try Self.shape(#""queries": 4, "keys": 4, "mask": "none""#)
+    #expect(plain.softcap == nil && !plain.hasALiBi && !plain.hasSinks && plain.compareWith == nil)
+    let all = try Self.shape(
+      #""queries": 4, "keys": 4, "mask": "none", "softcap": 2, "alibi": true, "sinks": true"#)
+    #expect(all.softcap == 2 && all.hasALiBi && all.hasSinks)
+    let none = try Self.shape(#""queries": 4, "keys": 4, "mask": "none", "alibi": false, "sinks": false"#)
+    #expect(none == plain)
+  }
+
+  @Test(arguments: [#""mask": "lengths""#, #""mask": "causal""#, #""mask": "causal", "left_window_size": 1"#])
+  func packedSequencesAreThoseOfPaddedOnesWithoutThePadding(mask: String) throws {
+    let fields = #""queries": 5, "keys": 5, "key_lengths": [2, 5], \#(mask)"#
+    let packed = try Self.shape(fields + #", "layout": "packed""#)
+    let padded = try Self.shape(fields + #", "query_lengths": [2, 5]"#)
+    for (sequence, length) in [2, 5].enumerated() {
+      #expect(packed.storedQueries(sequence: sequence) == length)
+      #expect(packed.storedKeys(sequence: sequence) == length)
+      #expect(padded.storedQueries(sequence: sequence) == 5)
+      for query in 0..<5 {
+        let expected = (0..<length).filter { key in
+          if query >= length || (mask.contains("causal") && key > query) { return false }
+          return !mask.contains("left_window_size") || key >= query - 1
+        }
+        for shape in [packed, padded] {
+          #expect(
+            Array(shape.visibleKeys(sequence: sequence, query: query)) == expected,
+            "\(mask), \(shape.layout), sequence \(sequence), query \(query)")
+        }
+      }
+    }
+    #expect(packed.usefulFlops == padded.usefulFlops)
+    #expect(packed.usefulKeyValueBytes(elementBytes: 4) == padded.usefulKeyValueBytes(elementBytes: 4))
+    #expect(packed.keyValueBytes(elementBytes: 4) == Double((2 + 5) * (3 + 5) * 4))
+    #expect(padded.keyValueBytes(elementBytes: 4) == Double((5 + 5) * (3 + 5) * 4))
+    // Two query heads.
+    #expect(
+      packed.tensorBytes(elementBytes: 4) == Double((2 + 5) * (3 + 5) * 4 + (2 + 5) * 2 * (3 + 5) * 4))
+  }
+
+  @Test func lengthsMoveTheDiagonal() throws {
+    let shape = try Self.shape(
+      #""queries": 3, "keys": 7, "mask": "causal", "key_lengths": [5, 0], "query_lengths": [2, 3]"#)
+    // The last of two queries on the last of five keys.
+    #expect((0..<3).map { shape.visibleKeys(sequence: 0, query: $0) } == [0..<4, 0..<5, 0..<0])
+    #expect((0..<2).map { shape.position(sequence: 0, query: $0) } == [3, 4])
+    #expect((0..<3).allSatisfy { shape.visibleKeys(sequence: 1, query: $0).isEmpty })
+    #expect(shape.usefulKeyValueBytes(elementBytes: 1) == Double(5 * (3 + 5)))
   }
 
   @Test(

@@ -57,4 +57,27 @@ import Testing
     #expect(rows == Check.sampleRows(of: shape))
     #expect(Check.sampleRows(of: shape, work: 0).count <= 4)
   }
+
+  @Test(arguments: [[3, 0, 7], [0, 0, 1], [1], [5, 5]]) func samplesOfPackedSequencesExist(lengths: [Int])
+    throws
+  {
+    let list = """
+      [{"name": "s", "batch": \(lengths.count), "query_heads": 3, "key_value_heads": 1, "head_dim": 4, "value_dim": 4,
+        "queries": 7, "keys": 7, "mask": "causal", "key_lengths": \(lengths), "layout": "packed"}]
+      """
+    let rows = Check.sampleRows(of: try #require(try ShapeFile.parse(Data(list.utf8)).first))
+    #expect(rows.allSatisfy { 0..<3 ~= $0.head && 0..<lengths[$0.sequence] ~= $0.query }, "\(rows)")
+    #expect(Set(rows).count == rows.count)
+    let filled = lengths.indices.filter { lengths[$0] > 0 }
+    #expect(Set(rows.map(\.sequence)) == Set(filled))
+    let (first, last) = (try #require(filled.first), try #require(filled.last))
+    #expect(rows.contains(RowIndex(sequence: first, head: 0, query: 0)))
+    #expect(rows.contains(RowIndex(sequence: last, head: 2, query: lengths[last] - 1)))
+  }
+
+  @Test func nothingToSampleIsNoRow() {
+    #expect(Check.sampleRows(heads: 3, queries: [0, 0]).isEmpty)
+    #expect(Check.sampleRows(heads: 0, queries: [4]).isEmpty)
+    #expect(Check.sampleRows(heads: 3, queries: []).isEmpty)
+  }
 }

@@ -45,9 +45,7 @@ import Testing
       "--quick", "--only", "gpt2-decode,minilm-layer3", "--dtype", dtype, "--format", "jsonl", "--threads",
       "2")
     #expect(outcome.code == 0, "\(outcome)")
-    let objects = try outcome.output.split(separator: "\n").map { line in
-      try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
-    }
+    let objects = try Self.objects(outcome.output)
     #expect(
       objects.map { "\($0["name"] ?? "") \($0["kernel"] ?? "")" } == [
         "gpt2-decode naive", "gpt2-decode gemm", "minilm-layer3 naive", "minilm-layer3 gemm",
@@ -79,6 +77,84 @@ import Testing
     for line in lines.dropFirst() { #expect(line.contains(",ok,"), "\(line)") }
   }
 
+  /// What changes scores, and every way to give lengths: all kernels are right, and what is compared says what it costs.
+  @Test(arguments: ["f32", "f64", "bf16"]) func featuresAreMeasuredRight(dtype: String) throws {
+    let sizes =
+      #""batch": 3, "query_heads": 6, "key_value_heads": 3, "queries": 70, "keys": 70, "head_dim": 24, "value_dim": 8"#
+    let lengths = #""key_lengths": [33, 0, 70]"#
+    let list = try TemporaryFile(
+      """
+      [{"name": "plain", \(sizes), "mask": "none"},
+       {"name": "capped", \(sizes), "mask": "none", "softcap": 1.5, "compare_with": "plain"},
+       {"name": "causal", \(sizes), "mask": "causal"},
+       {"name": "alibi", \(sizes), "mask": "causal", "alibi": true, "compare_with": "causal"},
+       {"name": "sinks", \(sizes), "mask": "none", "sinks": true, "compare_with": "plain"},
+       {"name": "packed", \(sizes), "mask": "lengths", \(lengths), "layout": "packed", "compare_with": "plain"},
+       {"name": "both", \(sizes), "mask": "lengths", \(lengths), "query_lengths": [33, 0, 70]},
+       {"name": "all", \(sizes), "mask": "causal", "left_window_size": 9, \(lengths), "layout": "packed", "softcap": 2,
+        "alibi": true, "sinks": true, "compare_with": "causal"},
+       {"name": "cached", \(sizes.replacingOccurrences(of: "\"queries\": 70", with: "\"queries\": 5")), "mask": "causal",
+        "key_lengths": [61, 2, 70], "alibi": true, "sinks": true}]
+      """)
+    let outcome = try Self.bench(
+      "--quick", "--shapes", list.url.path, "--dtype", dtype, "--format", "jsonl")
+    #expect(outcome.code == 0, "\(outcome)")
+    let objects = try Self.objects(outcome.output)
+    // What is compared with the same shape stands together.
+    let order = ["plain", "capped", "sinks", "packed", "causal", "alibi", "all", "both", "cached"]
+    #expect(
+      objects.map { "\($0["name"] ?? "") \($0["kernel"] ?? "")" }
+        == order.flatMap { ["\($0) naive", "\($0) gemm"] })
+    let plain = ["capped": "plain", "sinks": "plain", "packed": "plain", "alibi": "causal", "all": "causal"]
+    for object in objects {
+      #expect(object["status"] as? String == "ok", "\(object)")
+      let expected = object["kernel"] as? String == "gemm" ? plain[object["name"] as? String ?? ""] : nil
+      #expect(object["compared_with"] as? String == expected, "\(object)")
+      #expect(((object["vs_plain"] as? Double ?? 0) > 0) == (expected != nil), "\(object)")
+    }
+  }
+
+  @Test func aComparedShapeAloneBringsItsPlainOneAlong() throws {
+    let outcome = try Self.bench("--quick", "--only", "gpt2-alibi", "--kernel", "gemm", "--format", "jsonl")
+    #expect(outcome.code == 0, "\(outcome)")
+    let objects = try Self.objects(outcome.output)
+    #expect(objects.map { $0["name"] as? String } == ["gpt2-alibi"])
+    #expect(objects[0]["compared_with"] as? String == "gpt2-prefill")
+    #expect((objects[0]["vs_plain"] as? Double ?? 0) > 0)
+  }
+
+  @Test(arguments: ["f32", "f64", "f16", "bf16"]) func rotaryEmbeddingIsMeasuredRight(dtype: String) throws {
+    let outcome = try Self.bench("--quick", "--only", "rotary-2048", "--dtype", dtype, "--format", "jsonl")
+    #expect(outcome.code == 0, "\(outcome)")
+    let objects = try Self.objects(outcome.output)
+    try #require(objects.count == 1)
+    #expect(
+      objects[0]["kernel"] as? String == "rotary" && objects[0]["status"] as? String == "ok", "\(objects)")
+    for field in [
+      "median_ms", "streamed_gbytes_per_s", "read_write_gbytes_per_s", "share_of_limit",
+    ] {
+      #expect((objects[0][field] as? Double ?? 0) > 0, "\(field) in \(objects)")
+    }
+    // Double may well agree to the last bit.
+    let error = try #require(objects[0]["max_error"] as? Double)
+    let bounds = ["f32": 2e-5, "f64": 2e-11, "f16": 2e-2, "bf16": 2e-1]
+    #expect(error <= objects[0]["tolerance"] as? Double ?? 0)
+    #expect(objects[0]["tolerance"] as? Double ?? 1 < bounds[dtype] ?? 0)
+  }
+
+  @Test(arguments: ["table", "markdown", "csv"]) func rotaryEmbeddingIsInEveryFormat(format: String) throws {
+    let outcome = try Self.bench("--quick", "--only", "rotary-2048", "--format", format)
+    #expect(outcome.code == 0, "\(outcome)")
+    let lines = outcome.output.split(separator: "\n").filter { $0.contains("rotary-2048") }
+    #expect(lines.count == 1 && lines[0].contains("r+w") && lines[0].contains("ok"), "\(outcome)")
+  }
+
+  private static func objects(_ lines: String) throws -> [[String: Any]] {
+    try lines.split(separator: "\n").map { line in
+      try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
+    }
+  }
+
   @Test func oneKernelAloneIsATableWithItsMachine() throws {
     let outcome = try Self.bench("--quick", "--only", "minilm-layer3", "--kernel", "gemm")
     #expect(outcome.code == 0, "\(outcome)")
@@ -89,9 +165,14 @@ import Testing
   }
 
   @Test func plansAreExplained() throws {
-    let outcome = try Self.bench("--explain", "--only", "gpt2-prefill,chunk-16", "--dtype", "f32,f16")
+    let outcome = try Self.bench(
+      "--explain", "--only", "gpt2-prefill,chunk-16,bert-packed,gpt2-softcap,rotary-2048", "--dtype",
+      "f32,f16")
     #expect(outcome.code == 0, "\(outcome)")
-    for words in ["gpt2-prefill f32", "gpt2-prefill f16", "chunk-16 f32", "gemm"] {
+    for words in [
+      "gpt2-prefill f32", "gpt2-prefill f16", "chunk-16 f32", "gemm", "bert-packed f32", "softcap",
+      "rotary-2048 f16",
+    ] {
       #expect(outcome.output.contains(words), "\(words) in \(outcome.output)")
     }
   }

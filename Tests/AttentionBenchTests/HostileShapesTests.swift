@@ -25,6 +25,11 @@ struct HostileShapes: CustomTestStringConvertible, Sendable {
     self.init("[{\(members.joined(separator: ", "))}]", reason)
   }
 
+  /// A packed shape of one sequence, with these fields on top.
+  private static func packed(_ fields: [String: String]) -> [String: String] {
+    ["mask": #""lengths""#, "layout": #""packed""#, "keys": "3", "key_lengths": "[3]"].merging(fields) { $1 }
+  }
+
   static let all: [HostileShapes] = [
     HostileShapes("", "not valid JSON"),
     HostileShapes("[{", "not valid JSON"),
@@ -52,6 +57,30 @@ struct HostileShapes: CustomTestStringConvertible, Sendable {
     HostileShapes(fields: ["mask": #""lengths""#, "key_lengths": "[0]"], "nothing to measure"),
     HostileShapes(fields: ["left_window_size": "1"], "with mask \"causal\""),
     HostileShapes(fields: ["mask": #""causal""#, "left_window_size": "-1"], "left_window_size is -1"),
+    HostileShapes(fields: ["softcap": "0"], "softcap is 0.0, expected a positive number"),
+    HostileShapes(fields: ["softcap": "-30"], "softcap is -30.0"),
+    HostileShapes(fields: ["softcap": "1e-320"], "softcap is"),
+    HostileShapes(fields: ["softcap": "1e39"], "softcap is"),
+    HostileShapes(fields: ["softcap": "true"], "\"softcap\": expected a number"),
+    HostileShapes(fields: ["alibi": "1.5"], "\"alibi\": expected true or false"),
+    HostileShapes(fields: ["alibi": #""yes""#], "\"alibi\": expected true or false"),
+    HostileShapes(fields: ["sinks": "[1, 2, 3, 4]"], "\"sinks\": expected true or false"),
+    HostileShapes(fields: ["layout": #""ragged""#], "layout is \"ragged\", expected one of padded, packed"),
+    HostileShapes(fields: ["layout": #""packed""#], "layout \"packed\" needs key_lengths"),
+    HostileShapes(fields: packed(["keys": "5"]), "has as many queries as keys"),
+    HostileShapes(fields: packed(["query_lengths": "[3]"]), "takes no query_lengths"),
+    HostileShapes(fields: packed(["key_lengths": "[4]"]), "key_lengths has 4, expected 0 to 3"),
+    HostileShapes(fields: packed(["key_lengths": "[0]"]), "nothing to measure"),
+    HostileShapes(fields: ["query_lengths": "[4]"], "query_lengths has 4, expected 0 to 3"),
+    HostileShapes(fields: ["query_lengths": "[3, 3]"], "query_lengths has 2 entries, expected batch, 1"),
+    HostileShapes(fields: ["query_lengths": "[-1]"], "query_lengths has -1"),
+    HostileShapes(
+      fields: ["mask": #""causal""#, "key_lengths": "[6]"], "key_lengths has 6, expected 0 to 5"),
+    HostileShapes(
+      fields: ["compare_with": #""b""#], "compare_with is \"b\", expected the name of another shape"),
+    HostileShapes(
+      fields: ["compare_with": #""a""#], "compare_with is \"a\", expected the name of another shape"),
+    HostileShapes(fields: ["compare_with": #""a\nb""#], "compare_with is \"a\\nb\""),
     HostileShapes(fields: ["useful_flops": "7"], "useful_flops is 7"),
     HostileShapes(fields: ["name": #""""#], "expected 1 to 64 letters"),
     HostileShapes(fields: ["name": #""a,b""#], "expected 1 to 64 letters"),

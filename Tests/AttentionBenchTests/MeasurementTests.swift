@@ -60,6 +60,17 @@ private final class FakeTime {
     #expect(time.calls.count == 2 + 1 + 4)
   }
 
+  @Test func whatIsComparedIsWarmInEveryRound() throws {
+    let time = FakeTime()
+    let rounds = time.rounds {
+      $0.minimum = 2; $0.maximum = 2; $0.batchSeconds = 0.125
+    }
+    let long = Contender(name: "a", isAlwaysWarm: true, run: time.contender("a", seconds: 0.25).run)
+    let samples = try rounds.measure([long, time.contender("b", seconds: 0.375)])
+    #expect(time.calls.joined() == "aabb" + "aab" + "baa")
+    #expect(samples == [[0.25, 0.25], [0.375, 0.375]])
+  }
+
   @Test func whatTakesLongerThanItsTimeIsMeasuredOnce() throws {
     let time = FakeTime()
     let samples = try time.rounds().measure([
@@ -88,11 +99,17 @@ private final class FakeTime {
     #expect(probe.readBytesPerSecond(workingSet: .max) > 0)
     #expect(probe.readBytesPerSecond(workingSet: 0) > 0)
     #expect(probe.flopsPerSecond(threads: 0) == 0)
+    #expect(1e8...1e14 ~= probe.readWriteBytesPerSecond(workingSet: 1 << 20))
+    #expect(probe.readWriteBytesPerSecond(workingSet: .max) > 0)
+    #expect(probe.readWriteBytesPerSecond(workingSet: 0) > 0)
+    #expect(probe.readWriteBytesPerSecond(workingSet: 1 << 20, threads: 0) == 0)
   }
 
   @Test func theBetterMomentCounts() {
     let first = MachineLimits(flopsPerSecond: 3, readBytesPerSecond: 5)
     let second = MachineLimits(flopsPerSecond: 4, readBytesPerSecond: 2)
     #expect(first.union(second) == MachineLimits(flopsPerSecond: 4, readBytesPerSecond: 5))
+    let (slow, fast) = (MachineLimits(readWriteBytesPerSecond: 1), MachineLimits(readWriteBytesPerSecond: 2))
+    #expect(slow.union(fast) == fast && fast.union(slow) == fast)
   }
 }

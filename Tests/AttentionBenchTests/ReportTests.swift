@@ -5,11 +5,14 @@ import Testing
 @Suite struct ReportTests {
   private static let measured: ResultRow = {
     var row = ResultRow(
-      name: "a-1", kernel: "gemm", dtype: "f32", threads: 2, usefulFlops: 8e9, keyValueBytes: 4e9,
+      name: "a-1", kernel: "gemm", dtype: "f32", threads: 2,
+      work: .attention(usefulFlops: 8e9, keyValueBytes: 4e9),
       limits: MachineLimits(flopsPerSecond: 16e9, readBytesPerSecond: 5e9))
     row.seconds = Quantiles([2, 2, 2])
     row.rounds = 3
     row.speedup = 12.5
+    row.comparedWith = "plain"
+    row.costOverPlain = 1.0725
     row.maxError = 2.5e-7
     row.tolerance = 2e-6
     return row
@@ -26,20 +29,32 @@ import Testing
 
   private static let skipped: ResultRow = {
     var row = ResultRow(
-      name: "b", kernel: "naive", dtype: "bf16", threads: 1, usefulFlops: 1, keyValueBytes: 1,
-      limits: MachineLimits(flopsPerSecond: 0, readBytesPerSecond: 0))
+      name: "b", kernel: "naive", dtype: "bf16", threads: 1,
+      work: .attention(usefulFlops: 1, keyValueBytes: 1))
     row.status = .skipped("too large")
     return row
   }()
 
-  private static let rows = [measured, failed, skipped]
+  private static let streamed: ResultRow = {
+    var row = ResultRow(
+      name: "r", kernel: "rotary", dtype: "f32", threads: 2, work: .stream(bytes: 6e9),
+      limits: MachineLimits(readWriteBytesPerSecond: 4e9))
+    row.seconds = Quantiles([2, 2, 2])
+    row.rounds = 3
+    return row
+  }()
+
+  private static let rows = [measured, failed, skipped, streamed]
 
   @Test func theNearestLimitIsNamed() throws {
     let share = try #require(Self.measured.share)
     #expect(share.limit == "read")
     #expect(share.fraction == 0.4)
     #expect(Self.skipped.share == nil)
-    #expect([false, true, false] == Self.rows.map(\.isFailure))
+    #expect([false, true, false, false] == Self.rows.map(\.isFailure))
+    let streamed = try #require(Self.streamed.share)
+    #expect(streamed.limit == "r+w")
+    #expect(streamed.fraction == 0.75)
   }
 
   @Test func jsonLinesParseBack() throws {
@@ -53,10 +68,10 @@ import Testing
     let required = [
       "name", "kernel", "dtype", "threads", "median_ms", "p20_ms", "p80_ms", "rounds", "useful_gflops",
       "kv_gbytes_per_s", "peak_gflops", "read_gbytes_per_s", "max_error", "status", "reason",
-      "scaled_from_pairs",
+      "scaled_from_pairs", "streamed_gbytes_per_s", "read_write_gbytes_per_s", "compared_with", "vs_plain",
     ]
     for object in objects { #expect(Set(required).subtracting(object.keys).isEmpty) }
-    #expect(objects.map { $0["status"] as? String } == ["ok", "failed", "skipped"])
+    #expect(objects.map { $0["status"] as? String } == ["ok", "failed", "skipped", "ok"])
     #expect(objects[0]["median_ms"] as? Double == 2000)
     #expect(objects[0]["useful_gflops"] as? Double == 4)
     #expect(objects[0]["kv_gbytes_per_s"] as? Double == 2)
@@ -67,6 +82,16 @@ import Testing
     #expect(objects[1]["read_gbytes_per_s"] is NSNull)
     #expect(objects[1]["scaled_from_pairs"] as? Int == 7)
     #expect(objects[2]["median_ms"] is NSNull)
+    #expect(objects[0]["compared_with"] as? String == "plain")
+    #expect(objects[0]["vs_plain"] as? Double == 1.0725)
+    #expect(objects[0]["streamed_gbytes_per_s"] is NSNull)
+    #expect(objects[0]["read_write_gbytes_per_s"] is NSNull)
+    #expect(objects[3]["vs_plain"] is NSNull && objects[3]["compared_with"] is NSNull)
+    #expect(objects[3]["streamed_gbytes_per_s"] as? Double == 3)
+    #expect(objects[3]["read_write_gbytes_per_s"] as? Double == 4)
+    #expect(objects[3]["share_of_limit"] as? Double == 0.75)
+    #expect(objects[3]["useful_gflops"] is NSNull && objects[3]["kv_gbytes_per_s"] is NSNull)
+    #expect(objects[3]["peak_gflops"] is NSNull)
   }
 
   @Test func everyLineOfCSVHasTheColumnsOfTheFirst() throws {
@@ -103,19 +128,22 @@ import Testing
     for line in lines {
       #expect(line.hasPrefix("| ") && line.hasSuffix(" |") && !line.contains("\n"), "\(line)")
       let bars = line.replacingOccurrences(of: "\\\\", with: "").replacingOccurrences(of: "\\|", with: "")
-      #expect(bars.filter { $0 == "|" }.count == 12, "\(line)")
+      #expect(bars.filter { $0 == "|" }.count == 13, "\(line)")
     }
-    #expect(lines.contains { $0.contains("| 40% read |") })
+    #expect(lines.contains { $0.contains("| 1.07 | 40% read |") })
+    #expect(lines.contains { $0.contains("| 3.00 |  |  | 75% r+w |") })
   }
 
   @Test func tableColumnsLineUp() throws {
     let report = ReportFormat.table.report(names: ["a-1", "a-much-longer-name"])
     let heading = try #require(report.opening(facts: []).last)
     let position = try #require(heading.range(of: "status")).lowerBound.utf16Offset(in: heading)
-    for (row, word) in zip(Self.rows, ["ok", "FAILED: a", "skipped: too large"]) {
+    for (row, word) in zip(Self.rows, ["ok", "FAILED: a", "skipped: too large", "ok"]) {
       #expect(report.line(row).dropFirst(position).hasPrefix(word), "\(report.line(row))")
     }
     #expect(report.line(Self.failed).contains("~2000"))
+    let cost = try #require(heading.range(of: "vs plain")).upperBound.utf16Offset(in: heading)
+    #expect(report.line(Self.measured).prefix(cost).hasSuffix(" 1.07"))
   }
 
   @Test(

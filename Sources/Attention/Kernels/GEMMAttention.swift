@@ -30,7 +30,7 @@ struct GEMMAttention<Scalar: AttentionAccumulator> {
     let kernels = variant.kernels
     self.kernels = kernels
     self.product = TileProduct(smallProductLimit: variant.smallProductLimit)
-    self.keyValues = KeyValueTiles(problem, transposesKeys: plan.transposesKeys, kernels)
+    self.keyValues = KeyValueTiles(problem, kernels)
     self.scoring = TileScoring(problem.scoring, kernels)
     self.sinks =
       problem.sinks.map { $0.map { Scalar($0) } }

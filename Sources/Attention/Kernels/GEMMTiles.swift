@@ -92,6 +92,7 @@ struct GEMMWorkspaceLayout: Sendable {
   let scores: Int
   let output: Int
   let packedKeys: Int
+  let transposesKeys: Bool
   let transposedKeys: Int
   let packedValues: Int
   let biasRows: Int
@@ -119,6 +120,7 @@ struct GEMMWorkspaceLayout: Sendable {
     self.scores = place(rows * scoreStride, scalarSize)
     self.output = place(rows * valueDimension, scalarSize)
     self.packedKeys = place(packsKeys ? keys * headDimension : 0, scalarSize)
+    self.transposesKeys = transposesKeys
     self.transposedKeys = place(transposesKeys ? scoreStride * headDimension : 0, scalarSize)
     self.packedValues = place(packsValues ? keys * valueDimension : 0, scalarSize)
     self.biasRows = place(2 * keys, scalarSize)

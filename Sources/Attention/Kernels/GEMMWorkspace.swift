@@ -5,6 +5,8 @@ struct GEMMWorkspace<Scalar: AttentionAccumulator> {
   let scoreStride: Int
   let output: UnsafeMutablePointer<Scalar>
   let packedKeys: UnsafeMutablePointer<Scalar>
+  /// Whether there is room for a transposed key tile: sequences of one call differ in that.
+  let transposesKeys: Bool
   let transposedKeys: UnsafeMutablePointer<Scalar>
   let packedValues: UnsafeMutablePointer<Scalar>
   /// Two rows of a tile's width.
@@ -28,6 +30,7 @@ struct GEMMWorkspace<Scalar: AttentionAccumulator> {
     scoreStride = layout.scoreStride
     output = piece(layout.output, Scalar.self)
     packedKeys = piece(layout.packedKeys, Scalar.self)
+    transposesKeys = layout.transposesKeys
     transposedKeys = piece(layout.transposedKeys, Scalar.self)
     packedValues = piece(layout.packedValues, Scalar.self)
     biasRows = piece(layout.biasRows, Scalar.self)

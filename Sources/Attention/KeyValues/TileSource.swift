@@ -5,13 +5,11 @@ import LinearAlgebra
 struct KeyValueTiles<Scalar: AttentionAccumulator> {
   let keys: TileSource<Scalar>
   let values: TileSource<Scalar>
-  private let transposesKeys: Bool
   private let kernels: KernelTable
 
-  init(_ problem: AttentionProblem, transposesKeys: Bool, _ kernels: KernelTable) {
+  init(_ problem: AttentionProblem, _ kernels: KernelTable) {
     self.keys = TileSource(problem.keys, columns: problem.sizes.headDimension, kernels)
     self.values = TileSource(problem.values, columns: problem.sizes.valueDimension, kernels)
-    self.transposesKeys = transposesKeys
     self.kernels = kernels
   }
 
@@ -20,7 +18,7 @@ struct KeyValueTiles<Scalar: AttentionAccumulator> {
     _ range: Range<Int>, _ block: RowBlock, _ work: GEMMWorkspace<Scalar>
   ) -> MatrixOperand<Scalar> {
     var tile = keys.tile(range, block, work.packedKeys)
-    if transposesKeys {
+    if work.transposesKeys {
       let target = MutableMatrixOperand(work.transposedKeys, leadingDimension: work.scoreStride)
       Scalar.transpose(tile, rows: range.count, columns: keys.columns, into: target, kernels)
       return MatrixOperand(target.base, leadingDimension: target.leadingDimension)

@@ -35,7 +35,7 @@ struct ScoreRows<Scalar: AttentionAccumulator> {
     self.kernels = variant.kernels
     self.store = Scalar.store(Element.elementType, kernels)
     self.product = TileProduct(smallProductLimit: nil)
-    self.keyValues = KeyValueTiles(problem, transposesKeys: false, kernels)
+    self.keyValues = KeyValueTiles(problem, kernels)
     self.scoring = TileScoring(problem.scoring, kernels)
     let sizes = problem.sizes
     let size = Scalar.elementType.byteCount

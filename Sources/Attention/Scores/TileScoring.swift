@@ -42,10 +42,18 @@ struct TileScoring<Scalar: AttentionAccumulator> {
     if rules.modifiers.isEmpty { return }
     let tile = ScoreBlock(scores, rowStride: rowStride, keys: keys, rows: rows, of: block)
     for modifier in rules.modifiers { Scalar.modify(tile, modifier) }
+    // What a modifier makes of a hidden key's score does not bring the key back.
     for number in rows {
       let columns = seen(number)
+      if columns.isEmpty { continue }
+      let index = block.index(number)
+      let part = row(number) + columns.lowerBound
       let keys = keys.lowerBound + columns.lowerBound..<keys.lowerBound + columns.upperBound
-      hide(row(number) + columns.lowerBound, keys, block.index(number))
+      for bias in biases {
+        let added = self.row(bias, keys, index, scratch)
+        for i in 0..<keys.count where added[i] == -.infinity { part[i] = -.infinity }
+      }
+      hide(part, keys, index)
     }
   }
 

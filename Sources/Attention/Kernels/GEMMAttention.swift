@@ -18,6 +18,7 @@ struct GEMMAttention<Scalar: AttentionAccumulator> {
   /// One a query head; −∞ where none is given.
   private let sinks: [Scalar]
   private let loadQueries: Scalar.Load
+  private let factors: (queries: Scalar, products: Scalar)
   private let store: Scalar.Store
 
   init(
@@ -35,6 +36,7 @@ struct GEMMAttention<Scalar: AttentionAccumulator> {
     self.sinks =
       problem.sinks.map { $0.map { Scalar($0) } }
       ?? Array(repeating: -.infinity, count: problem.sizes.queryHeads)
+    self.factors = problem.factors()
     self.loadQueries = Scalar.load(problem.elementType, kernels)
     self.store = Scalar.store(problem.elementType, kernels)
   }
@@ -101,7 +103,7 @@ struct GEMMAttention<Scalar: AttentionAccumulator> {
       Scalar.run(
         loadQueries, into: work.queries + row * depth,
         problem.queries.row(index.sequence, index.head, index.row),
-        stride: problem.queries.columnStride, depth, factor: 1)
+        stride: problem.queries.columnStride, depth, factor: factors.queries)
     }
     return extent
   }
@@ -117,7 +119,7 @@ struct GEMMAttention<Scalar: AttentionAccumulator> {
     product.multiply(
       ProductSize(m: rows.count, n: keys.count, k: depth),
       MatrixOperand(work.queries + rows.lowerBound * depth, leadingDimension: depth),
-      keyValues.transposedKeys(keys, block, work), alpha: Scalar(problem.scale),
+      keyValues.transposedKeys(keys, block, work), alpha: factors.products,
       into: MutableMatrixOperand(scores, leadingDimension: work.scoreStride), adds: false)
     if !scoring.isEmpty {
       scoring.apply(

@@ -117,3 +117,20 @@ enum PropertyRule: Sendable {
     }
   }
 }
+
+extension PropertyRule: CustomStringConvertible {
+  var description: String {
+    switch self {
+    case .causal: "causal"
+    case .window(let left, let right):
+      "window(left: \(left.map { "\($0)" } ?? "all"), right: \(right.map { "\($0)" } ?? "all"))"
+    case .keyRange(let rule): "\(rule)"
+    case .keyLengths: "keyLengths"
+    case .queryLengths: "queryLengths"
+    case .boolean(let tensor): "boolean\(tensor)"
+    case .additive(let tensor, let type, let size): "additive\(tensor) in \(type) up to \(size)"
+    case .alibi: "alibi"
+    case .modifier(let modifier, let isTile): "modifier \(modifier)\(isTile ? " by tiles" : "")"
+    }
+  }
+}

@@ -52,7 +52,7 @@ struct PropertyRuleBuilder {
       return { .alibi(slopes: slopes, alignment(only: $0)) }
     case .modifier(let modifier, let isTile):
       rules.modifiers.append { score, b, h, i, j in modifier.change(score, h, i, position(b, i), j) }
-      return { _ in .modifier(Self.scoreModifier(modifier, isTile: isTile)) }
+      return { .modifier(Self.scoreModifier(modifier, isTile: isTile), alignment(only: $0)) }
     }
   }
 

@@ -47,9 +47,10 @@ extension OnlineSoftmax {
   static func merge(
     _ first: Scalar, _ second: Scalar
   ) -> (logSumExp: Scalar, first: Scalar, second: Scalar) {
+    // First of all: a maximum does not say whether a NaN went into it.
+    if first.isNaN || second.isNaN { return (.nan, .nan, .nan) }
     let maximum = max(first, second)
     if maximum == -.infinity { return (-.infinity, 0, 0) }
-    if first.isNaN || second.isNaN { return (.nan, .nan, .nan) }
     if maximum == .infinity && first != second {
       return (.infinity, first == .infinity ? 1 : 0, second == .infinity ? 1 : 0)
     }

@@ -80,7 +80,7 @@ struct GEMMAttention<Scalar: AttentionAccumulator> {
     extent.forEachTile(widest: tiles.keys, edge: tiles.edgeKeys) { keys in
       if addTile(keys, of: block, startsOutput: isOutputEmpty, work) { isOutputEmpty = false }
     }
-    finish(block, work)
+    finish(block, tiles, work)
   }
 
   /// Loads the block's queries and the keys that each row sees; resets the running softmax.
@@ -174,27 +174,33 @@ struct GEMMAttention<Scalar: AttentionAccumulator> {
     return first..<max(first, last + 1)
   }
 
-  /// Divides by the sums and writes the rows out; rows that are not finite are computed again, exactly.
-  private func finish(_ block: RowBlock, _ work: GEMMWorkspace<Scalar>) {
+  /// Divides by the sums and writes the rows out; rows that tiles got wrong are computed again, exactly.
+  private func finish(_ block: RowBlock, _ tiles: GEMMTiles, _ work: GEMMWorkspace<Scalar>) {
     let width = problem.sizes.valueDimension
     for row in 0..<block.rows.count {
       let index = block.index(row)
       let target = result.row(index)
       let output = work.output + row * width
-      if work.softmax.isEmpty(row) {
-        // Nothing was visible, or only scores of −∞. What the product left in the row may be 0 · NaN.
+      let visible = Int(work.begin[row])..<max(Int(work.begin[row]), Int(work.end[row]))
+      if !work.softmax.isEmpty(row) {
+        let isFinite = Scalar.run(
+          store, into: target, stride: result.columnStride, output, width,
+          factor: work.softmax.normalizer(row, sink: sinks[index.head]))
+        if isFinite {
+          result.setLogSumExp(work.softmax.logSumExp(row), index)
+          continue
+        }
+      } else if scoring.hidesAll(
+        visible, from: index, block.extent, width: tiles.keys, probe: work.scores, scratch: work.biasRows)
+      {
+        // What the product left in the row may be 0 · NaN.
         output.update(repeating: 0, count: width)
         _ = Scalar.run(store, into: target, stride: result.columnStride, output, width, factor: 1)
         result.setLogSumExp(-Scalar.infinity, index)
-      } else if Scalar.run(
-        store, into: target, stride: result.columnStride, output, width,
-        factor: work.softmax.normalizer(row, sink: sinks[index.head]))
-      {
-        result.setLogSumExp(work.softmax.logSumExp(row), index)
-      } else {
-        let visible = Int(work.begin[row])..<max(Int(work.begin[row]), Int(work.end[row]))
-        ExactRow(problem, scoring, kernels).attend(index, block, visible, into: result)
+        continue
       }
+      // Something is not finite, or every score of a key that nothing hides is −∞: finite ones may have overflowed.
+      ExactRow(problem, scoring, kernels).attend(index, block, visible, into: result)
     }
   }
 }

@@ -150,9 +150,14 @@ struct ScoreRows<Scalar: AttentionAccumulator> {
     let count = problem.sizes.keyCount
     let sink = problem.sinks.map { Scalar($0[index.head]) } ?? -.infinity
     let softmax = work.softmax
-    if softmax.isEmpty(row) {
+    if softmax.isEmpty(row)
+      && scoring.hidesAll(
+        visible, from: index, block.extent, width: Self.keyTile, probe: scores, scratch: work.biasRows)
+    {
       scores.update(repeating: 0, count: count)
-    } else if softmax.sum[row].isFinite && softmax.maximum[row] < .infinity && sink < .infinity {
+    } else if !softmax.isEmpty(row) && softmax.sum[row].isFinite && softmax.maximum[row] < .infinity
+      && sink < .infinity
+    {
       Scalar.scale(scores, count, softmax.normalizer(row, sink: sink), kernels)
     } else {
       ExactRow(problem, scoring, kernels).weights(index, block, visible, into: scores, count: count)

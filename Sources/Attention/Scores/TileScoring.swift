@@ -96,6 +96,30 @@ struct TileScoring<Scalar: AttentionAccumulator> {
     }
   }
 
+  /// Whether biases and boolean masks hide all of these keys from a query; modifiers are not asked.
+  ///
+  /// - Parameters:
+  ///   - keys: counted in the sequence, any number of them.
+  ///   - width: how many to look at a time.
+  ///   - probe: room for as many scores.
+  ///   - scratch: room for two rows of them.
+  func hidesAll(
+    _ keys: Range<Int>, from index: RowIndex, _ extent: SequenceExtent, width: Int,
+    probe: UnsafeMutablePointer<Scalar>, scratch: UnsafeMutablePointer<Scalar>
+  ) -> Bool {
+    if biases.isEmpty && rules.visibilityMasks.isEmpty { return keys.isEmpty }
+    var first = keys.lowerBound
+    while first < keys.upperBound {
+      let part = first..<min(first + width, keys.upperBound)
+      probe.update(repeating: 0, count: part.count)
+      addBiases(to: probe, part, index, extent, scratch)
+      hide(probe, part, index)
+      for i in 0..<part.count where probe[i] != -.infinity { return false }
+      first = part.upperBound
+    }
+    return true
+  }
+
   /// Part of a row of a bias in the scores' type: in place where it lies so, else brought into scratch.
   private func row(
     _ bias: (operand: StridedOperand, load: Scalar.Load), _ keys: Range<Int>, _ index: RowIndex,

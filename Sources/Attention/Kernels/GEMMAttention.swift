@@ -18,6 +18,7 @@ struct GEMMAttention<Scalar: AttentionAccumulator> {
   /// One a query head; −∞ where none is given.
   private let sinks: [Scalar]
   private let loadQueries: Scalar.Load
+  private let factors: (queries: Scalar, products: Scalar)
   private let store: Scalar.Store
 
   init(
@@ -35,6 +36,7 @@ struct GEMMAttention<Scalar: AttentionAccumulator> {
     self.sinks =
       problem.sinks.map { $0.map { Scalar($0) } }
       ?? Array(repeating: -.infinity, count: problem.sizes.queryHeads)
+    self.factors = problem.factors()
     self.loadQueries = Scalar.load(problem.elementType, kernels)
     self.store = Scalar.store(problem.elementType, kernels)
   }
@@ -78,7 +80,7 @@ struct GEMMAttention<Scalar: AttentionAccumulator> {
     extent.forEachTile(widest: tiles.keys, edge: tiles.edgeKeys) { keys in
       if addTile(keys, of: block, startsOutput: isOutputEmpty, work) { isOutputEmpty = false }
     }
-    finish(block, work)
+    finish(block, tiles, work)
   }
 
   /// Loads the block's queries and the keys that each row sees; resets the running softmax.
@@ -101,7 +103,7 @@ struct GEMMAttention<Scalar: AttentionAccumulator> {
       Scalar.run(
         loadQueries, into: work.queries + row * depth,
         problem.queries.row(index.sequence, index.head, index.row),
-        stride: problem.queries.columnStride, depth, factor: 1)
+        stride: problem.queries.columnStride, depth, factor: factors.queries)
     }
     return extent
   }
@@ -117,7 +119,7 @@ struct GEMMAttention<Scalar: AttentionAccumulator> {
     product.multiply(
       ProductSize(m: rows.count, n: keys.count, k: depth),
       MatrixOperand(work.queries + rows.lowerBound * depth, leadingDimension: depth),
-      keyValues.transposedKeys(keys, block, work), alpha: Scalar(problem.scale),
+      keyValues.transposedKeys(keys, block, work), alpha: factors.products,
       into: MutableMatrixOperand(scores, leadingDimension: work.scoreStride), adds: false)
     if !scoring.isEmpty {
       scoring.apply(
@@ -172,27 +174,33 @@ struct GEMMAttention<Scalar: AttentionAccumulator> {
     return first..<max(first, last + 1)
   }
 
-  /// Divides by the sums and writes the rows out; rows that are not finite are computed again, exactly.
-  private func finish(_ block: RowBlock, _ work: GEMMWorkspace<Scalar>) {
+  /// Divides by the sums and writes the rows out; rows that tiles got wrong are computed again, exactly.
+  private func finish(_ block: RowBlock, _ tiles: GEMMTiles, _ work: GEMMWorkspace<Scalar>) {
     let width = problem.sizes.valueDimension
     for row in 0..<block.rows.count {
       let index = block.index(row)
       let target = result.row(index)
       let output = work.output + row * width
-      if work.softmax.isEmpty(row) {
-        // Nothing was visible, or only scores of −∞. What the product left in the row may be 0 · NaN.
+      let visible = Int(work.begin[row])..<max(Int(work.begin[row]), Int(work.end[row]))
+      if !work.softmax.isEmpty(row) {
+        let isFinite = Scalar.run(
+          store, into: target, stride: result.columnStride, output, width,
+          factor: work.softmax.normalizer(row, sink: sinks[index.head]))
+        if isFinite {
+          result.setLogSumExp(work.softmax.logSumExp(row), index)
+          continue
+        }
+      } else if scoring.hidesAll(
+        visible, from: index, block.extent, width: tiles.keys, probe: work.scores, scratch: work.biasRows)
+      {
+        // What the product left in the row may be 0 · NaN.
         output.update(repeating: 0, count: width)
         _ = Scalar.run(store, into: target, stride: result.columnStride, output, width, factor: 1)
         result.setLogSumExp(-Scalar.infinity, index)
-      } else if Scalar.run(
-        store, into: target, stride: result.columnStride, output, width,
-        factor: work.softmax.normalizer(row, sink: sinks[index.head]))
-      {
-        result.setLogSumExp(work.softmax.logSumExp(row), index)
-      } else {
-        let visible = Int(work.begin[row])..<max(Int(work.begin[row]), Int(work.end[row]))
-        ExactRow(problem, scoring, kernels).attend(index, block, visible, into: result)
+        continue
       }
+      // Something is not finite, or every score of a key that nothing hides is −∞: finite ones may have overflowed.
+      ExactRow(problem, scoring, kernels).attend(index, block, visible, into: result)
     }
   }
 }

@@ -10,6 +10,7 @@ struct ScoreRows<Scalar: AttentionAccumulator> {
   private let target: StridedOperand
   private let targetBase: UnsafeMutableRawPointer
   private let store: Scalar.Store
+  private let factors: (queries: Scalar, products: Scalar)
   private let kernels: KernelTable
   private let product: TileProduct<Scalar>
   private let keyValues: KeyValueTiles<Scalar>
@@ -33,6 +34,7 @@ struct ScoreRows<Scalar: AttentionAccumulator> {
     self.target = StridedOperand(target)
     self.targetBase = UnsafeMutableRawPointer(target.base)
     self.kernels = variant.kernels
+    self.factors = problem.factors()
     self.store = Scalar.store(Element.elementType, kernels)
     self.product = TileProduct(smallProductLimit: nil)
     self.keyValues = KeyValueTiles(problem, kernels)
@@ -84,7 +86,7 @@ struct ScoreRows<Scalar: AttentionAccumulator> {
       work.softmax.reset(row)
       Scalar.run(
         load, into: work.queries + row * depth, problem.queries.row(index.sequence, index.head, index.row),
-        stride: problem.queries.columnStride, depth, factor: 1)
+        stride: problem.queries.columnStride, depth, factor: factors.queries)
     }
   }
 
@@ -99,7 +101,7 @@ struct ScoreRows<Scalar: AttentionAccumulator> {
       product.multiply(
         ProductSize(m: rows.count, n: keys.count, k: depth),
         MatrixOperand(work.queries, leadingDimension: depth),
-        keyValues.transposedKeys(keys, block, work), alpha: Scalar(problem.scale),
+        keyValues.transposedKeys(keys, block, work), alpha: factors.products,
         into: MutableMatrixOperand(scores, leadingDimension: work.scoreStride), adds: false)
       switch stage {
       case .scaled: break
@@ -148,9 +150,14 @@ struct ScoreRows<Scalar: AttentionAccumulator> {
     let count = problem.sizes.keyCount
     let sink = problem.sinks.map { Scalar($0[index.head]) } ?? -.infinity
     let softmax = work.softmax
-    if softmax.isEmpty(row) {
+    if softmax.isEmpty(row)
+      && scoring.hidesAll(
+        visible, from: index, block.extent, width: Self.keyTile, probe: scores, scratch: work.biasRows)
+    {
       scores.update(repeating: 0, count: count)
-    } else if softmax.sum[row].isFinite && softmax.maximum[row] < .infinity && sink < .infinity {
+    } else if !softmax.isEmpty(row) && softmax.sum[row].isFinite && softmax.maximum[row] < .infinity
+      && sink < .infinity
+    {
       Scalar.scale(scores, count, softmax.normalizer(row, sink: sink), kernels)
     } else {
       ExactRow(problem, scoring, kernels).weights(index, block, visible, into: scores, count: count)

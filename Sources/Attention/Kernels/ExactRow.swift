@@ -91,7 +91,7 @@ struct ExactRow<Scalar: AttentionAccumulator> {
     _ query: [Scalar], _ index: RowIndex, _ block: RowBlock, _ visible: Range<Int>,
     _ body: (Int, Double) -> Void
   ) {
-    let row = index.head - block.keyValueHead * block.groupSize + index.query * block.groupSize
+    let row = index.head - block.heads.lowerBound + index.query * block.heads.count
     let place = row - block.rows.lowerBound
     var scratch: [Scalar] = [0, 0]
     var key = [Scalar](repeating: 0, count: query.count)

@@ -61,9 +61,8 @@ struct GEMMAttention<Scalar: AttentionAccumulator> {
   /// Brings a block's queries near, and the first tile of its keys and values where it is the first to read them.
   private func prefetch(_ block: RowBlock, startsHead: Bool, _ tiles: GEMMTiles) {
     let (first, last) = (block.index(0), block.index(block.rows.count - 1))
-    for member in 0..<block.groupSize {
-      let rows = problem.queries.run(
-        block.sequence, block.keyValueHead * block.groupSize + member, from: first.row)
+    for head in block.heads {
+      let rows = problem.queries.run(block.sequence, head, from: first.row)
       let size = problem.elementType.byteCount
       rows.prefetch(last.row + 1 - first.row, bytes: problem.sizes.headDimension * size, elementSize: size)
     }

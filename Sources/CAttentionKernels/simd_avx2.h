@@ -25,6 +25,27 @@ static inline f32_vec f32_load_n(const float *p, ptrdiff_t n, float fill) {
 static inline void f32_store_n(float *p, f32_vec v, ptrdiff_t n) {
   _mm256_maskstore_ps(p, f32_first_lanes(n), v);
 }
+static inline f32_vec f32_load_f16(const uint16_t *p) {
+  return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p));
+}
+static inline void f32_store_f16(uint16_t *p, f32_vec v) {
+  _mm_storeu_si128((__m128i *)p, _mm256_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+}
+static inline f32_vec f32_load_bf16(const uint16_t *p) {
+  __m256i words = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p));
+  return _mm256_castsi256_ps(_mm256_slli_epi32(words, 16));
+}
+static inline void f32_store_bf16(uint16_t *p, f32_vec v) {
+  // See attn_bf16_from_f32 in half.h.
+  __m256i bits = _mm256_castps_si256(v), upper = _mm256_srli_epi32(bits, 16);
+  __m256i half_step = _mm256_add_epi32(_mm256_and_si256(upper, _mm256_set1_epi32(1)), _mm256_set1_epi32(0x7FFF));
+  __m256i rounded = _mm256_srli_epi32(_mm256_add_epi32(bits, half_step), 16);
+  __m256i quiet = _mm256_or_si256(upper, _mm256_set1_epi32(0x40));
+  __m256i is_nan = _mm256_castps_si256(_mm256_cmp_ps(v, v, _CMP_UNORD_Q));
+  __m256i words = _mm256_blendv_epi8(rounded, quiet, is_nan);
+  words = _mm256_permute4x64_epi64(_mm256_packus_epi32(words, words), 0x08);
+  _mm_storeu_si128((__m128i *)p, _mm256_castsi256_si128(words));
+}
 static inline f32_vec f32_add(f32_vec a, f32_vec b) { return _mm256_add_ps(a, b); }
 static inline f32_vec f32_sub(f32_vec a, f32_vec b) { return _mm256_sub_ps(a, b); }
 static inline f32_vec f32_mul(f32_vec a, f32_vec b) { return _mm256_mul_ps(a, b); }

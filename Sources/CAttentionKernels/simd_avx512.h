@@ -19,6 +19,25 @@ static inline f32_vec f32_load_n(const float *p, ptrdiff_t n, float fill) {
 static inline void f32_store_n(float *p, f32_vec v, ptrdiff_t n) {
   _mm512_mask_storeu_ps(p, f32_first_lanes(n), v);
 }
+static inline f32_vec f32_load_f16(const uint16_t *p) {
+  return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p));
+}
+static inline void f32_store_f16(uint16_t *p, f32_vec v) {
+  _mm256_storeu_si256((__m256i *)p, _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+}
+static inline f32_vec f32_load_bf16(const uint16_t *p) {
+  __m512i words = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p));
+  return _mm512_castsi512_ps(_mm512_slli_epi32(words, 16));
+}
+static inline void f32_store_bf16(uint16_t *p, f32_vec v) {
+  // See attn_bf16_from_f32 in half.h. The instruction for it takes subnormal numbers for 0.
+  __m512i bits = _mm512_castps_si512(v), upper = _mm512_srli_epi32(bits, 16);
+  __m512i half_step = _mm512_add_epi32(_mm512_and_si512(upper, _mm512_set1_epi32(1)), _mm512_set1_epi32(0x7FFF));
+  __m512i rounded = _mm512_srli_epi32(_mm512_add_epi32(bits, half_step), 16);
+  __mmask16 is_nan = _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q);
+  __m512i words = _mm512_mask_or_epi32(rounded, is_nan, upper, _mm512_set1_epi32(0x40));
+  _mm256_storeu_si256((__m256i *)p, _mm512_cvtepi32_epi16(words));
+}
 static inline f32_vec f32_add(f32_vec a, f32_vec b) { return _mm512_add_ps(a, b); }
 static inline f32_vec f32_sub(f32_vec a, f32_vec b) { return _mm512_sub_ps(a, b); }
 static inline f32_vec f32_mul(f32_vec a, f32_vec b) { return _mm512_mul_ps(a, b); }

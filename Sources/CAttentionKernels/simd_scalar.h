@@ -3,6 +3,7 @@
 // f32_vec, f64_vec       a vector                     f32_lanes   how many elements it has
 // load_n(p, n, fill)     the first n elements of p, `fill` in the other lanes; 0 <= n < lanes
 // store_n(p, v, n)       the first n lanes
+// load_f16(p), load_bf16(p), store_f16(p, v), store_bf16(p, v)   a vector of half-precision words, rounded to nearest even
 // fma(a, b, c)           a * b + c, rounded once where the hardware does
 // max(a, b)              the larger; b where either is NaN
 // round(x)               to the nearest integer, ties to even, for |x| < 2^22 (f32), 2^51 (f64)
@@ -13,6 +14,8 @@
 
 #ifndef CATTENTIONKERNELS_SIMD_SCALAR_H
 #define CATTENTIONKERNELS_SIMD_SCALAR_H
+
+#include "half.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -28,6 +31,10 @@ static inline void f32_store_n(float *p, f32_vec v, ptrdiff_t n) {
     *p = v;
 }
 static inline f32_vec f32_set1(float x) { return x; }
+static inline f32_vec f32_load_f16(const uint16_t *p) { return attn_f32_from_f16_bits(*p); }
+static inline f32_vec f32_load_bf16(const uint16_t *p) { return attn_f32_from_bf16(*p); }
+static inline void f32_store_f16(uint16_t *p, f32_vec v) { *p = attn_f16_from_f32_bits(v); }
+static inline void f32_store_bf16(uint16_t *p, f32_vec v) { *p = attn_bf16_from_f32(v); }
 static inline f32_vec f32_add(f32_vec a, f32_vec b) { return a + b; }
 static inline f32_vec f32_sub(f32_vec a, f32_vec b) { return a - b; }
 static inline f32_vec f32_mul(f32_vec a, f32_vec b) { return a * b; }

@@ -5,9 +5,10 @@ import Parallelism
 ///
 /// Memory sets the pace, so rows are taken in the order of memory. Where the heads of a token lie side by side (`[B, T, H, D]`
 /// seen as `[B, H, T, D]`), all of them are turned by the one table row that they share. Where the tokens of a head do, its rows
-/// come a page at a time, in turn with those of one other head: the two share the page's table rows in the first-level
-/// cache, which halves what is read of the tables. More than two heads are slower again: they lie a power of two apart in
-/// common models and then compete for the same few places of that cache.
+/// come a page at a time, in turn with those of one other head, so that two heads share what is read of the tables: a table is half
+/// as large as a head, and read again for each. All heads in turn, token after token, were three times slower where it was
+/// measured (Zen 5): heads lie a power of two apart in common models, and their rows then compete for the same few places of the
+/// first-level cache. Four heads were no faster than two.
 struct RotaryRotation {
   private let rotary: RotaryEmbedding
   private let table: RotaryTableOperand
@@ -31,8 +32,11 @@ struct RotaryRotation {
   private static let taskBytes = 512 << 10
   /// What one more thread must have to do: it takes about as long as waking that thread.
   private static let threadBytes = 256 << 10
-  /// How much of one head comes before the other's turn: enough that the CPU sees two streams.
-  private static let pageBytes = 4 << 10
+  /// How much of one head comes before the other's turn. The kernel asks for the rows of the next turn meanwhile: they are wanted
+  /// some 200 ns later, which is about what memory takes, and two turns of two heads fit the first-level cache.
+  private static let turnBytes = 4 << 10
+  /// Heads that take turns.
+  private static let headsInTurn = 2
 
   /// Whether the heads of a token are nearer to each other than its neighbours are.
   private var isTokenMajor: Bool {
@@ -40,63 +44,35 @@ struct RotaryRotation {
     return shape[1] > 1 && (shape[2] == 1 || strides[1].magnitude < strides[2].magnitude)
   }
 
-  private var rowBytes: Int { source.shape[3] &* source.elementType.byteCount }
-
   /// Turns all rows. Each is worked on alone, so how they are spread over tasks changes no bit.
   func run(on pool: WorkerPool, _ kernels: KernelTable) {
     let shape = source.shape
     if shape.contains(0) { return }
+    let rowBytes = max(1, shape[3] &* source.elementType.byteCount)
     let isTokenMajor = isTokenMajor
-    let rowBytes = max(1, rowBytes)
-    let headsPerTask = min(shape[1], isTokenMajor ? max(1, Self.taskBytes / rowBytes) : 2)
+    let headsPerTask = min(shape[1], isTokenMajor ? max(1, Self.taskBytes / rowBytes) : Self.headsInTurn)
     let tokensPerTask = min(shape[2], max(1, Self.taskBytes / rowBytes / headsPerTask))
     let headGroups = (shape[1] - 1) / headsPerTask + 1
     let tokenBlocks = (shape[2] - 1) / tokensPerTask + 1
-    let bytes = shape[0] &* shape[1] &* shape[2] &* rowBytes
+    let call = call(rowsPerTurn: isTokenMajor ? 1 : max(1, Self.turnBytes / rowBytes))
     let rotate = kernel(kernels)
+    let bytes = shape[0] &* shape[1] &* shape[2] &* rowBytes
     let tasks = shape[0] * headGroups * tokenBlocks
     pool.run(tasks, maximumThreads: max(1, bytes / Self.threadBytes)) { task in
       let (group, block) = task.quotientAndRemainder(dividingBy: tokenBlocks)
       let (sequence, headGroup) = group.quotientAndRemainder(dividingBy: headGroups)
       let heads = headGroup * headsPerTask..<min(shape[1], (headGroup + 1) * headsPerTask)
-      let tokens = block * tokensPerTask..<min(shape[2], (block + 1) * tokensPerTask)
-      if isTokenMajor {
-        turnTokens(tokens, heads, sequence, rotate)
-      } else {
-        turnHeads(heads, tokens, sequence, rotate)
+      var token = block * tokensPerTask
+      let end = min(shape[2], token + tokensPerTask)
+      while token < end {
+        let run = rows.run(sequence: sequence, token: token, limit: end - token)
+        var call = call
+        place(&call, sequence, heads, token, run)
+        rotate(&call)
+        token += run.count
       }
     }
     withExtendedLifetime(table) {}
-  }
-
-  /// Token after token, all heads of each at once.
-  private func turnTokens(_ tokens: Range<Int>, _ heads: Range<Int>, _ sequence: Int, _ rotate: Kernel) {
-    var call = call(rowAxis: 1)
-    call.rows = heads.count
-    for token in tokens {
-      let row = rows.run(sequence: sequence, token: token, limit: 1).row
-      place(&call, sequence, heads.lowerBound, token, tableRow: row, step: 0)
-      rotate(&call)
-    }
-  }
-
-  /// Page after page of tokens, the heads in turn.
-  private func turnHeads(_ heads: Range<Int>, _ tokens: Range<Int>, _ sequence: Int, _ rotate: Kernel) {
-    var call = call(rowAxis: 2)
-    let page = max(1, Self.pageBytes / max(1, rowBytes))
-    for first in stride(from: tokens.lowerBound, to: tokens.upperBound, by: page) {
-      let end = min(tokens.upperBound, first + page)
-      for head in heads {
-        var token = first
-        while token < end {
-          let run = rows.run(sequence: sequence, token: token, limit: end - token)
-          call.rows = run.count
-          place(&call, sequence, head, token, tableRow: run.row, step: run.step)
-          rotate(&call)
-          token += run.count
-        }
-      }
-    }
   }
 
   // MARK: Calls
@@ -112,30 +88,34 @@ struct RotaryRotation {
     }
   }
 
-  /// What all calls share whose rows follow each other along an axis.
-  private func call(rowAxis: Int) -> CAttentionKernels_rotation {
+  /// What all calls share.
+  private func call(rowsPerTurn: Int) -> CAttentionKernels_rotation {
     var call = CAttentionKernels_rotation()
-    call.source_row_stride = source.byteStride(rowAxis)
-    call.target_row_stride = target.byteStride(rowAxis)
-    call.source_column_stride = source.strides[3]
-    call.target_column_stride = target.strides[3]
+    call.rows_per_turn = rowsPerTurn
     call.columns = source.shape[3]
     call.pairs = rotary.rotaryDimension / 2
+    call.source_head_stride = source.byteStride(1)
+    call.source_row_stride = source.byteStride(2)
+    call.source_column_stride = source.strides[3]
+    call.target_head_stride = target.byteStride(1)
+    call.target_row_stride = target.byteStride(2)
+    call.target_column_stride = target.strides[3]
     call.interleaved = rotary.layout == .interleaved ? 1 : 0
     return call
   }
 
-  /// Points a call at its first row; `step` table rows lie between its rows.
-  @inline(__always)
+  /// Points a call at some heads of the tokens of a run.
   private func place(
-    _ call: inout CAttentionKernels_rotation, _ sequence: Int, _ head: Int, _ token: Int, tableRow: Int,
-    step: Int
+    _ call: inout CAttentionKernels_rotation, _ sequence: Int, _ heads: Range<Int>, _ token: Int,
+    _ run: (row: Int, step: Int, count: Int)
   ) {
-    call.source = UnsafeRawPointer(source.row(sequence, head, token))
-    call.target = target.row(sequence, head, token)
-    call.cosines = table.cosines + tableRow &* table.cosineStride &* table.scalarByteCount
-    call.sines = table.sines + tableRow &* table.sineStride &* table.scalarByteCount
-    call.cosine_row_stride = step &* table.cosineStride
-    call.sine_row_stride = step &* table.sineStride
+    call.heads = heads.count
+    call.rows = run.count
+    call.source = UnsafeRawPointer(source.row(sequence, heads.lowerBound, token))
+    call.target = target.row(sequence, heads.lowerBound, token)
+    call.cosines = table.cosines + run.row &* table.cosineStride &* table.scalarByteCount
+    call.sines = table.sines + run.row &* table.sineStride &* table.scalarByteCount
+    call.cosine_row_stride = run.step &* table.cosineStride
+    call.sine_row_stride = run.step &* table.sineStride
   }
 }

@@ -31,14 +31,16 @@ struct CAttentionKernels_softmax_tile_f64 {
 
 // Rows whose first 2 * `pairs` columns are rotated by pairs, from `source` to `target` (the same row for row, or apart). Pair i is
 // columns (i, i + pairs), or (2i, 2i + 1) where `interleaved`; the columns from 2 * pairs to `columns` are copied.
+// Row r of every head is rotated by row r of the tables. Heads take turns: `rows_per_turn` (at least 1) rows of the first, the same
+// of the second, and so on.
 struct CAttentionKernels_rotation {
   const void *source;
   void *target;
-  // From one row to the next, in bytes; from one column to the next, in elements.
-  ptrdiff_t source_row_stride, target_row_stride, source_column_stride, target_column_stride;
-  ptrdiff_t rows, columns, pairs;
-  // For the first row: double where the elements are, else float; neighbours. From one row to the next, in elements: 0 turns all
-  // rows alike.
+  ptrdiff_t heads, rows, rows_per_turn, columns, pairs;
+  // From one head or row to the next in bytes, from one column to the next in elements.
+  ptrdiff_t source_head_stride, source_row_stride, source_column_stride;
+  ptrdiff_t target_head_stride, target_row_stride, target_column_stride;
+  // Rows of neighbours, of double where the elements are, else of float; from one row to the next in elements.
   const void *cosines, *sines;
   ptrdiff_t cosine_row_stride, sine_row_stride;
   int interleaved;

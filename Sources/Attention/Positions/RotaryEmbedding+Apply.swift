@@ -31,7 +31,7 @@ extension RotaryEmbedding {
 
   /// Turns memory of the caller in place: a slice of a fused projection, for instance.
   ///
-  ///     try projection.withMutableView { view throws(AttentionError) in        // [B, T, 3 · H · D]
+  ///     try projection.withMutableView { view in                                           // [B, T, 3 · H · D]
   ///       try rotary.apply(to: view.sliced(axis: 2, 0..<2 * H * D).splitHeads(2 * H))      // queries and keys
   ///     }
   ///

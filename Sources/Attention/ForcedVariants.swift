@@ -50,7 +50,8 @@ package struct ForcedVariant: Sendable, CustomStringConvertible {
     on pool: WorkerPool
   ) throws(AttentionError) -> Tensor<Element.Accumulator> {
     let inputs = AttentionInputs(
-      queries: queries, keyValues: KeyValues(keys: keys, values: keys), scale: scale, mask: mask, options: options)
+      queries: queries, keyValues: KeyValues(keys: keys, values: keys), scale: scale, mask: mask,
+      options: options)
     return try attentionScores(inputs, stage, rows: rows, on: pool, variant)
   }
 

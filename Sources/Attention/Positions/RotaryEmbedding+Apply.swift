@@ -61,10 +61,7 @@ extension RotaryEmbedding {
     to tensor: Tensor<Element>, positions: RotaryPositions = .from(0), on pool: WorkerPool = .shared
   ) throws(AttentionError) -> Tensor<Element> {
     try check(RotaryOperand(tensor))
-    let bytes = tensor.count.multipliedReportingOverflow(by: MemoryLayout<Element>.stride)
-    guard !bytes.overflow, var result = Tensor<Element>.uninitialized(tensor.shape) else {
-      throw AttentionError("tensor", "shape \(tensor.shape) asks for a result beyond this machine's memory")
-    }
+    var result: Tensor<Element> = try allocated(tensor.shape, for: "tensor", tensor.shape)
     try result.withMutableView { (view) throws(AttentionError) in
       try apply(to: tensor, positions: positions, on: pool, into: view)
     }

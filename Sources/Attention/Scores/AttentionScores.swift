@@ -61,8 +61,8 @@ func attentionScores<Element: AttentionElement>(
     throw AttentionError("rows", "\(rows) given, expected queries within 0..<\(sizes.queryCount)")
   }
   let pairs: Shape = head == nil ? [sizes.batch, sizes.queryHeads] : [1, 1]
-  var scores: Tensor<Element.Accumulator> = try allocate(
-    [pairs[0], pairs[1], rows.count, sizes.keyCount], for: inputs.queries)
+  var scores: Tensor<Element.Accumulator> = try allocated(
+    [pairs[0], pairs[1], rows.count, sizes.keyCount], for: "queries", inputs.queries.shape)
   let selection = ScoreSelection(stage: stage, queries: rows, head: head)
   scores.withMutableView { view in
     switch problem.accumulatorType {

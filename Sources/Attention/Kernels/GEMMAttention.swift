@@ -121,6 +121,14 @@ struct GEMMAttention<Scalar: AttentionAccumulator> {
       MatrixOperand(work.queries + rows.lowerBound * depth, leadingDimension: depth),
       keyValues.transposedKeys(keys, block, work), alpha: factors.products,
       into: MutableMatrixOperand(scores, leadingDimension: work.scoreStride), adds: false)
+    if problem.scoring.canHideOverflow {
+      let exact = ExactRow(problem, scoring, kernels)
+      for row in rows {
+        let begin = Int(work.tileBegin[row])
+        let seen = keys.lowerBound + begin..<keys.lowerBound + max(begin, Int(work.tileEnd[row]))
+        exact.repair(work.scores + row * work.scoreStride + begin, of: seen, block.index(row), block)
+      }
+    }
     if !scoring.isEmpty {
       scoring.apply(
         to: scores, rowStride: work.scoreStride, keys: keys, rows: rows, of: block,

@@ -103,6 +103,8 @@ struct ScoreRows<Scalar: AttentionAccumulator> {
         MatrixOperand(work.queries, leadingDimension: depth),
         keyValues.transposedKeys(keys, block, work), alpha: factors.products,
         into: MutableMatrixOperand(scores, leadingDimension: work.scoreStride), adds: false)
+      let exact = ExactRow(problem, scoring, kernels)
+      for row in rows { exact.repair(scores + row * work.scoreStride, of: keys, block.index(row), block) }
       switch stage {
       case .scaled: break
       case .softcapped: for row in rows { scoring.cap(scores + row * work.scoreStride, keys.count) }

@@ -161,6 +161,8 @@ extension PropertyDraw {
       // A part of the keys has no sink, and its modifiers see other keys.
       sinks = nil
       rules.removeAll { $0.isModifier }
+      // Nor does Float hold the log-sum-exp of such a part.
+      magnitude = min(magnitude, 4)
       twin = .none
     }
     if case .scores = entry { twin = twin == .otherThreads ? twin : .none }

@@ -60,7 +60,10 @@ let package = Package(
       name: "CAttentionKernelsTests", dependencies: ["CAttentionKernels"]),
     .testTarget(
       name: "AttentionTests",
-      dependencies: ["Attention", "AttentionReference", "CAttentionKernels", "Parallelism"]),
+      dependencies: [
+        "Attention", "AttentionReference", "CAttentionKernels", "Parallelism", "TensorFiles",
+      ],
+      resources: [.copy("Fixtures")]),
     .testTarget(name: "AttentionReferenceTests", dependencies: ["AttentionReference", "Tensors"]),
     .testTarget(name: "TensorFilesTests", dependencies: ["TensorFiles", "Tensors"]),
     .testTarget(

@@ -7,9 +7,6 @@ import LinearAlgebra
   import Musl
 #endif
 
-/// `tanh` of the C library.
-private func hyperbolicTangent(_ x: Double) -> Double { tanh(x) }
-
 /// `exp` of the C library.
 private func exponential(_ x: Double) -> Double { exp(x) }
 
@@ -50,7 +47,12 @@ extension Double: AttentionAccumulator {
   }
 
   static func store(_ type: ElementType, _ kernels: KernelTable) -> Store {
-    kernels.pointee.store_f64_to_f64
+    switch type {
+    case .float32: kernels.pointee.store_f64_to_f32
+    case .float16: kernels.pointee.store_f64_to_f16
+    case .bfloat16: kernels.pointee.store_f64_to_bf16
+    default: kernels.pointee.store_f64_to_f64
+    }
   }
 
   static func softmaxTile(
@@ -80,9 +82,7 @@ extension Double: AttentionAccumulator {
     _ target: UnsafeMutablePointer<Double>, _ count: Int, _ factor: Double, _ other: UnsafePointer<Double>,
     _ otherFactor: Double, _ kernels: KernelTable
   ) {
-    for i in 0..<count {
-      target[i] = (factor == 0 ? 0 : target[i] * factor) + (otherFactor == 0 ? 0 : other[i] * otherFactor)
-    }
+    kernels.pointee.scale_and_add_f64(target, count, factor, other, otherFactor)
   }
 
   static func addBias(
@@ -101,14 +101,14 @@ extension Double: AttentionAccumulator {
   static func cap(
     _ scores: UnsafeMutablePointer<Double>, _ count: Int, _ softcap: Double, _ kernels: KernelTable
   ) {
-    for i in 0..<count { scores[i] = softcap * hyperbolicTangent(scores[i] / softcap) }
+    kernels.pointee.softcap_f64(scores, count, softcap, 1 / softcap)
   }
 
   static func addALiBi(
     _ scores: UnsafeMutablePointer<Double>, _ count: Int, _ slope: Double, _ distance: Double,
     _ kernels: KernelTable
   ) {
-    for i in 0..<count { scores[i] -= slope * abs(distance + Double(i)) }
+    kernels.pointee.add_alibi_f64(scores, count, slope, distance)
   }
 
   static func modify(_ block: ScoreBlock<Double>, _ modifier: ScoreModifier) { modifier.double(block) }

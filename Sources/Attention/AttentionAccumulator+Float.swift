@@ -75,9 +75,7 @@ extension Float: AttentionAccumulator {
     _ target: UnsafeMutablePointer<Float>, _ count: Int, _ factor: Float, _ other: UnsafePointer<Float>,
     _ otherFactor: Float, _ kernels: KernelTable
   ) {
-    for i in 0..<count {
-      target[i] = (factor == 0 ? 0 : target[i] * factor) + (otherFactor == 0 ? 0 : other[i] * otherFactor)
-    }
+    kernels.pointee.scale_and_add_f32(target, count, factor, other, otherFactor)
   }
 
   static func addBias(
@@ -96,14 +94,14 @@ extension Float: AttentionAccumulator {
   static func cap(
     _ scores: UnsafeMutablePointer<Float>, _ count: Int, _ softcap: Float, _ kernels: KernelTable
   ) {
-    for i in 0..<count { scores[i] = softcap * tanhf(scores[i] / softcap) }
+    kernels.pointee.softcap_f32(scores, count, softcap, 1 / softcap)
   }
 
   static func addALiBi(
     _ scores: UnsafeMutablePointer<Float>, _ count: Int, _ slope: Float, _ distance: Float,
     _ kernels: KernelTable
   ) {
-    for i in 0..<count { scores[i] -= slope * abs(distance + Float(i)) }
+    kernels.pointee.add_alibi_f32(scores, count, slope, distance)
   }
 
   static func modify(_ block: ScoreBlock<Float>, _ modifier: ScoreModifier) { modifier.float(block) }

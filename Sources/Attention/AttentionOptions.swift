@@ -5,7 +5,7 @@
 ///
 /// The defaults are plain attention.
 public struct AttentionOptions: Hashable, Sendable {
-  /// The bound that scaled scores approach (Gemma 2, Grok); nil and 0 leave them as they are. Finite and not negative.
+  /// The bound that scaled scores approach (Gemma 2, Grok); nil and 0 leave them as they are.
   public var softcap: Double?
 
   /// One a query head: a score that takes its share of the weights and has no value (attention sinks as GPT-OSS has them).
@@ -35,9 +35,19 @@ public enum SoftmaxPrecision: Hashable, Sendable, CaseIterable {
 
 extension AttentionOptions {
   /// Throws where an option makes no sense for a problem.
-  func check(_ sizes: AttentionSizes) throws(AttentionError) {
-    if let softcap, !(softcap >= 0 && softcap.isFinite) {
-      throw AttentionError("softcap", "\(softcap) given, expected a positive number, or 0 for none")
+  ///
+  /// - Parameter isDouble: whether scores are kept in Double.
+  func check(_ sizes: AttentionSizes, isDouble: Bool) throws(AttentionError) {
+    if let softcap, softcap != 0 {
+      // Its inverse has to be a number too.
+      let isUsable =
+        isDouble
+        ? softcap.isNormal && (1 / softcap).isNormal
+        : Float(softcap).isNormal && (1 / Float(softcap)).isNormal
+      guard softcap > 0, isUsable else {
+        throw AttentionError(
+          "softcap", "\(softcap) given, expected a positive number of the accumulation type, or 0 for none")
+      }
     }
     if let sinks, sinks.count != sizes.queryHeads {
       throw AttentionError(

@@ -97,7 +97,7 @@ public struct AttentionPlan: Sendable, CustomStringConvertible {
     self.queryTile = tiles.rows
     self.keyTile = tiles.keys
     self.edgeTile = tiles.edgeKeys
-    self.transposesKeys = tiles.transposesKeys
+    self.transposesKeys = tiles.workspace.transposesKeys
     self.kernelSet = variant.setName
     self.readsInPlace = (tiles.readsKeysInPlace, tiles.readsValuesInPlace)
     self.workspaceBytesPerThread =

@@ -24,8 +24,8 @@ struct AttentionProblem {
     let sizes = layout.sizes
     let sequences = layout.sequences
     try inputs.keyValues.checkPages(sequences)
-    try inputs.options.check(sizes)
     let isDouble = Element.elementType == .float64 || inputs.options.softmaxPrecision == .float64
+    try inputs.options.check(sizes, isDouble: isDouble)
     if let scale = inputs.scale {
       guard scale.isFinite, isDouble || Float(scale).isFinite else {
         throw AttentionError("scale", "\(scale) given, expected a finite number of the accumulation type")

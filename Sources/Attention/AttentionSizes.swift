@@ -49,6 +49,9 @@ extension AttentionSizes {
     guard keys[1] == 0 ? queries[1] == 0 : queries[1] % keys[1] == 0 else {
       throw refuse("keys", keys, "a number of heads that divides the \(queries[1]) of queries \(queries)")
     }
+    guard values[0] == keys[0], values[1] == keys[1], values[2] == keys[2] else {
+      throw refuse("values", values, "[\(keys[0]), \(keys[1]), \(keys[2]), Dv] to match keys \(keys)")
+    }
     for (argument, shape) in [("queries", queries), ("keys", keys), ("values", values)] {
       for length in shape where length > Int(Int32.max) {
         throw refuse(argument, shape, "axes of at most \(Int32.max), BLAS's largest integer")

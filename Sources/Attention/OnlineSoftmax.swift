@@ -29,8 +29,9 @@ struct OnlineSoftmax<Scalar: AttentionAccumulator> {
   ///
   /// - Parameter sink: a score that takes its share and has no value; −∞ for none.
   func normalizer(_ row: Int, sink: Scalar) -> Scalar {
+    if sink == -.infinity { return 1 / sum[row] }
     // Where the sink is the largest, everything is scaled to it: exp(sink − maximum) might overflow.
-    sink > maximum[row]
+    return sink > maximum[row]
       ? Scalar.exp(maximum[row] - sink) / (sum[row] * Scalar.exp(maximum[row] - sink) + 1)
       : 1 / (sum[row] + Scalar.exp(sink - maximum[row]))
   }

@@ -10,9 +10,10 @@ struct AttentionCommand: ParsableCommand {
     commandName: "attention",
     abstract: "Attention on CPUs, for tensors in safetensors files.",
     discussion: """
-      EXAMPLE:
+      EXAMPLES:
         attention run case.safetensors -o out.safetensors
+        attention inspect case.safetensors --svg heads.svg
       """,
     version: "0.1.0",
-    subcommands: [RunCommand.self])
+    subcommands: [RunCommand.self, InspectCommand.self])
 }

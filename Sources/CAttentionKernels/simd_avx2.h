@@ -25,11 +25,42 @@ static inline f32_vec f32_load_n(const float *p, ptrdiff_t n, float fill) {
 static inline void f32_store_n(float *p, f32_vec v, ptrdiff_t n) {
   _mm256_maskstore_ps(p, f32_first_lanes(n), v);
 }
+static inline f32_vec f32_load_f16(const uint16_t *p) {
+  return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p));
+}
+static inline void f32_store_f16(uint16_t *p, f32_vec v) {
+  _mm_storeu_si128((__m128i *)p, _mm256_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+}
+static inline f32_vec f32_load_bf16(const uint16_t *p) {
+  __m256i words = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p));
+  return _mm256_castsi256_ps(_mm256_slli_epi32(words, 16));
+}
+static inline void f32_store_bf16(uint16_t *p, f32_vec v) {
+  // See attn_bf16_from_f32 in half.h.
+  __m256i bits = _mm256_castps_si256(v), upper = _mm256_srli_epi32(bits, 16);
+  __m256i half_step = _mm256_add_epi32(_mm256_and_si256(upper, _mm256_set1_epi32(1)), _mm256_set1_epi32(0x7FFF));
+  __m256i rounded = _mm256_srli_epi32(_mm256_add_epi32(bits, half_step), 16);
+  __m256i quiet = _mm256_or_si256(upper, _mm256_set1_epi32(0x40));
+  __m256i is_nan = _mm256_castps_si256(_mm256_cmp_ps(v, v, _CMP_UNORD_Q));
+  __m256i words = _mm256_blendv_epi8(rounded, quiet, is_nan);
+  words = _mm256_permute4x64_epi64(_mm256_packus_epi32(words, words), 0x08);
+  _mm_storeu_si128((__m128i *)p, _mm256_castsi256_si128(words));
+}
 static inline f32_vec f32_add(f32_vec a, f32_vec b) { return _mm256_add_ps(a, b); }
 static inline f32_vec f32_sub(f32_vec a, f32_vec b) { return _mm256_sub_ps(a, b); }
 static inline f32_vec f32_mul(f32_vec a, f32_vec b) { return _mm256_mul_ps(a, b); }
 static inline f32_vec f32_fma(f32_vec a, f32_vec b, f32_vec c) { return _mm256_fmadd_ps(a, b, c); }
 static inline f32_vec f32_max(f32_vec a, f32_vec b) { return _mm256_max_ps(a, b); }
+static inline f32_vec f32_min(f32_vec a, f32_vec b) { return _mm256_min_ps(a, b); }
+static inline f32_vec f32_div(f32_vec a, f32_vec b) { return _mm256_div_ps(a, b); }
+static inline f32_vec f32_abs(f32_vec x) { return _mm256_andnot_ps(f32_set1(-0.0f), x); }
+static inline f32_vec f32_copysign(f32_vec x, f32_vec s) {
+  return _mm256_or_ps(f32_abs(x), _mm256_and_ps(f32_set1(-0.0f), s));
+}
+static inline f32_vec f32_select_less(f32_vec a, f32_vec b, f32_vec x, f32_vec y) {
+  return _mm256_blendv_ps(y, x, _mm256_cmp_ps(a, b, _CMP_LT_OQ));
+}
+static inline f32_vec f32_iota(void) { return _mm256_setr_ps(0, 1, 2, 3, 4, 5, 6, 7); }
 static inline float f32_reduce_add(f32_vec v) {
   __m128 x = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
   x = _mm_add_ps(x, _mm_movehl_ps(x, x));
@@ -48,6 +79,18 @@ static inline f32_vec f32_scale2(f32_vec x, f32_vec n) {
   __m256i first = _mm256_slli_epi32(_mm256_add_epi32(half, bias), 23);
   __m256i second = _mm256_slli_epi32(_mm256_add_epi32(_mm256_sub_epi32(whole, half), bias), 23);
   return _mm256_mul_ps(_mm256_mul_ps(x, _mm256_castsi256_ps(first)), _mm256_castsi256_ps(second));
+}
+static inline void f32_unzip(f32_vec *a, f32_vec *b) {
+  // Shuffles work within 128 bits: what they leave is a quarter of a, one of b, one of a, one of b.
+  __m256d even = _mm256_castps_pd(_mm256_shuffle_ps(*a, *b, 0x88));
+  __m256d odd = _mm256_castps_pd(_mm256_shuffle_ps(*a, *b, 0xDD));
+  *a = _mm256_castpd_ps(_mm256_permute4x64_pd(even, 0xD8));
+  *b = _mm256_castpd_ps(_mm256_permute4x64_pd(odd, 0xD8));
+}
+static inline void f32_zip(f32_vec *a, f32_vec *b) {
+  f32_vec low = _mm256_unpacklo_ps(*a, *b), high = _mm256_unpackhi_ps(*a, *b);
+  *a = _mm256_permute2f128_ps(low, high, 0x20);
+  *b = _mm256_permute2f128_ps(low, high, 0x31);
 }
 static inline void f32_transpose(f32_vec r[f32_lanes]) {
   f32_vec t[8];
@@ -91,6 +134,16 @@ static inline f64_vec f64_sub(f64_vec a, f64_vec b) { return _mm256_sub_pd(a, b)
 static inline f64_vec f64_mul(f64_vec a, f64_vec b) { return _mm256_mul_pd(a, b); }
 static inline f64_vec f64_fma(f64_vec a, f64_vec b, f64_vec c) { return _mm256_fmadd_pd(a, b, c); }
 static inline f64_vec f64_max(f64_vec a, f64_vec b) { return _mm256_max_pd(a, b); }
+static inline f64_vec f64_min(f64_vec a, f64_vec b) { return _mm256_min_pd(a, b); }
+static inline f64_vec f64_div(f64_vec a, f64_vec b) { return _mm256_div_pd(a, b); }
+static inline f64_vec f64_abs(f64_vec x) { return _mm256_andnot_pd(f64_set1(-0.0), x); }
+static inline f64_vec f64_copysign(f64_vec x, f64_vec s) {
+  return _mm256_or_pd(f64_abs(x), _mm256_and_pd(f64_set1(-0.0), s));
+}
+static inline f64_vec f64_select_less(f64_vec a, f64_vec b, f64_vec x, f64_vec y) {
+  return _mm256_blendv_pd(y, x, _mm256_cmp_pd(a, b, _CMP_LT_OQ));
+}
+static inline f64_vec f64_iota(void) { return _mm256_setr_pd(0, 1, 2, 3); }
 static inline double f64_reduce_add(f64_vec v) {
   __m128d x = _mm_add_pd(_mm256_castpd256_pd128(v), _mm256_extractf128_pd(v, 1));
   return _mm_cvtsd_f64(_mm_add_sd(x, _mm_unpackhi_pd(x, x)));
@@ -109,6 +162,16 @@ static inline f64_vec f64_scale2(f64_vec x, f64_vec n) {
   __m256i second = _mm256_cvtepi32_epi64(_mm_add_epi32(_mm_sub_epi32(whole, half), bias));
   x = _mm256_mul_pd(x, _mm256_castsi256_pd(_mm256_slli_epi64(first, 52)));
   return _mm256_mul_pd(x, _mm256_castsi256_pd(_mm256_slli_epi64(second, 52)));
+}
+static inline void f64_unzip(f64_vec *a, f64_vec *b) {
+  f64_vec even = _mm256_unpacklo_pd(*a, *b), odd = _mm256_unpackhi_pd(*a, *b);
+  *a = _mm256_permute4x64_pd(even, 0xD8);
+  *b = _mm256_permute4x64_pd(odd, 0xD8);
+}
+static inline void f64_zip(f64_vec *a, f64_vec *b) {
+  f64_vec low = _mm256_unpacklo_pd(*a, *b), high = _mm256_unpackhi_pd(*a, *b);
+  *a = _mm256_permute2f128_pd(low, high, 0x20);
+  *b = _mm256_permute2f128_pd(low, high, 0x31);
 }
 static inline void f64_transpose(f64_vec r[f64_lanes]) {
   f64_vec a = _mm256_unpacklo_pd(r[0], r[1]), b = _mm256_unpackhi_pd(r[0], r[1]);

@@ -19,17 +19,60 @@ static inline f32_vec f32_load_n(const float *p, ptrdiff_t n, float fill) {
 static inline void f32_store_n(float *p, f32_vec v, ptrdiff_t n) {
   _mm512_mask_storeu_ps(p, f32_first_lanes(n), v);
 }
+static inline f32_vec f32_load_f16(const uint16_t *p) {
+  return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p));
+}
+static inline void f32_store_f16(uint16_t *p, f32_vec v) {
+  _mm256_storeu_si256((__m256i *)p, _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+}
+static inline f32_vec f32_load_bf16(const uint16_t *p) {
+  __m512i words = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p));
+  return _mm512_castsi512_ps(_mm512_slli_epi32(words, 16));
+}
+static inline void f32_store_bf16(uint16_t *p, f32_vec v) {
+  // See attn_bf16_from_f32 in half.h. The instruction for it takes subnormal numbers for 0.
+  __m512i bits = _mm512_castps_si512(v), upper = _mm512_srli_epi32(bits, 16);
+  __m512i half_step = _mm512_add_epi32(_mm512_and_si512(upper, _mm512_set1_epi32(1)), _mm512_set1_epi32(0x7FFF));
+  __m512i rounded = _mm512_srli_epi32(_mm512_add_epi32(bits, half_step), 16);
+  __mmask16 is_nan = _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q);
+  __m512i words = _mm512_mask_or_epi32(rounded, is_nan, upper, _mm512_set1_epi32(0x40));
+  _mm256_storeu_si256((__m256i *)p, _mm512_cvtepi32_epi16(words));
+}
 static inline f32_vec f32_add(f32_vec a, f32_vec b) { return _mm512_add_ps(a, b); }
 static inline f32_vec f32_sub(f32_vec a, f32_vec b) { return _mm512_sub_ps(a, b); }
 static inline f32_vec f32_mul(f32_vec a, f32_vec b) { return _mm512_mul_ps(a, b); }
 static inline f32_vec f32_fma(f32_vec a, f32_vec b, f32_vec c) { return _mm512_fmadd_ps(a, b, c); }
 static inline f32_vec f32_max(f32_vec a, f32_vec b) { return _mm512_max_ps(a, b); }
+static inline f32_vec f32_min(f32_vec a, f32_vec b) { return _mm512_min_ps(a, b); }
+static inline f32_vec f32_div(f32_vec a, f32_vec b) { return _mm512_div_ps(a, b); }
+static inline f32_vec f32_abs(f32_vec x) { return _mm512_abs_ps(x); }
+static inline f32_vec f32_copysign(f32_vec x, f32_vec s) {
+  return _mm512_or_ps(f32_abs(x), _mm512_and_ps(f32_set1(-0.0f), s));
+}
+static inline f32_vec f32_select_less(f32_vec a, f32_vec b, f32_vec x, f32_vec y) {
+  return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), y, x);
+}
+static inline f32_vec f32_iota(void) {
+  return _mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+}
 static inline float f32_reduce_add(f32_vec v) { return _mm512_reduce_add_ps(v); }
 static inline float f32_reduce_max(f32_vec v) { return _mm512_reduce_max_ps(v); }
 static inline f32_vec f32_round(f32_vec x) {
   return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
 static inline f32_vec f32_scale2(f32_vec x, f32_vec n) { return _mm512_scalef_ps(x, n); }
+static inline void f32_unzip(f32_vec *a, f32_vec *b) {
+  const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+  f32_vec low = *a, high = *b;
+  *a = _mm512_permutex2var_ps(low, even, high);
+  *b = _mm512_permutex2var_ps(low, _mm512_add_epi32(even, _mm512_set1_epi32(1)), high);
+}
+static inline void f32_zip(f32_vec *a, f32_vec *b) {
+  const __m512i first = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+  f32_vec even = *a, odd = *b;
+  *a = _mm512_permutex2var_ps(even, first, odd);
+  *b = _mm512_permutex2var_ps(even, _mm512_add_epi32(first, _mm512_set1_epi32(8)), odd);
+}
 static inline void f32_transpose(f32_vec r[f32_lanes]) {
   f32_vec t[16];
 #pragma clang loop unroll(full)
@@ -76,12 +119,34 @@ static inline f64_vec f64_sub(f64_vec a, f64_vec b) { return _mm512_sub_pd(a, b)
 static inline f64_vec f64_mul(f64_vec a, f64_vec b) { return _mm512_mul_pd(a, b); }
 static inline f64_vec f64_fma(f64_vec a, f64_vec b, f64_vec c) { return _mm512_fmadd_pd(a, b, c); }
 static inline f64_vec f64_max(f64_vec a, f64_vec b) { return _mm512_max_pd(a, b); }
+static inline f64_vec f64_min(f64_vec a, f64_vec b) { return _mm512_min_pd(a, b); }
+static inline f64_vec f64_div(f64_vec a, f64_vec b) { return _mm512_div_pd(a, b); }
+static inline f64_vec f64_abs(f64_vec x) { return _mm512_abs_pd(x); }
+static inline f64_vec f64_copysign(f64_vec x, f64_vec s) {
+  return _mm512_or_pd(f64_abs(x), _mm512_and_pd(f64_set1(-0.0), s));
+}
+static inline f64_vec f64_select_less(f64_vec a, f64_vec b, f64_vec x, f64_vec y) {
+  return _mm512_mask_blend_pd(_mm512_cmp_pd_mask(a, b, _CMP_LT_OQ), y, x);
+}
+static inline f64_vec f64_iota(void) { return _mm512_setr_pd(0, 1, 2, 3, 4, 5, 6, 7); }
 static inline double f64_reduce_add(f64_vec v) { return _mm512_reduce_add_pd(v); }
 static inline double f64_reduce_max(f64_vec v) { return _mm512_reduce_max_pd(v); }
 static inline f64_vec f64_round(f64_vec x) {
   return _mm512_roundscale_pd(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
 static inline f64_vec f64_scale2(f64_vec x, f64_vec n) { return _mm512_scalef_pd(x, n); }
+static inline void f64_unzip(f64_vec *a, f64_vec *b) {
+  const __m512i even = _mm512_setr_epi64(0, 2, 4, 6, 8, 10, 12, 14);
+  f64_vec low = *a, high = *b;
+  *a = _mm512_permutex2var_pd(low, even, high);
+  *b = _mm512_permutex2var_pd(low, _mm512_add_epi64(even, _mm512_set1_epi64(1)), high);
+}
+static inline void f64_zip(f64_vec *a, f64_vec *b) {
+  const __m512i first = _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11);
+  f64_vec even = *a, odd = *b;
+  *a = _mm512_permutex2var_pd(even, first, odd);
+  *b = _mm512_permutex2var_pd(even, _mm512_add_epi64(first, _mm512_set1_epi64(4)), odd);
+}
 static inline void f64_transpose(f64_vec r[f64_lanes]) {
   f64_vec t[8];
 #pragma clang loop unroll(full)

@@ -3,14 +3,22 @@
 // f32_vec, f64_vec       a vector                     f32_lanes   how many elements it has
 // load_n(p, n, fill)     the first n elements of p, `fill` in the other lanes; 0 <= n < lanes
 // store_n(p, v, n)       the first n lanes
+// load_f16(p), load_bf16(p), store_f16(p, v), store_bf16(p, v)   a vector of half-precision words, rounded to nearest even
 // fma(a, b, c)           a * b + c, rounded once where the hardware does
-// max(a, b)              the larger; b where either is NaN
+// max(a, b), min(a, b)   the larger, the smaller; b where either is NaN
+// abs(x), copysign(x, s) x without its sign, with the sign of s
+// select_less(a, b, x, y)  x where a < b, y elsewhere: where a or b is NaN too
+// iota()                 0, 1, 2, ...: each lane's number
 // round(x)               to the nearest integer, ties to even, for |x| < 2^22 (f32), 2^51 (f64)
 // scale2(x, n)           x * 2^n for integral n <= 0, right below the normal range too
+// unzip(a, b)            of the 2 * lanes elements of a and b in a row, those at even places to a, at odd ones to b
+// zip(a, b)              the reverse: the elements of a and b in turn
 // transpose(rows)        lane j of vector i and lane i of vector j change places, for `lanes` vectors
 
 #ifndef CATTENTIONKERNELS_SIMD_SCALAR_H
 #define CATTENTIONKERNELS_SIMD_SCALAR_H
+
+#include "half.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -26,11 +34,23 @@ static inline void f32_store_n(float *p, f32_vec v, ptrdiff_t n) {
     *p = v;
 }
 static inline f32_vec f32_set1(float x) { return x; }
+static inline f32_vec f32_load_f16(const uint16_t *p) { return attn_f32_from_f16_bits(*p); }
+static inline f32_vec f32_load_bf16(const uint16_t *p) { return attn_f32_from_bf16(*p); }
+static inline void f32_store_f16(uint16_t *p, f32_vec v) { *p = attn_f16_from_f32_bits(v); }
+static inline void f32_store_bf16(uint16_t *p, f32_vec v) { *p = attn_bf16_from_f32(v); }
 static inline f32_vec f32_add(f32_vec a, f32_vec b) { return a + b; }
 static inline f32_vec f32_sub(f32_vec a, f32_vec b) { return a - b; }
 static inline f32_vec f32_mul(f32_vec a, f32_vec b) { return a * b; }
 static inline f32_vec f32_fma(f32_vec a, f32_vec b, f32_vec c) { return a * b + c; }
 static inline f32_vec f32_max(f32_vec a, f32_vec b) { return a > b ? a : b; }
+static inline f32_vec f32_min(f32_vec a, f32_vec b) { return a < b ? a : b; }
+static inline f32_vec f32_div(f32_vec a, f32_vec b) { return a / b; }
+static inline f32_vec f32_abs(f32_vec x) { return __builtin_fabsf(x); }
+static inline f32_vec f32_copysign(f32_vec x, f32_vec s) { return __builtin_copysignf(x, s); }
+static inline f32_vec f32_select_less(f32_vec a, f32_vec b, f32_vec x, f32_vec y) { return a < b ? x : y; }
+static inline f32_vec f32_iota(void) { return 0; }
+static inline void f32_unzip(f32_vec *a, f32_vec *b) { (void)a, (void)b; }
+static inline void f32_zip(f32_vec *a, f32_vec *b) { (void)a, (void)b; }
 static inline void f32_transpose(f32_vec rows[f32_lanes]) { (void)rows; }
 static inline float f32_reduce_add(f32_vec v) { return v; }
 static inline float f32_reduce_max(f32_vec v) { return v; }
@@ -64,6 +84,14 @@ static inline f64_vec f64_sub(f64_vec a, f64_vec b) { return a - b; }
 static inline f64_vec f64_mul(f64_vec a, f64_vec b) { return a * b; }
 static inline f64_vec f64_fma(f64_vec a, f64_vec b, f64_vec c) { return a * b + c; }
 static inline f64_vec f64_max(f64_vec a, f64_vec b) { return a > b ? a : b; }
+static inline f64_vec f64_min(f64_vec a, f64_vec b) { return a < b ? a : b; }
+static inline f64_vec f64_div(f64_vec a, f64_vec b) { return a / b; }
+static inline f64_vec f64_abs(f64_vec x) { return __builtin_fabs(x); }
+static inline f64_vec f64_copysign(f64_vec x, f64_vec s) { return __builtin_copysign(x, s); }
+static inline f64_vec f64_select_less(f64_vec a, f64_vec b, f64_vec x, f64_vec y) { return a < b ? x : y; }
+static inline f64_vec f64_iota(void) { return 0; }
+static inline void f64_unzip(f64_vec *a, f64_vec *b) { (void)a, (void)b; }
+static inline void f64_zip(f64_vec *a, f64_vec *b) { (void)a, (void)b; }
 static inline void f64_transpose(f64_vec rows[f64_lanes]) { (void)rows; }
 static inline double f64_reduce_add(f64_vec v) { return v; }
 static inline double f64_reduce_max(f64_vec v) { return v; }

@@ -7,7 +7,7 @@
 /// Writes a file under a temporary name beside `path` and renames it when it is complete and on disk.
 ///
 /// `write` gets a function that appends bytes. Whatever fails, the temporary file is removed and `path` is as it was.
-func replaceFile(
+package func replaceFile(
   at path: String,
   _ write: ((UnsafeRawBufferPointer) throws(TensorFileError) -> Void) throws(TensorFileError) -> Void
 ) throws(TensorFileError) {

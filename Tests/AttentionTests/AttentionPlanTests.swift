@@ -55,7 +55,8 @@ import Testing
     let text = plan.description
     for part in [
       "gemm", "\(plan.queryTile) query rows", "\(plan.keyTile) keys", "4 query heads of a group",
-      "converted from bfloat16", "\(plan.taskCount) of 8 blocks", "2 sequences of one size × 2 key/value heads",
+      "converted from bfloat16", "\(plan.taskCount) of 12 blocks",
+      "2 sequences of one size × 2 key/value heads",
       "\(plan.workspaceBytesPerThread) bytes",
     ] {
       #expect(text.contains(part), "\(part) in\n\(text)")

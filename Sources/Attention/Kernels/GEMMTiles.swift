@@ -7,8 +7,6 @@ struct GEMMTiles: Sendable {
   let edgeKeys: Int
   let readsKeysInPlace: Bool
   let readsValuesInPlace: Bool
-  /// Whether key tiles are transposed into scratch, so that OpenBLAS's kernels for small matrices take `Q·Kᵀ`.
-  let transposesKeys: Bool
   let workspace: GEMMWorkspaceLayout
 
   /// Rows: sgemm packs a key tile anew for each row block, which 128 rows and more make cheap; the diagonal of a causal
@@ -37,7 +35,6 @@ struct GEMMTiles: Sendable {
     let stripRows = (variant.smallProductLimit ?? 0) / (Self.mostSmallKeys * sizes.headDimension)
     let transposes =
       stripRows >= TileProduct<Float>.fewestStripRows && rowCount >= Self.fewestRowsToTranspose
-    transposesKeys = transposes
     func layout(_ rows: Int, _ keys: Int) -> GEMMWorkspaceLayout {
       GEMMWorkspaceLayout(
         scalarSize: accumulator.byteCount, rows: rows, keys: keys,
@@ -92,7 +89,6 @@ struct GEMMWorkspaceLayout: Sendable {
   let scores: Int
   let output: Int
   let packedKeys: Int
-  let transposesKeys: Bool
   let transposedKeys: Int
   let packedValues: Int
   let biasRows: Int
@@ -102,6 +98,8 @@ struct GEMMWorkspaceLayout: Sendable {
   /// In elements.
   let scoreStride: Int
   let rows: Int
+  /// Whether key tiles are transposed into scratch, so that OpenBLAS's kernels for small matrices take `Q·Kᵀ`.
+  let transposesKeys: Bool
 
   /// - Parameter scoreColumns: scores of a row, where these are not the keys of a tile.
   init(
@@ -116,11 +114,11 @@ struct GEMMWorkspaceLayout: Sendable {
     // A row stride of a power of two would put the same column of all rows into the same few cache sets.
     self.scoreStride = ((scoreColumns ?? keys) + 15) / 16 * 16 + 16
     self.rows = rows
+    self.transposesKeys = transposesKeys
     self.queries = place(rows * headDimension, scalarSize)
     self.scores = place(rows * scoreStride, scalarSize)
     self.output = place(rows * valueDimension, scalarSize)
     self.packedKeys = place(packsKeys ? keys * headDimension : 0, scalarSize)
-    self.transposesKeys = transposesKeys
     self.transposedKeys = place(transposesKeys ? scoreStride * headDimension : 0, scalarSize)
     self.packedValues = place(packsValues ? keys * valueDimension : 0, scalarSize)
     self.biasRows = place(2 * keys, scalarSize)

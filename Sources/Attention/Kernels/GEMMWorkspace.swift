@@ -28,9 +28,9 @@ struct GEMMWorkspace<Scalar: AttentionAccumulator> {
     queries = piece(layout.queries, Scalar.self)
     scores = piece(layout.scores, Scalar.self)
     scoreStride = layout.scoreStride
+    transposesKeys = layout.transposesKeys
     output = piece(layout.output, Scalar.self)
     packedKeys = piece(layout.packedKeys, Scalar.self)
-    transposesKeys = layout.transposesKeys
     transposedKeys = piece(layout.transposedKeys, Scalar.self)
     packedValues = piece(layout.packedValues, Scalar.self)
     biasRows = piece(layout.biasRows, Scalar.self)

@@ -124,7 +124,8 @@ extension KeyValues {
     guard values.count == 4 else {
       throw AttentionError("values\(place)", "shape \(values) given, expected [B, Hkv, Tk, Dv]")
     }
-    guard values[0] == keys[0], values[1] == keys[1], values[2] == keys[2] else {
+    // What a single pair has to be beside queries and each other is checked with the queries, in the order of arguments.
+    guard place.isEmpty || (values[0] == keys[0] && values[1] == keys[1] && values[2] == keys[2]) else {
       throw AttentionError(
         "values\(place)",
         "shape \(values) given, expected [\(keys[0]), \(keys[1]), \(keys[2]), Dv] to match keys \(keys)")

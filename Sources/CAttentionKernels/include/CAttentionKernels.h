@@ -29,6 +29,23 @@ struct CAttentionKernels_softmax_tile_f64 {
   double *maximum, *sum, *rescale;
 };
 
+// Rows whose first 2 * `pairs` columns are rotated by pairs, from `source` to `target` (the same row for row, or apart). Pair i is
+// columns (i, i + pairs), or (2i, 2i + 1) where `interleaved`; the columns from 2 * pairs to `columns` are copied.
+// Row r of every head is rotated by row r of the tables. Heads take turns: `rows_per_turn` (at least 1) rows of the first, the same
+// of the second, and so on.
+struct CAttentionKernels_rotation {
+  const void *source;
+  void *target;
+  ptrdiff_t heads, rows, rows_per_turn, columns, pairs;
+  // From one head or row to the next in bytes, from one column to the next in elements.
+  ptrdiff_t source_head_stride, source_row_stride, source_column_stride;
+  ptrdiff_t target_head_stride, target_row_stride, target_column_stride;
+  // Rows of neighbours, of double where the elements are, else of float; from one row to the next in elements.
+  const void *cosines, *sines;
+  ptrdiff_t cosine_row_stride, sine_row_stride;
+  int interleaved;
+};
+
 struct CAttentionKernels {
   // What the set is called: "scalar", "avx2", "avx512".
   const char *name;
@@ -51,6 +68,20 @@ struct CAttentionKernels {
   // x[i] *= factor
   void (*scale_f32)(float *x, ptrdiff_t n, float factor);
   void (*scale_f64)(double *x, ptrdiff_t n, double factor);
+
+  // target[i] = target[i] * factor + other[i] * other_factor; a part whose factor is 0 does not count, NaN in it neither.
+  void (*scale_and_add_f32)(float *target, ptrdiff_t n, float factor, const float *other, float other_factor);
+  void (*scale_and_add_f64)(double *target, ptrdiff_t n, double factor, const double *other, double other_factor);
+
+  // scores[i] = cap * tanh(scores[i] * inverse_cap), tanh within 4 ulp, never beyond cap. NaN stays NaN; an infinite score
+  // gives cap with its sign.
+  void (*softcap_f32)(float *scores, ptrdiff_t n, float cap, float inverse_cap);
+  void (*softcap_f64)(double *scores, ptrdiff_t n, double cap, double inverse_cap);
+
+  // scores[i] += -slope * |first_distance + i|, the product not rounded where the hardware has fma. i is exact up to 2^24
+  // in float, 2^53 in double; the distance is rounded once, not at all where it is an integer up to there.
+  void (*add_alibi_f32)(float *scores, ptrdiff_t n, float slope, float first_distance);
+  void (*add_alibi_f64)(double *scores, ptrdiff_t n, double slope, double first_distance);
 
   // scores[i] += bias[i], but -infinity where the bias is, whatever the score.
   void (*add_bias_f32)(float *scores, const float *bias, ptrdiff_t n);
@@ -79,7 +110,17 @@ struct CAttentionKernels {
   int (*store_f32_to_f32)(void *target, ptrdiff_t stride, const float *source, ptrdiff_t n, float factor);
   int (*store_f32_to_f16)(void *target, ptrdiff_t stride, const float *source, ptrdiff_t n, float factor);
   int (*store_f32_to_bf16)(void *target, ptrdiff_t stride, const float *source, ptrdiff_t n, float factor);
+  int (*store_f64_to_f32)(void *target, ptrdiff_t stride, const double *source, ptrdiff_t n, double factor);
   int (*store_f64_to_f64)(void *target, ptrdiff_t stride, const double *source, ptrdiff_t n, double factor);
+  int (*store_f64_to_f16)(void *target, ptrdiff_t stride, const double *source, ptrdiff_t n, double factor);
+  int (*store_f64_to_bf16)(void *target, ptrdiff_t stride, const double *source, ptrdiff_t n, double factor);
+
+  // (x[a], x[b]) becomes (x[a] c - x[b] s, x[b] c + x[a] s) for each pair: in float for all types but double, rounded once to the
+  // type of the elements. Every set gives the same bits.
+  void (*rotate_f32)(const struct CAttentionKernels_rotation *rotation);
+  void (*rotate_f64)(const struct CAttentionKernels_rotation *rotation);
+  void (*rotate_f16)(const struct CAttentionKernels_rotation *rotation);
+  void (*rotate_bf16)(const struct CAttentionKernels_rotation *rotation);
 };
 
 // Asks for `bytes` of memory to be in the second-level cache soon. Any address is fine; nothing is read that faults.

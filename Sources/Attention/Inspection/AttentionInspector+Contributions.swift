@@ -1,0 +1,108 @@
+extension AttentionInspector {
+  /// What each key contributes to the output of one query: `p[i,j] · v[j]`.
+  ///
+  /// - Returns: `[Tk, Dv]`; the sum of its rows is the output of the query. 0 where the weight is 0, whatever the value
+  ///   holds: a key that is not seen contributes nothing.
+  /// - Throws: ``AttentionError`` where the sequence, the head or the query is out of range.
+  public func contributions(
+    sequence: Int, head: Int, query: Int
+  ) throws(AttentionError) -> Tensor<Element.Accumulator> {
+    // Before the range of one is made: `query + 1` must not overflow.
+    try check(query: query)
+    let weights = try weights(sequence: sequence, head: head, queries: query..<query + 1)
+    var result = values(sequence: sequence, head: head).converted(to: Element.Accumulator.self)
+    result.withMutableView { view in
+      weights.withUnsafePointer { weights in
+        for key in 0..<keyCount {
+          multiply(view.base + key * valueWidth, count: valueWidth, by: weights[key])
+        }
+      }
+    }
+    return result
+  }
+
+  /// How much each key contributes to the outputs of some queries: `‖p[i,j] · v[j]‖ = p[i,j] · ‖v[j]‖`.
+  ///
+  /// The vectors are not formed.
+  /// - Returns: `[n, Tk]` for `n` queries; 0 where the weight is 0.
+  /// - Throws: ``AttentionError`` where the sequence, the head or a query is out of range.
+  public func contributionNorms(
+    sequence: Int, head: Int, queries: Range<Int>
+  ) throws(AttentionError) -> Tensor<Element.Accumulator> {
+    var result = try weights(sequence: sequence, head: head, queries: queries)
+    let norms = try valueNorms(sequence: sequence, head: head)
+    result.withMutableView { view in
+      for row in 0..<queries.count { multiply(view.base + row * keyCount, by: norms) }
+    }
+    return result
+  }
+
+  /// The length `‖v[j]‖` of each value that a query head reads.
+  ///
+  /// - Returns: `[Tk]`, summed in Double without overflow on the way; NaN where a value holds NaN.
+  /// - Throws: ``AttentionError`` where the sequence or the head is out of range.
+  public func valueNorms(sequence: Int, head: Int) throws(AttentionError) -> [Double] {
+    try check(sequence: sequence, head: head)
+    var norms: [Double] = []
+    norms.reserveCapacity(keyCount)
+    values(sequence: sequence, head: head).forEachRow { norms.append(norm(of: $0, count: $1, stride: $2)) }
+    return norms
+  }
+
+  /// The values `[Tk, Dv]` that a query head reads, as a view.
+  func values(sequence: Int, head: Int) -> Tensor<Element> {
+    values.selected(axis: 0, sequence).selected(axis: 0, keyValueHead(of: head))
+  }
+
+  private func check(query: Int) throws(AttentionError) {
+    guard (0..<queryCount).contains(query) else {
+      throw AttentionError("query", "\(query) given, expected one in 0..<\(queryCount)")
+    }
+  }
+}
+
+/// A weight times a value. A weight of 0 gives 0 even where the value is NaN or ∞.
+///
+/// The product of two Floats is exact in Double, so it is rounded once, as if multiplied in Float.
+@_specialize(where W == Float)
+@_specialize(where W == Double)
+private func multiply<W: FloatingPointElement>(_ row: UnsafeMutablePointer<W>, count: Int, by weight: W) {
+  let weight = weight.doubleValue
+  for column in 0..<count {
+    row[column] = weight == 0 ? W.zero : W(nearest: weight * row[column].doubleValue)
+  }
+}
+
+/// A row of weights, each times the norm of its value.
+@_specialize(where W == Float)
+@_specialize(where W == Double)
+private func multiply<W: FloatingPointElement>(_ row: UnsafeMutablePointer<W>, by norms: [Double]) {
+  for key in norms.indices {
+    let weight = row[key].doubleValue
+    if weight != 0 { row[key] = W(nearest: weight * norms[key]) }
+  }
+}
+
+/// The Euclidean norm of a strided row.
+@_specialize(where E == Float)
+@_specialize(where E == Double)
+@_specialize(where E == Float16)
+@_specialize(where E == BFloat16)
+private func norm<E: FloatingPointElement>(of row: UnsafePointer<E>, count: Int, stride: Int) -> Double {
+  var sum = 0.0
+  for column in 0..<count {
+    let x = row[column * stride].doubleValue
+    sum += x * x
+  }
+  if sum.isNormal || sum.isNaN { return sum.squareRoot() }
+  // Zero, or squares beyond Double's range on either side: again with the largest element as the unit.
+  var largest = 0.0
+  for column in 0..<count { largest = max(largest, row[column * stride].doubleValue.magnitude) }
+  if largest == 0 || largest == .infinity { return largest }
+  sum = 0
+  for column in 0..<count {
+    let x = row[column * stride].doubleValue / largest
+    sum += x * x
+  }
+  return largest * sum.squareRoot()
+}

@@ -1,0 +1,161 @@
+import Parallelism
+
+/// What attention does with its inputs: who looks at what, how much of it arrives, and how spread out it is.
+///
+///     p[i,j]           the weight of key j for query i, as in ``scaledDotProductAttention(queries:keys:values:scale:mask:on:)``
+///     p[i,j] · v[j]    what key j contributes to the output y[i]; the contributions of all keys add up to it
+///     Σ_i p[i,j]       the mass that key j received
+///
+/// Weights alone mislead: a key can take most of the weight and add next to nothing, because its value is short. The norm
+/// of a contribution says what arrived (Kobayashi et al. 2020, "Attention is Not Only a Weight: Analyzing Transformers
+/// with Vector Norms"). They apply a head's part of the output projection to the values first; pass values projected so
+/// to have their measure.
+///
+/// Edges: a query that sees no key has weights of 0. With sinks the weights of a row add up to less than 1; the rest is
+/// the sink's. NaN in what a query sees makes its whole row NaN; what no query sees reaches nothing.
+///
+/// Memory: weights are computed for blocks of query rows, of every head at once because a mask may differ from head to
+/// head. A block takes at most 16 MiB, or one query of every sequence and head (`B · Hq · Tk` numbers) where that is more.
+/// No `Tq × Tk` matrix exists unless a function is asked for all its rows.
+public struct AttentionInspector<Element: AttentionElement>: Sendable {
+  /// `[B, Hq, Tq, D]`
+  public let queries: Tensor<Element>
+  /// `[B, Hkv, Tk, D]`
+  public let keys: Tensor<Element>
+  /// `[B, Hkv, Tk, Dv]`
+  public let values: Tensor<Element>
+  /// The factor on the dot products; `1/√D` when nil.
+  public let scale: Double?
+  /// Which keys each query sees and what is added to its scores.
+  public let mask: AttentionMask
+  /// What else changes the weights.
+  public let options: AttentionOptions
+  /// The threads that work on it.
+  let pool: WorkerPool
+
+  /// What a block of weights may take, as far as whole rows allow; tests make blocks small with it.
+  ///
+  /// 16 MiB: large enough that a call's overhead is lost in its work, small enough to stay in a server's last-level cache.
+  package var blockByteCount = 16 << 20
+
+  /// An inspector of one call of attention. The tensors are kept, not copied.
+  ///
+  /// - Parameters: those of ``scaledDotProductAttention(queries:keys:values:scale:mask:on:)``.
+  /// - Throws: ``AttentionError`` where shapes, scale, mask or options do not fit.
+  public init(
+    queries: Tensor<Element>, keys: Tensor<Element>, values: Tensor<Element>, scale: Double? = nil,
+    mask: AttentionMask = .none, options: AttentionOptions = AttentionOptions(), on pool: WorkerPool = .shared
+  ) throws(AttentionError) {
+    // No rows: everything but the values is checked, nothing is computed.
+    _ = try attentionScores(
+      queries: queries, keys: keys, scale: scale, mask: mask, options: options, rows: 0..<0, on: pool)
+    guard values.rank == 4, values.shape[0] == keys.shape[0], values.shape[1] == keys.shape[1],
+      values.shape[2] == keys.shape[2], values.shape[3] >= 1
+    else {
+      throw AttentionError(
+        "values",
+        "shape \(values.shape) given, expected [\(keys.shape[0]), \(keys.shape[1]), \(keys.shape[2]), Dv] "
+          + "to match keys \(keys.shape)")
+    }
+    self.queries = queries
+    self.keys = keys
+    self.values = values
+    self.scale = scale
+    self.mask = mask
+    self.options = options
+    self.pool = pool
+  }
+
+  /// `B`
+  public var sequenceCount: Int { queries.shape[0] }
+  /// `Hq`
+  public var headCount: Int { queries.shape[1] }
+  /// `Tq`
+  public var queryCount: Int { queries.shape[2] }
+  /// `Tk`
+  public var keyCount: Int { keys.shape[2] }
+  /// `Dv`
+  public var valueWidth: Int { values.shape[3] }
+
+  /// The key/value head that a query head reads: `head / (Hq / Hkv)`.
+  public func keyValueHead(of head: Int) -> Int { head / (headCount / keys.shape[1]) }
+}
+
+// MARK: - Weights
+
+extension AttentionInspector {
+  /// Calls `body` with the weights of a range of queries, block after block in order.
+  ///
+  /// - Parameters:
+  ///   - queries: the rows of every sequence and head; all when nil.
+  ///   - body: receives the block's queries and their weights `[B, Hq, n, Tk]`.
+  /// - Throws: ``AttentionError`` where a query is out of range.
+  public func forEachBlock(
+    of queries: Range<Int>? = nil,
+    _ body: (_ queries: Range<Int>, _ weights: Tensor<Element.Accumulator>) -> Void
+  ) throws(AttentionError) {
+    let all = queries ?? 0..<queryCount
+    try check(all, named: "queries", within: queryCount)
+    var next = all.lowerBound
+    while next < all.upperBound {
+      let block = next..<next + min(rowsPerBlock, all.upperBound - next)
+      let weights = try attentionScores(
+        queries: self.queries, keys: keys, scale: scale, mask: mask, options: options, stage: .weights,
+        rows: block, on: pool)
+      body(block, weights)
+      next = block.upperBound
+    }
+  }
+
+  /// The weights `p[i,j]` of some queries of one head.
+  ///
+  /// - Returns: `[n, Tk]` for `n` queries. Rows add up to 1, to less with sinks, to 0 where a query sees no key.
+  /// - Throws: ``AttentionError`` where the sequence, the head or a query is out of range.
+  public func weights(
+    sequence: Int, head: Int, queries: Range<Int>
+  ) throws(AttentionError) -> Tensor<Element.Accumulator> {
+    try check(sequence: sequence, head: head)
+    try check(queries, named: "queries", within: queryCount)
+    guard var result = Tensor<Element.Accumulator>.uninitialized([queries.count, keyCount]) else {
+      throw AttentionError("queries", "\(queries) given, whose weights are beyond this machine's memory")
+    }
+    try result.withMutableView { (view) throws(AttentionError) in
+      try forEachBlock(of: queries) { block, weights in
+        let rows = weights.selected(axis: 0, sequence).selected(axis: 0, head).contiguous()
+        let start = (block.lowerBound - queries.lowerBound) * keyCount
+        rows.withUnsafePointer { (view.base + start).update(from: $0, count: rows.count) }
+      }
+    }
+    return result
+  }
+
+  /// How many queries a block has: as many as its bytes allow, at least one.
+  private var rowsPerBlock: Int {
+    var bytes = MemoryLayout<Element.Accumulator>.stride
+    for length in [sequenceCount, headCount, keyCount] {
+      let (product, overflow) = bytes.multipliedReportingOverflow(by: max(1, length))
+      if overflow { return 1 }
+      bytes = product
+    }
+    return max(1, blockByteCount / bytes)
+  }
+}
+
+// MARK: - Checks
+
+extension AttentionInspector {
+  /// Throws where a sequence or head does not exist: they come from command lines and requests.
+  func check(sequence: Int, head: Int) throws(AttentionError) {
+    for (name, index, count) in [("sequence", sequence, sequenceCount), ("head", head, headCount)]
+    where !(0..<count).contains(index) {
+      throw AttentionError(name, "\(index) given, expected one in 0..<\(count)")
+    }
+  }
+
+  /// Throws where a range leaves `0..<count`.
+  func check(_ range: Range<Int>, named name: String, within count: Int) throws(AttentionError) {
+    guard range.lowerBound >= 0, range.upperBound <= count else {
+      throw AttentionError(name, "\(range) given, expected a range within 0..<\(count)")
+    }
+  }
+}

@@ -1,0 +1,76 @@
+/// A tensor `[B, H, T, D]` whose rows are turned, as the kernels see it: it does not keep its memory alive.
+struct RotaryOperand {
+  /// The element at index `[0, 0, 0, 0]`. Written through only where it came from a view that may be.
+  let base: UnsafeMutableRawPointer
+  let elementType: ElementType
+  let shape: Shape
+  /// In elements.
+  let strides: Strides
+
+  init<Element>(_ tensor: Tensor<Element>) {
+    base = UnsafeMutableRawPointer(mutating: tensor.unsafeBase)
+    elementType = Element.elementType
+    shape = tensor.shape
+    strides = tensor.strides
+  }
+
+  init<Element>(_ view: MutableTensorView<Element>) {
+    base = UnsafeMutableRawPointer(view.base)
+    elementType = Element.elementType
+    shape = view.shape
+    strides = view.strides
+  }
+
+  /// In bytes. Wrapping: the stride of an axis with at most one index may be anything and is never used.
+  func byteStride(_ axis: Int) -> Int { strides[axis] &* elementType.byteCount }
+
+  /// The address of a row.
+  func row(_ sequence: Int, _ head: Int, _ token: Int) -> UnsafeMutableRawPointer {
+    base + (sequence &* byteStride(0) &+ head &* byteStride(1) &+ token &* byteStride(2))
+  }
+
+  /// Whether two elements might share a place.
+  ///
+  /// Ordered by stride, each axis must step over all that the ones before it reach. Layouts that interleave axes without
+  /// ever meeting count too; no tensor operation makes them.
+  var mayOverlap: Bool {
+    var reach = 0
+    let axes = (0..<shape.count).filter { shape[$0] > 1 }.sorted {
+      strides[$0].magnitude < strides[$1].magnitude
+    }
+    for axis in axes {
+      let step = Int(clamping: strides[axis].magnitude)
+      if step <= reach { return true }
+      let (span, overflow) = step.multipliedReportingOverflow(by: shape[axis] - 1)
+      reach = overflow || span > Int.max - reach ? Int.max : reach + span
+    }
+    return false
+  }
+
+  /// Throws where two elements might share a place: threads would write over each other.
+  func checkDistinct(named argument: String) throws(AttentionError) {
+    if mayOverlap {
+      throw AttentionError(
+        argument, "strides \(strides) let elements of shape \(shape) overlap; expected a place for each")
+    }
+  }
+}
+
+/// A table as the kernels see it; its tensors keep their memory alive as long as this does.
+struct RotaryTableOperand {
+  let cosines: UnsafeRawPointer
+  let sines: UnsafeRawPointer
+  let cosineStride: Int
+  let sineStride: Int
+  let scalarByteCount: Int
+  private let owner: any Sendable
+
+  init<Scalar>(_ table: RotaryTable<Scalar>) {
+    cosines = UnsafeRawPointer(table.cosines.unsafeBase)
+    sines = UnsafeRawPointer(table.sines.unsafeBase)
+    cosineStride = table.cosines.strides[0]
+    sineStride = table.sines.strides[0]
+    scalarByteCount = Scalar.elementType.byteCount
+    owner = table
+  }
+}

@@ -1,0 +1,209 @@
+import ArgumentParser
+import Attention
+import Foundation
+import Parallelism
+import TensorFiles
+
+/// `attention inspect CASE`: who looks at what in a case file, as text, JSON and heat maps.
+struct InspectCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "inspect",
+    abstract: "Show who looks at what: weights, what values contribute, entropy, rank.",
+    discussion: """
+      CASE is a file that `attention run` takes. Of each head the report tells the entropy of its weights (in nats, the \
+      mean over queries), the effective rank of its values (Roy and Vetterli 2007), the largest weight, and the keys that \
+      received most: by weight, and by the norm of what they contributed, weight times value (Kobayashi et al. 2020). A \
+      large weight on a short value contributes little. With --query it adds the keys that these queries look at.
+
+      The metadata "tokens", a JSON array of strings, one for each position, gives names to queries and keys.
+
+      Indices count from 0: a number, a range such as 8...11 or '8..<12' (quotes keep the shell from reading the <), or \
+      several with commas between them.
+
+      EXAMPLES:
+        attention inspect case.safetensors
+        attention inspect case.safetensors --head 3 --query 0,8...11 --top 3
+        attention inspect case.safetensors --head 3 --svg head.svg
+        attention inspect case.safetensors --head 3 --query 8...39 --key 0,8...39 --svg part.svg
+        attention inspect case.safetensors --svg heads.svg --measure norms
+        attention inspect case.safetensors --query all --format json --output report.json
+      """)
+
+  /// Heads in one drawing: each takes memory and a panel.
+  private static let largestPanelCount = 64
+
+  /// How the report is written.
+  enum Format: String, CaseIterable, ExpressibleByArgument {
+    case text
+    case json
+  }
+
+  /// What heat maps show.
+  enum Measure: String, CaseIterable, ExpressibleByArgument {
+    case weights
+    case norms
+  }
+
+  @Argument(
+    help: ArgumentHelp("The case, a safetensors file.", valueName: "case"),
+    completion: .file(extensions: ["safetensors"]))
+  var input: String
+
+  @Option(help: ArgumentHelp("Query heads, or all. (default: all)", valueName: "indices"))
+  var head: IndexSelection?
+
+  @Option(help: "The sequence of the batch.")
+  var sequence = 0
+
+  @Option(
+    help: ArgumentHelp(
+      "Queries whose keys are shown, and the rows of heat maps; or all. (default: none, and all rows)",
+      valueName: "indices"))
+  var query: IndexSelection?
+
+  @Option(help: ArgumentHelp("Keys that are columns of heat maps. (default: all)", valueName: "indices"))
+  var key: IndexSelection?
+
+  @Option(help: "Keys that the text names of each head and query.")
+  var top = 5
+
+  @Option(help: "How the report is written; JSON has all keys of each head and query.")
+  var format = Format.text
+
+  @Option(
+    name: [.short, .long],
+    help: ArgumentHelp("Where the report goes. (default: standard output)", valueName: "file"))
+  var output: String?
+
+  @Option(help: ArgumentHelp("Where to draw a heat map of each head, an SVG file.", valueName: "file"))
+  var svg: String?
+
+  @Option(help: "What heat maps show.")
+  var measure = Measure.weights
+
+  @Option(parsing: .unconditional, help: "Threads to compute with. (default: what the process may use)")
+  var threads: Int?
+
+  func validate() throws {
+    if sequence < 0 { throw ValidationError("--sequence: \(sequence), expected 0 or more") }
+    if top < 0 { throw ValidationError("--top: \(top), expected 0 or more") }
+    if let threads, !(1...WorkerPool.maximumThreadCount).contains(threads) {
+      throw ValidationError("--threads: \(threads), expected 1 to \(WorkerPool.maximumThreadCount)")
+    }
+    if let output, output == svg {
+      throw ValidationError("--output and --svg: both are \(output), expected two files")
+    }
+  }
+
+  func run() throws {
+    let file = try SafetensorsFile(path: input)
+    for (flag, path) in [("--output", output), ("--svg", svg)] {
+      if let path, isSameFile(input, path) {
+        throw CaseError(flag, "\(path) is the case itself, expected another file")
+      }
+    }
+    let attributes = try CaseAttributes(file.metadata)
+    switch try checkCaseTensors(of: file) {
+    case .float64: try run(file, attributes, as: Double.self)
+    case .float32: try run(file, attributes, as: Float.self)
+    case .float16: try run(file, attributes, as: Float16.self)
+    case .bfloat16: try run(file, attributes, as: BFloat16.self)
+    case let type: throw CaseError("Q", "holds \(type), expected a floating-point type")
+    }
+  }
+
+  private func run<E: AttentionElement>(
+    _ file: SafetensorsFile, _ attributes: CaseAttributes, as _: E.Type
+  ) throws {
+    var warnings = attributes.ignoredNames.map { "metadata \(quoted($0)) has no effect" }
+    do {
+      let attentionCase = try AttentionCase<E>(file, attributes)
+      let inspector = try AttentionInspector(
+        queries: attentionCase.queries, keys: attentionCase.keys, values: attentionCase.values,
+        scale: attentionCase.scale, mask: attentionCase.mask,
+        on: threads.map { WorkerPool(threads: $0) } ?? .shared)
+      let labels = TokenLabels.of(file.metadata, queries: inspector.queryCount, keys: inspector.keyCount)
+      if let warning = labels.warning { warnings.append(warning) }
+      let inspection = try inspection(of: inspector, file.metadata, (labels.queries, labels.keys))
+      let report = try report(of: inspection)
+      // Both are complete before either is written.
+      let drawing = try svg.map { _ in try inspection.figure(showsNorms: measure == .norms).svg() }
+      if let svg, let drawing { try write(drawing, to: svg) }
+      try write(report, to: output)
+    } catch let error as AttentionError {
+      throw CaseError(error)
+    }
+    // After all that can fail: an error stays a single line.
+    for warning in warnings { warn(warning) }
+  }
+
+  /// The parts of the case that the flags choose.
+  private func inspection<E>(
+    of inspector: AttentionInspector<E>, _ metadata: [String: String],
+    _ labels: (queries: TokenLabels, keys: TokenLabels)
+  ) throws(CaseError) -> CaseInspection<E> {
+    guard sequence < inspector.sequenceCount else {
+      throw CaseError("--sequence", "\(sequence) given, but the case has \(inspector.sequenceCount)")
+    }
+    // Files may have axes of any length beside one of length 0.
+    guard inspector.headCount > 0 else { throw CaseError("Q", "no heads, expected at least 1") }
+    let all = IndexSelection.all
+    let heads = try (head ?? all).indices(below: inspector.headCount, flag: "--head", of: "heads")
+    if svg != nil, heads.count > Self.largestPanelCount {
+      throw CaseError(
+        "--svg", "\(heads.count) heads, at most \(Self.largestPanelCount) are drawn; choose with --head")
+    }
+    return CaseInspection(
+      inspector: inspector, name: metadata["case"] ?? URL(fileURLWithPath: input).lastPathComponent,
+      sequence: sequence,
+      heads: heads,
+      queries: try query?.indices(below: inspector.queryCount, flag: "--query", of: "queries") ?? [],
+      keys: try (key ?? all).indices(below: inspector.keyCount, flag: "--key", of: "keys"), labels: labels)
+  }
+
+  private func report<E>(of inspection: CaseInspection<E>) throws -> String {
+    guard format == .json else {
+      return try inspection.report(top: top, keepsRows: false).text(top: top)
+    }
+    let count = inspection.inspector.keyCount
+      .multipliedReportingOverflow(by: 2 * inspection.heads.count * (1 + inspection.queries.count))
+    guard !count.overflow, count.partialValue <= InspectionReport.largestNumberCount else {
+      throw CaseError(
+        "--format json",
+        "\(inspection.queries.count) queries of \(inspection.heads.count) heads and \(inspection.inspector.keyCount) "
+          + "keys are more than \(InspectionReport.largestNumberCount) numbers; choose fewer with --head or --query"
+      )
+    }
+    return try inspection.report(top: 0, keepsRows: true).json()
+  }
+}
+
+// MARK: - Output
+
+extension InspectCommand {
+  /// Writes text to a file, whole or not at all, or to standard output.
+  private func write(_ text: String, to path: String?) throws {
+    var text = text
+    try text.withUTF8 { bytes in
+      if let path {
+        try replaceFile(at: path) { (append) throws(TensorFileError) in
+          try append(UnsafeRawBufferPointer(bytes))
+        }
+      } else {
+        try writeAll(UnsafeRawBufferPointer(bytes), to: STDOUT_FILENO, path: "standard output")
+      }
+    }
+  }
+
+  private func warn(_ warning: String) {
+    let bytes = Array("attention: warning: \(warning)\n".utf8)
+    // A warning that nobody can receive is no reason to fail.
+    _ = Foundation.write(STDERR_FILENO, bytes, bytes.count)
+  }
+
+  /// Whether two paths lead to one file that exists.
+  private func isSameFile(_ first: String, _ second: String) -> Bool {
+    var (a, b) = (stat(), stat())
+    return stat(first, &a) == 0 && stat(second, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino
+  }
+}

@@ -1,0 +1,122 @@
+import Attention
+import AttentionReference
+import Foundation
+import Testing
+
+/// Scores at each stage against their definition in Double, and weights against the oracle.
+@Suite struct AttentionScoresTests {
+  @Test(arguments: MaskCase.all) func weightsAreTheOracles(mask: MaskCase) throws {
+    for shape in ProblemShape.grid {
+      try checkWeights(shape, mask, Float.self, Tolerance(absolute: 1e-6))
+      try checkWeights(shape, mask, Double.self, Tolerance(absolute: 2e-15))
+    }
+  }
+
+  private func checkWeights<E: AttentionElement>(
+    _ shape: ProblemShape, _ mask: MaskCase, _: E.Type, _ tolerance: Tolerance
+  ) throws {
+    let (q, k, v) = shape.inputs(E.self)
+    let (composed, rules) = mask.make(shape)
+    let weights = try attentionScores(queries: q, keys: k, mask: composed, on: Pools.two)
+    let oracle = AttentionOracle(queries: q, keys: k, values: v, isVisible: rules.isVisible, bias: rules.bias)
+    for b in 0..<shape.batch {
+      for h in 0..<shape.queryHeads {
+        for i in 0..<shape.queries {
+          for (j, weight) in oracle.weights(sequence: b, head: h, query: i).enumerated() {
+            let actual = weights[b, h, i, j].doubleValue
+            #expect(tolerance.accepts(actual, expected: weight), "\(mask) \(shape) at \(b) \(h) \(i) \(j)")
+            // What is hidden weighs nothing at all.
+            if weight == 0 && rules.bias(b, h, i, j) == -.infinity { #expect(actual == 0) }
+          }
+        }
+      }
+    }
+  }
+
+  @Test func rowsAreThoseOfTheWhole() throws {
+    let shape = ProblemShape(
+      batch: 2, queryHeads: 6, keyValueHeads: 2, queries: 40, keys: 700, headDimension: 16, valueDimension: 4)
+    let (q, k, _) = shape.inputs(Float.self)
+    for stage in ScoreStage.allCases {
+      let options = AttentionOptions(softcap: 3, sinks: [0, 1, 2, -1, 0.5, -.infinity])
+      let whole = try attentionScores(queries: q, keys: k, mask: .causal, options: options, stage: stage)
+      for rows in [0..<40, 7..<20, 39..<40, 12..<12] {
+        let part = try attentionScores(
+          queries: q, keys: k, mask: .causal, options: options, stage: stage, rows: rows, on: Pools.three)
+        #expect(part == whole.sliced(axis: 2, rows), "\(stage) \(rows)")
+      }
+    }
+  }
+
+  @Test func stagesAreWhatTheySay() throws {
+    let shape = ProblemShape(queries: 6, keys: 9, headDimension: 5, valueDimension: 1)
+    let (q, k, _) = shape.inputs(Double.self)
+    let bias = Tensor<Double>.normal([6, 9], seed: 9)
+    let mask = AttentionMask.causal & .additive(bias) & .alibi(slopes: [0.5, 0.25])
+    let options = AttentionOptions(softcap: 1.5)
+    func scores(_ stage: ScoreStage) throws -> Tensor<Double> {
+      try attentionScores(queries: q, keys: k, scale: 0.3, mask: mask, options: options, stage: stage)
+    }
+    let (scaled, capped, biased) = try (scores(.scaled), scores(.softcapped), scores(.biased))
+    for h in 0..<2 {
+      for i in 0..<6 {
+        for j in 0..<9 {
+          let product = (0..<5).reduce(0) { $0 + q[0, h, i, $1] * k[0, h, j, $1] }
+          let score = 0.3 * product
+          let cap = 1.5 * tanh(score / 1.5)
+          let slope = [0.5, 0.25][h]
+          let sum = cap + bias[i, j] - slope * Double(abs(i + 3 - j))
+          // A few roundings of numbers below 16.
+          let tolerance = Tolerance(absolute: 1e-14)
+          #expect(tolerance.accepts(scaled[0, h, i, j], expected: score))
+          #expect(tolerance.accepts(capped[0, h, i, j], expected: cap))
+          #expect(tolerance.accepts(biased[0, h, i, j], expected: j <= i + 3 ? sum : -.infinity))
+        }
+      }
+    }
+  }
+
+  @Test func infiniteScoresAndSinksWeighAsTheOracleSays() throws {
+    var q = Tensor<Float>.normal([1, 2, 5, 4], seed: 1)
+    var k = Tensor<Float>.normal([1, 1, 7, 4], seed: 2)
+    q[0, 0, 1, 0] = .infinity
+    q[0, 1, 2, 3] = .nan
+    k[0, 0, 3, 2] = 3e38
+    k[0, 0, 6, 1] = .nan
+    let mask = AttentionMask.keyLengths([6]) & .causal
+    for sinks in [nil, [0.5, .infinity], [1e4, -1e4], [.nan, -.infinity]] as [[Double]?] {
+      let options = AttentionOptions(sinks: sinks)
+      let weights = try attentionScores(queries: q, keys: k, mask: mask, options: options)
+      let oracle = AttentionOracle(
+        queries: q, keys: k, values: k, sinks: sinks, isVisible: { $3 < 6 && $3 <= $2 + 1 })
+      for h in 0..<2 {
+        for i in 0..<5 {
+          for (j, weight) in oracle.weights(sequence: 0, head: h, query: i).enumerated() {
+            let actual = Double(weights[0, h, i, j])
+            #expect(
+              Tolerance(absolute: 1e-6).accepts(actual, expected: weight),
+              "sinks \(sinks ?? []) at \(h) \(i) \(j): \(actual), \(weight)")
+          }
+        }
+      }
+    }
+  }
+
+  @Test func refusesRowsThatAreNotThere() {
+    let q = Tensor<Float>.zeros([1, 1, 3, 2])
+    for rows in [-1..<1, 0..<4, 4..<4] {
+      #expect {
+        try attentionScores(queries: q, keys: q, rows: rows)
+      } throws: {
+        ($0 as? AttentionError)?.argument == "rows"
+      }
+    }
+  }
+
+  @Test func refusesMatricesThatNoMemoryHolds() throws {
+    let q = try Tensor<Float>.zeros([1, 1, 1, 2]).broadcast(to: [1, 1, 1 << 30, 2])
+    #expect(throws: AttentionError.self) { try attentionScores(queries: q, keys: q) }
+    #expect(
+      try attentionScores(queries: q, keys: q.sliced(axis: 2, 0..<3), rows: 5..<6).shape == [1, 1, 1, 3])
+  }
+}

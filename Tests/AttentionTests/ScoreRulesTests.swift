@@ -1,0 +1,152 @@
+import Attention
+import AttentionReference
+import Foundation
+import Testing
+
+/// Softcap, sinks, ALiBi, modifiers and precision against the oracle; their edges and errors.
+@Suite struct ScoreRulesTests {
+  private let shape = ProblemShape(
+    batch: 2, queryHeads: 4, keyValueHeads: 2, queries: 37, keys: 150, headDimension: 16, valueDimension: 12)
+
+  private func check<E: AttentionElement>(
+    _: E.Type, _ mask: AttentionMask, _ options: AttentionOptions, scale: Double? = nil,
+    bias: AttentionOracle<E>.Rule<Double>? = nil, _ context: String
+  ) throws {
+    let (q, k, v) = shape.inputs(E.self)
+    let oracle = AttentionOracle(
+      queries: q, keys: k, values: v, scale: scale, softcap: options.softcap, sinks: options.sinks,
+      isVisible: { $3 <= $2 + 113 }, bias: bias
+    ).all()
+    // The widest rounding of what is stored, beside the arithmetic's: outputs stay below 4.
+    let tolerance: Tolerance =
+      switch E.elementType {
+      case .float64: Tolerance(absolute: 1e-14)
+      case .float32: .unitVarianceFloat
+      default: Tolerance(absolute: E.elementType == .float16 ? 0x1p-9 : 0x1p-6)
+      }
+    for variant in ForcedVariant.all {
+      let result = try variant.attention(
+        queries: q, keys: k, values: v, scale: scale, mask: mask & .causal, options: options, on: Pools.two)
+      let mismatch = tolerance.worstMismatch(result.output, expected: oracle.output)
+      #expect(mismatch == nil, "\(context) \(E.self) \(variant)")
+      let sums = Tolerance(relative: 1e-6, absolute: 2e-6)
+      let sumMismatch = sums.worstMismatch(result.logSumExp, expected: oracle.logSumExp)
+      #expect(sumMismatch == nil, "log-sum-exp \(context) \(E.self) \(variant)")
+    }
+  }
+
+  private func checkAllTypes(
+    _ mask: AttentionMask, _ options: AttentionOptions, scale: Double? = nil,
+    bias: AttentionOracle<Float>.Rule<Double>? = nil, _ context: String
+  ) throws {
+    try check(Float.self, mask, options, scale: scale, bias: bias, context)
+    try check(Double.self, mask, options, scale: scale, bias: bias, context)
+    try check(Float16.self, mask, options, scale: scale, bias: bias, context)
+    try check(BFloat16.self, mask, options, scale: scale, bias: bias, context)
+  }
+
+  @Test(arguments: [0, 0.5, 2, 30, 1e6]) func softcapBoundsScores(softcap: Double) throws {
+    try checkAllTypes(.none, AttentionOptions(softcap: softcap), "softcap \(softcap)")
+  }
+
+  @Test func softcapKeepsHugeScoresApartFromInfinity() throws {
+    try check(Float.self, .none, AttentionOptions(softcap: 5), scale: 1e30, "huge scores")
+  }
+
+  @Test(arguments: [[0, 0, 0, 0], [1, -3, 20, -.infinity], [-1e4, 1e4, 88, 89]] as [[Double]])
+  func sinksTakeTheirShare(sinks: [Double]) throws {
+    try checkAllTypes(.none, AttentionOptions(sinks: sinks), "sinks \(sinks)")
+  }
+
+  @Test func alibiCountsDistances() throws {
+    let slopes = AttentionMask.alibiSlopes(heads: 4)
+    try checkAllTypes(
+      .alibi(slopes: slopes), AttentionOptions(),
+      bias: { _, h, i, j in -slopes[h] * Double(abs(i + 113 - j)) },
+      "ALiBi")
+    try checkAllTypes(
+      .alibi(slopes: slopes) & .alibi(slopes: [0, 1, 0, -0.125]), AttentionOptions(),
+      bias: { _, h, i, j in -(slopes[h] + [0, 1, 0, -0.125][h]) * Double(abs(i + 113 - j)) },
+      "two ALiBi rules")
+  }
+
+  @Test func slopesAreThePapers() {
+    #expect(AttentionMask.alibiSlopes(heads: 8) == (1...8).map { exp2(-Double($0)) })
+    #expect(AttentionMask.alibiSlopes(heads: 1) == [exp2(-8)])
+    let twelve = AttentionMask.alibiSlopes(heads: 12)
+    #expect(Array(twelve.prefix(8)) == (1...8).map { exp2(-Double($0)) })
+    #expect(Array(twelve.suffix(4)) == [0.5, 1.5, 2.5, 3.5].map { exp2(-$0) })
+  }
+
+  @Test func modifiersSeeEveryScoreAndItsPlace() throws {
+    let elementwise = ScoreModifier { score, place in
+      score - 0.01 * Double(place.position - place.key) + 0.1 * Double(place.head) - 0.05
+        * Double(place.sequence)
+    }
+    let expected: AttentionOracle<Float>.Rule<Double> = { b, h, i, j in
+      -0.01 * Double(i + 113 - j) + 0.1 * Double(h) - 0.05 * Double(b)
+    }
+    try checkAllTypes(.modifier(elementwise), AttentionOptions(softcap: 4), bias: expected, "modifier")
+    @Sendable func tiles<S: BinaryFloatingPoint & SendableMetatype>(_ block: ScoreBlock<S>) {
+      for row in 0..<block.rowCount {
+        let place = block.place(row)
+        for (column, key) in block.keys.enumerated() where key % 3 == place.query % 3 {
+          block.scores(row)[column] = -.infinity
+        }
+      }
+    }
+    let hiding = ScoreModifier(float: { tiles($0) }, double: { tiles($0) })
+    try checkAllTypes(
+      .modifier(hiding), AttentionOptions(), bias: { _, _, i, j in j % 3 == i % 3 ? -.infinity : 0 },
+      "hiding modifier")
+  }
+
+  @Test func everythingAtOnceInOrder() throws {
+    let slopes = [0.5, 0.1, 0.3, 0]
+    let bias = Tensor<Float>.normal([37, 150], seed: 8)
+    let twice = ScoreModifier { score, _ in score + 0.25 }
+    try checkAllTypes(
+      .modifier(twice) & .alibi(slopes: slopes) & .additive(bias),
+      AttentionOptions(softcap: 1, sinks: [1, 0, 2, -1]),
+      bias: { _, h, i, j in Double(bias[i, j]) - slopes[h] * Double(abs(i + 113 - j)) + 0.25 }, "everything")
+  }
+
+  @Test func poisonHidesBehindModifiersToo() throws {
+    var (q, k, v) = shape.inputs(Float.self)
+    for column in 0..<12 { v[1, 1, 20, column] = .nan }
+    k[1, 1, 20, 3] = .infinity
+    q[0, 0, 0, 0] = .nan
+    let hide20 = ScoreModifier { score, place in place.key == 20 ? -.infinity : score }
+    let options = AttentionOptions(softcap: 10, sinks: [0, 1, 2, 3])
+    let result = try scaledDotProductAttentionWithLogSumExp(
+      queries: q, keys: k, values: v, mask: .modifier(hide20), options: options)
+    let oracle = AttentionOracle(
+      queries: q, keys: k, values: v, softcap: 10, sinks: [0, 1, 2, 3], isVisible: { $3 != 20 }
+    ).all()
+    #expect(Tolerance.unitVarianceFloat.worstMismatch(result.output, expected: oracle.output) == nil)
+    #expect(result.output.elements.filter { !$0.isFinite }.count == 12)
+  }
+
+  @Test func refusesOptionsThatMakeNoSense() {
+    let q = Tensor<Float>.zeros([1, 2, 3, 4])
+    func refusal(_ mask: AttentionMask = .none, _ options: AttentionOptions = AttentionOptions()) -> String? {
+      do {
+        _ = try scaledDotProductAttention(queries: q, keys: q, values: q, mask: mask, options: options)
+        return nil
+      } catch { return error.argument }
+    }
+    for softcap in [-1, -Double.infinity, .infinity, .nan] {
+      #expect(refusal(.none, AttentionOptions(softcap: softcap)) == "softcap", "\(softcap)")
+    }
+    #expect(refusal(.none, AttentionOptions(sinks: [1])) == "sinks")
+    #expect(refusal(.none, AttentionOptions(sinks: [1, 2, 3])) == "sinks")
+    #expect(refusal(.none, AttentionOptions(sinks: [1, 2])) == nil)
+    #expect(refusal(.alibi(slopes: [1])) == "mask")
+    #expect(refusal(.alibi(slopes: [1, .nan])) == "mask")
+    #expect(refusal(.alibi(slopes: [1, 1e300])) == "mask")
+    #expect(refusal(.alibi(slopes: [1, 2], .topLeft) & .causal) == "mask")
+    #expect(refusal(.queryLengths([4])) == "mask")
+    #expect(refusal(.queryLengths([1, 2])) == "mask")
+    #expect(refusal(.queryLengths([-1])) == "mask")
+  }
+}

@@ -12,6 +12,7 @@ func check(_ shape: Shape, is expected: Shape, named argument: String) throws(At
 /// Ordered by stride, each axis must step over all that the ones before it reach. Layouts that interleave axes without
 /// ever meeting are refused too; no tensor operation makes them.
 func checkDistinct(_ shape: Shape, _ strides: Strides, named argument: String) throws(AttentionError) {
+  if shape.contains(0) { return }
   var reach = 0
   let axes = (0..<shape.count).filter { shape[$0] > 1 }.sorted {
     strides[$0].magnitude < strides[$1].magnitude

@@ -20,6 +20,7 @@ func checkDistinct(_ shape: Shape, _ strides: Strides, named argument: String) t
 /// Ordered by stride, each axis must step over all that the ones before it reach. Layouts that interleave axes without
 /// ever meeting count too; no tensor operation makes them.
 func mayOverlap(_ shape: Shape, _ strides: Strides) -> Bool {
+  if shape.contains(0) { return false }
   var reach = 0
   let axes = (0..<shape.count).filter { shape[$0] > 1 }.sorted {
     strides[$0].magnitude < strides[$1].magnitude

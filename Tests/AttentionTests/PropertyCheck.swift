@@ -68,19 +68,25 @@ struct PropertyCheck<E: AttentionElement> {
 
   /// How far results may be off.
   ///
-  /// The contract's 2e-6 where it promises that (in Double the same ulps: times 2⁻²⁹). Else its rule, twice the naive computation's
+  /// The contract's 2e-6 where it promises that (in Double the same ulps: times 2⁻²⁹, and what narrower types round off). Else its rule, twice the naive computation's
   /// error plus 1e-5, and what rounding does to scores of this size: the naive error of a few rows may be small by luck. A score that
   /// is a sum of terms of `size` in all is off by some `u · size`, with `u` half a step of 1, and so is every weight, in parts of itself:
   /// 16 of them for the handful of operations that a score passes through.
   private func tolerances(
-    _ rows: [Row], _ expected: [[Double]]
+    _ rows: [Row], _ expected: [[Double]], _ references: [PropertyReference<E>]
   ) -> (output: Tolerance, logSumExp: Tolerance) {
-    let isDouble = E.elementType == .float64
+    let isDouble = E.elementType == .float64 || draw.precision == .float64
     let step = isDouble ? 0x1p-53 : 0x1p-24
     let ulps = isDouble ? 0x1p-29 : 1
+    let isNarrowed = isDouble && E.elementType != .float64
+    // Half a step of the smallest Float16 is 2⁻²⁵.
+    let rounding = Tolerance(relative: Self.halfStep, absolute: E.elementType == .float16 ? 0x1p-25 : 0)
+    let sumRounding = isNarrowed ? 0x1p-24 : 1e-6 * ulps
     if draw.hasUnitVarianceScores && (isDouble || E.elementType == .float32) && draw.entry != .merged {
       return (
-        Tolerance(absolute: 2e-6 * ulps), Tolerance(relative: 1e-6 * ulps, absolute: 2e-6 * ulps)
+        Tolerance(
+          relative: isNarrowed ? rounding.relative : 0, absolute: 2e-6 * ulps + rounding.absolute),
+        Tolerance(relative: sumRounding, absolute: 2e-6 * ulps)
       )
     }
     var (naiveError, scoreSize, valueSize) = (0.0, 0.0, 0.0)
@@ -89,16 +95,22 @@ struct PropertyCheck<E: AttentionElement> {
       for (a, b) in zip(naive.output, expected) where abs(a - b).isFinite {
         naiveError = max(naiveError, abs(a - b))
       }
+      // The textbook rounds its weights to the inputs' type, which Double does not.
+      if isNarrowed { naiveError = 0 }
       scoreSize = max(scoreSize, naive.scoreSize)
       valueSize = max(valueSize, naive.valueSize)
     }
+    let scoreError = 16 * step * scoreSize
     // Scores of this magnitude leave one key with all the weight: which one, no rounding changes.
-    let scoreError = draw.magnitude > 1e6 ? 0 : 16 * step * scoreSize
+    let weightError = draw.magnitude > 1e6 ? 0 : scoreError
     // Merging rounds to the inputs' type once for each part, and once more.
     let merging = draw.entry == .merged ? 2 * Self.halfStep * valueSize : 0
     return (
-      Tolerance(absolute: 2 * naiveError + 1e-5 * ulps + scoreError * valueSize + merging),
-      Tolerance(relative: 1e-6 * ulps, absolute: 2e-6 * ulps + scoreError)
+      // Where the naive computation is not finite, it does not say that results are rounded to their type.
+      Tolerance(
+        relative: rounding.relative,
+        absolute: 2 * naiveError + 1e-5 * ulps + weightError * valueSize + merging + rounding.absolute),
+      Tolerance(relative: sumRounding, absolute: 2e-6 * ulps + scoreError)
     )
   }
 
@@ -117,7 +129,7 @@ struct PropertyCheck<E: AttentionElement> {
     let expected = rows.map {
       references[$0.sequence].oracle.row(sequence: 0, head: $0.head, query: $0.query)
     }
-    let tolerance = tolerances(rows, expected.map(\.output))
+    let tolerance = tolerances(rows, expected.map(\.output), references)
     let width = draw.shape.valueDimension
     for (row, expected) in zip(rows, expected) {
       let place = "sequence \(row.sequence) head \(row.head) query \(row.query)"
@@ -212,8 +224,9 @@ extension PropertyCheck {
     }
     let result = try run(draw.threads)
     let rows = rows().filter { part.contains($0.query) }
-    let expected = rows.map { references[$0.sequence].scores(stage, head: $0.head, query: $0.query) }
-    let tolerance = tolerances(rows, rows.map { _ in [] }).logSumExp
+    let stages = references.map { $0.at(stage) }
+    let expected = rows.map { stages[$0.sequence].scores(stage, head: $0.head, query: $0.query) }
+    let tolerance = tolerances(rows, rows.map { _ in [] }, stages).logSumExp
     for (row, expected) in zip(rows, expected) {
       let number =
         (row.sequence * draw.shape.queryHeads + row.head) * part.count + row.query - part.lowerBound
@@ -234,12 +247,20 @@ extension PropertyCheck {
 }
 
 extension PropertyReference {
+  /// The reference for scores of a stage: at the first two, all keys count.
+  func at(_ stage: ScoreStage) -> PropertyReference {
+    if stage == .biased || stage == .weights { return self }
+    var reference = self
+    reference.rules = PropertyProblem.Rules()
+    (reference.oracle.isVisible, reference.oracle.bias, reference.oracle.modifier) = (nil, nil, nil)
+    if stage == .scaled { reference.oracle.softcap = nil }
+    return reference
+  }
+
   /// The scores of a query at one stage.
   func scores(_ stage: ScoreStage, head: Int, query: Int) -> [Double] {
-    if stage == .weights { return oracle.weights(sequence: 0, head: head, query: query) }
-    var oracle = oracle
-    if stage != .biased { (oracle.isVisible, oracle.bias, oracle.modifier) = (nil, nil, nil) }
-    if stage == .scaled { oracle.softcap = nil }
-    return oracle.scores(sequence: 0, head: head, query: query)
+    stage == .weights
+      ? oracle.weights(sequence: 0, head: head, query: query)
+      : oracle.scores(sequence: 0, head: head, query: query)
   }
 }

@@ -161,21 +161,22 @@ extension PropertyDraw {
       // A part of the keys has no sink, and its modifiers see other keys.
       sinks = nil
       rules.removeAll { $0.isModifier }
+      // Nor does Float hold the log-sum-exp of such a part, or that of Double.
+      magnitude = min(magnitude, 4)
+      precision = .accumulator
       twin = .none
     }
     if case .scores = entry { twin = twin == .otherThreads ? twin : .none }
     if sharing != .none { poison = .none }
     // Half types end at 65504 and above; ∞ is poison's business.
     if element == .float16 && magnitude > 4 { magnitude = 4 }
-    // Kernels that store Double sums in narrower types are not there yet.
-    if element != .float64 { precision = .accumulator }
     // Pages fill all positions.
     if case .pages(let size) = source { shape.keys = shape.keys / size * size }
   }
 
-  /// Whether the contract promises 2e-6: Float32, inputs of unit variance, and scores of their products alone.
+  /// Whether the contract promises Float32 2e-6: inputs of unit variance, and scores that are their products alone.
   var hasUnitVarianceScores: Bool {
-    element == .float32 && magnitude == 1 && scale == nil && (softcap ?? 0) == 0 && sinks == nil
+    magnitude == 1 && scale == nil && (softcap ?? 0) == 0 && sinks == nil
       && poison != .visible && rules.allSatisfy { !$0.changesScores }
   }
 }

@@ -10,8 +10,8 @@ import AttentionReference
 /// The exact answer for one sequence of a draw, and the plain computation in its own type that says how exact a kernel has to be.
 struct PropertyReference<E: AttentionElement> {
   let sequence: Int
-  let oracle: AttentionOracle<E>
-  private let rules: PropertyProblem.Rules
+  var oracle: AttentionOracle<E>
+  var rules: PropertyProblem.Rules
   private let options: AttentionOptions
   private let groupSize: Int
 

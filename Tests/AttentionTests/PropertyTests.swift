@@ -9,7 +9,7 @@ import Testing
 ///     ATTENTION_PROPERTY_SEED=7 ATTENTION_PROPERTY_DRAWS=50000 swift test -c release --filter PropertyTests
 @Suite struct PropertyTests {
   private static let seed = setting("ATTENTION_PROPERTY_SEED").flatMap { UInt64($0) } ?? 1
-  private static let draws = setting("ATTENTION_PROPERTY_DRAWS").flatMap { Int($0) } ?? 2400
+  private static let draws = setting("ATTENTION_PROPERTY_DRAWS").flatMap { Int($0) } ?? 4800
   /// Parts run side by side; more of them than there are cores, since draws differ.
   private static let parts = 24
 

@@ -15,6 +15,7 @@ struct GEMMAttention<Scalar: AttentionAccumulator> {
   private let product: TileProduct<Scalar>
   private let keyValues: KeyValueTiles<Scalar>
   private let scoring: TileScoring<Scalar>
+  private let exact: ExactRow<Scalar>
   /// One a query head; −∞ where none is given.
   private let sinks: [Scalar]
   private let loadQueries: Scalar.Load
@@ -33,6 +34,7 @@ struct GEMMAttention<Scalar: AttentionAccumulator> {
     self.product = TileProduct(smallProductLimit: variant.smallProductLimit)
     self.keyValues = KeyValueTiles(problem, kernels)
     self.scoring = TileScoring(problem.scoring, kernels)
+    self.exact = ExactRow(problem, scoring, kernels)
     self.sinks =
       problem.sinks.map { $0.map { Scalar($0) } }
       ?? Array(repeating: -.infinity, count: problem.sizes.queryHeads)
@@ -120,6 +122,13 @@ struct GEMMAttention<Scalar: AttentionAccumulator> {
       MatrixOperand(work.queries + rows.lowerBound * depth, leadingDimension: depth),
       keyValues.transposedKeys(keys, block, work), alpha: factors.products,
       into: MutableMatrixOperand(scores, leadingDimension: work.scoreStride), adds: false)
+    if problem.scoring.canHideOverflow {
+      for row in rows {
+        let begin = Int(work.tileBegin[row])
+        let seen = keys.lowerBound + begin..<keys.lowerBound + max(begin, Int(work.tileEnd[row]))
+        exact.repair(work.scores + row * work.scoreStride + begin, of: seen, block.index(row), block)
+      }
+    }
     if !scoring.isEmpty {
       scoring.apply(
         to: scores, rowStride: work.scoreStride, keys: keys, rows: rows, of: block,
@@ -199,7 +208,7 @@ struct GEMMAttention<Scalar: AttentionAccumulator> {
         continue
       }
       // Something is not finite, or every score of a key that nothing hides is −∞: finite ones may have overflowed.
-      ExactRow(problem, scoring, kernels).attend(index, block, visible, into: result)
+      exact.attend(index, block, visible, into: result)
     }
   }
 }

@@ -18,6 +18,7 @@ struct ScoreRows<Scalar: AttentionAccumulator> {
   private let product: TileProduct<Scalar>
   private let keyValues: KeyValueTiles<Scalar>
   private let scoring: TileScoring<Scalar>
+  private let exact: ExactRow<Scalar>
   private let layout: GEMMWorkspaceLayout
 
   /// Keys of a product: enough for it to run well, few enough that gathered ones stay in cache.
@@ -50,6 +51,7 @@ struct ScoreRows<Scalar: AttentionAccumulator> {
     self.product = TileProduct(smallProductLimit: nil)
     self.keyValues = KeyValueTiles(problem, kernels)
     self.scoring = TileScoring(problem.scoring, kernels)
+    self.exact = ExactRow(problem, scoring, kernels)
     let size = Scalar.elementType.byteCount
     let rows = max(1, min(GEMMTiles.mostRows, Self.mostScoreBytes / (size * max(1, sizes.keyCount))))
     self.layout = GEMMWorkspaceLayout(
@@ -115,6 +117,7 @@ struct ScoreRows<Scalar: AttentionAccumulator> {
         MatrixOperand(work.queries, leadingDimension: depth),
         keyValues.transposedKeys(keys, block, work), alpha: factors.products,
         into: MutableMatrixOperand(scores, leadingDimension: work.scoreStride), adds: false)
+      for row in rows { exact.repair(scores + row * work.scoreStride, of: keys, block.index(row), block) }
       switch stage {
       case .scaled: break
       case .softcapped: for row in rows { scoring.cap(scores + row * work.scoreStride, keys.count) }
@@ -176,7 +179,7 @@ struct ScoreRows<Scalar: AttentionAccumulator> {
     {
       Scalar.scale(scores, count, softmax.normalizer(row, sink: sink), kernels)
     } else {
-      ExactRow(problem, scoring, kernels).weights(index, block, visible, into: scores, count: count)
+      exact.weights(index, block, visible, into: scores, count: count)
     }
   }
 }

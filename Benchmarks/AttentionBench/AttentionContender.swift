@@ -10,8 +10,8 @@ protocol AttentionContender: AnyObject {
   /// Seconds of one call where that is known without a measurement.
   var knownSeconds: Double? { get }
 
-  /// Out of all `B · Hq` (sequence, head) pairs, how many one call computes; nil for all.
-  var measuredPairs: Int? { get }
+  /// What one call computes, where that is not everything.
+  var sample: PairSample? { get }
 
   /// One call.
   func run() throws
@@ -21,6 +21,14 @@ protocol AttentionContender: AnyObject {
 
   /// Why the whole output cannot be right, whatever the reference says; nil where nothing is known against it.
   func defect() -> String?
+}
+
+/// Some of all `B · Hq` (sequence, head) pairs.
+struct PairSample {
+  /// How many.
+  let count: Int
+  /// All pairs' work over theirs.
+  let scale: Double
 }
 
 /// The kernels that can be compared.

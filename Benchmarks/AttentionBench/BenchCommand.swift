@@ -28,17 +28,18 @@ struct BenchCommand: ParsableCommand {
     progress.show(0, "the machine")
     let probe = MachineProbe(threads: pool.threadCount)
     let facts = MachineFacts.gather(probe: probe, pool: pool)
-    let report = options.format.report(names: workloads.map(\.shape.name))
+    let report = options.format.report(names: workloads.flatMap(\.names))
     progress.clear()
     Output.write(report.opening(facts: facts))
     if options.format == .csv || options.format == .jsonl { progress.tell(facts) }
 
-    let benchmark = ShapeBenchmark(
-      kernels: options.kernel.values, rounds: Rounds(quick: options.quick), probe: probe, pool: pool)
+    let bench = Bench(
+      kernels: options.kernel.values, rounds: Rounds(quick: options.quick), probe: probe, pool: pool,
+      seed: options.seed)
     var hasFailed = false
     for (index, run) in runs.enumerated() {
-      progress.show(index + 1, "\(run.workload.shape.name) \(run.type.rawValue)")
-      let rows = try measure(run.workload, run.type, benchmark)
+      progress.show(index + 1, "\(run.workload.names.joined(separator: ", ")) \(run.type.rawValue)")
+      let rows = try run.workload.measure(run.type.element, in: bench)
       progress.clear()
       Output.write(rows.map(report.line))
       hasFailed = hasFailed || rows.contains(where: \.isFailure)
@@ -47,43 +48,10 @@ struct BenchCommand: ParsableCommand {
     if hasFailed { throw ExitCode(1) }
   }
 
-  private func measure(_ workload: Workload, _ type: BenchType, _ benchmark: ShapeBenchmark) throws
-    -> [ResultRow]
-  {
-    func measure<E: BenchElement>(_ type: E.Type) throws -> [ResultRow] {
-      let bytes = workload.shape.tensorBytes(elementBytes: MemoryLayout<E>.size)
-      let available = AvailableMemory.bytes
-      guard bytes < available else {
-        let reason = "its tensors take \(short(bytes / 1e9)) GB, \(short(available / 1e9)) are free"
-        return benchmark.skipped(workload.shape, type, reason: reason)
-      }
-      return benchmark.measure(try workload.inputs(type, seed: options.seed))
-    }
-    return switch type {
-    case .f32: try measure(Float.self)
-    case .f64: try measure(Double.self)
-    case .f16: try measure(Float16.self)
-    case .bf16: try measure(BFloat16.self)
-    }
-  }
-
-  private func explain(_ workloads: [Workload], on pool: WorkerPool) throws {
-    func plan<E: BenchElement>(_ workload: Workload, _ type: E.Type) throws -> String {
-      let inputs = try workload.inputs(type, seed: options.seed)
-      return try AttentionPlan(
-        queries: inputs.queries, keys: inputs.keys, values: inputs.values, mask: inputs.mask, on: pool
-      ).description
-    }
+  private func explain(_ workloads: [any Workload], on pool: WorkerPool) throws {
     for workload in workloads {
       for type in options.dtype.values {
-        let description =
-          switch type {
-          case .f32: try plan(workload, Float.self)
-          case .f64: try plan(workload, Double.self)
-          case .f16: try plan(workload, Float16.self)
-          case .bf16: try plan(workload, BFloat16.self)
-          }
-        Output.write(["\(workload.shape.name) \(type.rawValue): \(workload.shape.why)", description, ""])
+        Output.write(try workload.explanation(type.element, seed: options.seed, on: pool))
       }
     }
   }

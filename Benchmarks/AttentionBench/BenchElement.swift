@@ -3,6 +3,16 @@ import Attention
 /// The element types that can be benchmarked.
 enum BenchType: String, CaseIterable {
   case f32, f64, f16, bf16
+
+  /// The type itself.
+  var element: any BenchElement.Type {
+    switch self {
+    case .f32: Float.self
+    case .f64: Double.self
+    case .f16: Float16.self
+    case .bf16: BFloat16.self
+    }
+  }
 }
 
 /// An element type and what is known about its arithmetic.

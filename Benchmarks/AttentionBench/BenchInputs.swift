@@ -3,32 +3,32 @@ import BenchmarkKit
 import Foundation
 import TensorFiles
 
-/// The tensors of one shape.
+/// The tensors of one shape, and what else a call takes.
 struct BenchInputs<E: BenchElement> {
   let shape: BenchmarkShape
+  /// `[B, Hq, Tq, D]`; `[total, Hq, D]` where sequences are packed, and keys and values likewise.
   let queries: Tensor<E>
   let keys: Tensor<E>
   let values: Tensor<E>
+  /// Where each sequence lies, where they are packed.
+  var packing: PackedSequences?
+  /// One a query head, where the shape has sinks.
+  var sinks: [Double]?
+  /// One a query head, where the shape has ALiBi.
+  var alibiSlopes: [Double]?
   /// The right output as somebody else computed it, where that is known.
   var expected: Tensor<Float>?
 
   /// Whether queries, keys and values have mean 0 and variance 1, which the tightest tolerance assumes.
   var hasUnitVariance: Bool { expected == nil }
 
-  /// The shape's mask as the operator takes it.
-  var mask: AttentionMask {
-    switch shape.mask {
-    case .none: .none
-    case .lengths: .keyLengths(shape.keyLengths ?? [])
-    case .causal: shape.leftWindowSize.map { .causal & .window(left: $0) } ?? .causal
-    }
-  }
-
-  /// The shape's mask as the reference takes it, for one sequence; nil where everything is visible.
-  func isVisible(sequence: Int) -> ((_ sequence: Int, _ head: Int, _ query: Int, _ key: Int) -> Bool)? {
-    if shape.mask == .none { return nil }
-    let ranges = (0..<shape.queries).map { shape.visibleKeys(sequence: sequence, query: $0) }
-    return { _, _, query, key in ranges[query].contains(key) }
+  /// A sequence of queries, keys, values or an output as a batch of its own, `[1, H, T, D]`; no copy.
+  func sequence(_ index: Int, of tensor: Tensor<E>) -> Tensor<E> {
+    guard let packing else { return tensor.sliced(axis: 0, index..<index + 1) }
+    // As many queries as keys: one list of boundaries is that of both.
+    let boundaries = packing.cumulativeQueryLengths
+    return tensor.sliced(axis: 0, boundaries[index]..<boundaries[index + 1]).permuted(1, 0, 2)
+      .expanded(axis: 0)
   }
 }
 
@@ -36,21 +36,32 @@ struct BenchInputs<E: BenchElement> {
 
 extension BenchInputs {
   /// Normally distributed numbers of mean 0 and variance 1, the same ones for the same seed.
-  init(random shape: BenchmarkShape, seed: UInt64) {
+  init(random shape: BenchmarkShape, seed: UInt64) throws {
+    func draw(_ heads: Int, _ length: Int, _ rows: Int, _ width: Int, _ seed: UInt64) -> Tensor<E> {
+      let isPacked = shape.layout == .packed
+      return randomTensor(isPacked ? [rows, heads, width] : [shape.batch, heads, length, width], seed: seed)
+    }
     self.shape = shape
-    queries = randomTensor([shape.batch, shape.queryHeads, shape.queries, shape.headDim], seed: seed &* 3)
-    keys = randomTensor([shape.batch, shape.keyValueHeads, shape.keys, shape.headDim], seed: seed &* 3 &+ 1)
-    values = randomTensor(
-      [shape.batch, shape.keyValueHeads, shape.keys, shape.valueDim], seed: seed &* 3 &+ 2)
+    let (Hq, Hkv) = (shape.queryHeads, shape.keyValueHeads)
+    queries = draw(Hq, shape.queries, shape.storedQueries, shape.headDim, seed &* 3)
+    keys = draw(Hkv, shape.keys, shape.storedKeys, shape.headDim, seed &* 3 &+ 1)
+    values = draw(Hkv, shape.keys, shape.storedKeys, shape.valueDim, seed &* 3 &+ 2)
+    if shape.layout == .packed { packing = try PackedSequences(queryLengths: shape.keyLengths ?? []) }
+    if shape.hasSinks {
+      // Near the log-sum-exp of as many scores: they take about a third of the weight, so that no tolerance hides a
+      // forgotten one.
+      sinks = Tensor<Double>.normal([Hq], mean: log(Double(shape.keys)), seed: seed &* 3 &+ 3).elements
+    }
+    if shape.hasALiBi { alibiSlopes = AttentionMask.alibiSlopes(heads: Hq) }
   }
 }
 
 /// A prime, so that rows of any length shorter than it start at ever new places of the table: as many rows differ.
 private let tableCount = 262_147
 
-/// One table of random numbers after another until the tensor is full: a copy is several times as fast as drawing 67
+/// Normally distributed numbers: one table of random numbers after another until the tensor is full: a copy is several times as fast as drawing 67
 /// million numbers, and a kernel cannot tell.
-private func randomTensor<E: BenchElement>(_ shape: Shape, seed: UInt64) -> Tensor<E> {
+func randomTensor<E: BenchElement>(_ shape: Shape, seed: UInt64) -> Tensor<E> {
   let table = Tensor<E>.normal([tableCount], seed: seed)
   return Tensor(unsafeUninitializedShape: shape) { target in
     table.withUnsafePointer { source in

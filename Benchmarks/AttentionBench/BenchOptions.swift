@@ -34,7 +34,7 @@ struct BenchOptions: ParsableArguments {
   var shapes: String?
 
   @Option(
-    help: ArgumentHelp("Only the shapes of these names, with commas between them.", valueName: "name,…"))
+    help: ArgumentHelp("Only the rows of these names, with commas between them.", valueName: "name,…"))
   var only: String?
 
   @Option(
@@ -68,19 +68,21 @@ struct BenchOptions: ParsableArguments {
 }
 
 extension BenchOptions {
-  /// The workloads asked for, in the order of the list.
+  /// What was asked for, in the order of the list.
   ///
   /// - Throws: where the list cannot be read, or a name is not in it.
-  func workloads() throws -> [Workload] {
-    let all = try shapes.map { try Workload.list(path: $0) } ?? Workload.standard()
-    guard let only else { return all }
+  func workloads() throws -> [any Workload] {
+    let listed = try shapes.map { try ShapeWorkload.list(path: $0) } ?? ShapeWorkload.standard()
+    let others: [any Workload] = shapes == nil ? [RotaryWorkload()] : []
+    guard let only else { return ShapeFamily.families(of: listed) + others }
     let wanted = only.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
-    let known = all.map(\.shape.name)
+    let known = listed.map(\.shape.name) + others.flatMap(\.names)
     if let unknown = wanted.first(where: { !known.contains($0) }) {
       throw ValidationError(
         "--only: no shape is called \(unknown.prefix(64).debugDescription); there are \(known.joined(separator: ", "))"
       )
     }
-    return all.filter { wanted.contains($0.shape.name) }
+    return ShapeFamily.families(of: listed, named: wanted)
+      + others.filter { $0.names.contains(where: wanted.contains) }
   }
 }

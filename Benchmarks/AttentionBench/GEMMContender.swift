@@ -6,7 +6,7 @@ import Parallelism
 final class GEMMContender<E: BenchElement>: AttentionContender {
   let kernel = BenchKernel.gemm
   let knownSeconds: Double? = nil
-  let measuredPairs: Int? = nil
+  let sample: PairSample? = nil
 
   private let inputs: BenchInputs<E>
   private let mask: AttentionMask
@@ -17,12 +17,8 @@ final class GEMMContender<E: BenchElement>: AttentionContender {
     self.inputs = inputs
     self.pool = pool
     mask = inputs.mask
-    let shape = inputs.shape
-    // NaN, so that what a kernel forgets to write is seen.
-    output = Tensor(
-      repeating: E(nearest: .nan), shape: [shape.batch, shape.queryHeads, shape.queries, shape.valueDim])
-    let plan = try AttentionPlan(
-      queries: inputs.queries, keys: inputs.keys, values: inputs.values, mask: mask, on: pool)
+    output = inputs.unwrittenOutput()
+    let plan = try inputs.plan(on: pool)
     guard plan.kernel == .gemm else {
       throw Unsuitable(reason: "the plan chose \(plan.kernel.rawValue)")
     }
@@ -30,17 +26,11 @@ final class GEMMContender<E: BenchElement>: AttentionContender {
 
   var threads: Int { pool.threadCount }
 
-  func run() throws {
-    try scaledDotProductAttention(
-      queries: inputs.queries, keys: inputs.keys, values: inputs.values, mask: mask, on: pool, into: &output)
-  }
+  func run() throws { try inputs.attend(into: &output, mask, on: pool) }
 
   func outputRow(_ row: RowIndex) -> [Double] {
-    let (strides, count) = (output.strides, output.shape[3])
-    let start = row.sequence * strides[0] + row.head * strides[1] + row.query * strides[2]
-    return output.withUnsafePointer { base in
-      (0..<count).map { base[start + $0 * strides[3]].doubleValue }
-    }
+    inputs.sequence(row.sequence, of: output).selected(axis: 0, 0).selected(axis: 0, row.head)
+      .selected(axis: 0, row.query).elements.map(\.doubleValue)
   }
 
   func defect() -> String? {

@@ -1,5 +1,4 @@
 import Attention
-import AttentionReference
 import BenchmarkKit
 
 /// The textbook kernel, on one thread, on as many (sequence, head) pairs as its budget allows.
@@ -9,6 +8,8 @@ final class NaiveContender<E: BenchElement>: AttentionContender {
   private(set) var knownSeconds: Double?
 
   private let inputs: BenchInputs<E>
+  /// The longest sequence first: its pairs tell best what all take, and there is work in them.
+  private let sequences: [Int]
   private let allPairs: Int
   private var pairs = 1
 
@@ -20,14 +21,16 @@ final class NaiveContender<E: BenchElement>: AttentionContender {
   init(_ inputs: BenchInputs<E>, budget: Double) throws {
     self.inputs = inputs
     let shape = inputs.shape
+    func scores(_ sequence: Int) -> Double { inputs.scores(sequence: sequence) }
+    sequences = (0..<shape.batch).sorted { (scores($0), $1) > (scores($1), $0) }
     allPairs = shape.batch * shape.queryHeads
     // It computes hidden scores too. 2 GFLOP/s is what it reaches on a slow machine.
-    let scores = Double(shape.queries) * Double(shape.keys)
-    let seconds = scores * 2 * Double(shape.headDim + shape.valueDim) / 2e9
+    let most = scores(sequences[0])
+    let seconds = most * 2 * Double(shape.headDim + shape.valueDim) / 2e9
     guard seconds < 60 else {
       throw Unsuitable(reason: "one head would take about \(short(seconds)) s")
     }
-    let bytes = scores * Double(MemoryLayout<E.Accumulator>.size)
+    let bytes = most * Double(MemoryLayout<E.Accumulator>.size)
     let available = AvailableMemory.bytes
     guard bytes < available else {
       throw Unsuitable(
@@ -41,7 +44,12 @@ final class NaiveContender<E: BenchElement>: AttentionContender {
     if pairs == 1 { knownSeconds = pairSeconds }
   }
 
-  var measuredPairs: Int? { pairs < allPairs ? pairs : nil }
+  var sample: PairSample? {
+    if pairs == allPairs { return nil }
+    func scores(_ pair: Int) -> Double { inputs.scores(sequence: place(pair).sequence) }
+    let (all, measured) = ((0..<allPairs).map(scores), (0..<pairs).map(scores))
+    return PairSample(count: pairs, scale: all.reduce(0, +) / measured.reduce(0, +))
+  }
 
   func run() {
     for pair in 0..<pairs { runPair(pair) }
@@ -55,30 +63,23 @@ final class NaiveContender<E: BenchElement>: AttentionContender {
 
   /// A pair at a time, so that a call does not pay for the output of pairs that it does not compute.
   private func runPair(_ pair: Int) {
-    let shape = inputs.shape
-    _ = inputs.naive(
-      0..<shape.queries, sequence: pair / shape.queryHeads, head: pair % shape.queryHeads)
+    let (sequence, head) = place(pair)
+    _ = inputs.naive(0..<inputs.shape.storedQueries(sequence: sequence), sequence: sequence, head: head)
   }
 
-  func outputRow(_ row: RowIndex) -> [Double] {
-    inputs.naive(row.query..<row.query + 1, sequence: row.sequence, head: row.head).elements.map(
-      \.doubleValue)
+  private func place(_ pair: Int) -> (sequence: Int, head: Int) {
+    let (sequence, head) = pair.quotientAndRemainder(dividingBy: inputs.shape.queryHeads)
+    return (sequences[sequence], head)
   }
+
+  func outputRow(_ row: RowIndex) -> [Double] { inputs.naiveRow(row) }
 
   func defect() -> String? { nil }
 }
 
 extension BenchInputs {
-  /// The naive kernel's output `[1, 1, queries, Dv]` for some queries of one head.
-  func naive(_ queries: Range<Int>, sequence: Int, head: Int) -> Tensor<E> {
-    func select(_ tensor: Tensor<E>, _ head: Int) -> Tensor<E> {
-      tensor.sliced(axis: 0, sequence..<sequence + 1).sliced(axis: 1, head..<head + 1)
-    }
-    let keyHead = head / (shape.queryHeads / shape.keyValueHeads)
-    let rule = isVisible(sequence: sequence)
-    return naiveAttention(
-      queries: select(self.queries, head).sliced(axis: 2, queries), keys: select(keys, keyHead),
-      values: select(values, keyHead),
-      isVisible: rule.map { rule in { rule($0, $1, $2 + queries.lowerBound, $3) } })
+  /// Scores of a head in a sequence that the naive kernel computes, hidden ones too.
+  fileprivate func scores(sequence: Int) -> Double {
+    Double(shape.storedQueries(sequence: sequence)) * Double(shape.storedKeys(sequence: sequence))
   }
 }

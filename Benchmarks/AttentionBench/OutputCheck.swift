@@ -1,54 +1,46 @@
 import Attention
-import AttentionReference
 import BenchmarkKit
 
-extension ShapeBenchmark {
-  /// Compares the outputs with the oracle on sampled rows, and with the file's own answer on all rows where it has one.
-  func check<E: BenchElement>(
-    _ entries: [(row: Int, contender: any AttentionContender)], _ inputs: BenchInputs<E>,
-    _ rows: inout [ResultRow]
-  ) {
-    if entries.isEmpty { return }
-    let shape = inputs.shape
-    let sample = Check.sampleRows(of: shape)
-    let oracle = AttentionOracle(queries: inputs.queries, keys: inputs.keys, values: inputs.values) {
-      sequence, _, query, key in
-      shape.visibleKeys(sequence: sequence, query: query).contains(key)
-    }
-    let reference = sample.map { oracle.row(sequence: $0.sequence, head: $0.head, query: $0.query).output }
-    let tolerance = Tolerances(inputs, sample, reference)
-    for (index, contender) in entries where rows[index].status == .ok {
-      let check = Check(
-        rows: sample, reference: reference, tolerance: tolerance.allowed(contender.kernel),
-        output: contender.outputRow)
-      rows[index].maxError = check.maxError
-      rows[index].tolerance = check.tolerance
-      if let failure = contender.defect() ?? check.failure ?? fileMismatch(contender, inputs) {
-        rows[index].status = .failed(failure)
-      }
+/// Compares the outputs with the oracle on sampled rows, and with the file's own answer on all rows where it has one.
+func check<E: BenchElement>(
+  _ entries: [(row: Int, contender: any AttentionContender)], _ inputs: BenchInputs<E>,
+  _ rows: inout [ResultRow]
+) {
+  if entries.isEmpty { return }
+  let sample = Check.sampleRows(of: inputs.shape)
+  let reference = sample.map(inputs.oracleRow)
+  let tolerance = Tolerances(inputs, sample, reference)
+  for (index, contender) in entries where rows[index].status == .ok {
+    let check = Check(
+      rows: sample, reference: reference, tolerance: tolerance.allowed(contender.kernel),
+      output: contender.outputRow)
+    rows[index].maxError = check.maxError
+    rows[index].tolerance = check.tolerance
+    if let failure = contender.defect() ?? check.failure ?? fileMismatch(contender, inputs) {
+      rows[index].status = .failed(failure)
     }
   }
+}
 
-  private func fileMismatch<E>(_ contender: any AttentionContender, _ inputs: BenchInputs<E>) -> String? {
-    guard let expected = inputs.expected else { return nil }
-    let shape = inputs.shape
-    let (relative, absolute) = E.fileTolerance
-    for sequence in 0..<shape.batch {
-      for head in 0..<shape.queryHeads {
-        for query in 0..<shape.queries {
-          let output = contender.outputRow(RowIndex(sequence: sequence, head: head, query: query))
-          for (column, value) in output.enumerated() {
-            let right = expected[sequence, head, query, column].doubleValue
-            // Written so that NaN is a mismatch.
-            guard abs(value - right) <= absolute + relative * abs(right) else {
-              return "\(value) at [\(sequence), \(head), \(query), \(column)], the file expects \(right)"
-            }
+private func fileMismatch<E>(_ contender: any AttentionContender, _ inputs: BenchInputs<E>) -> String? {
+  guard let expected = inputs.expected else { return nil }
+  let shape = inputs.shape
+  let (relative, absolute) = E.fileTolerance
+  for sequence in 0..<shape.batch {
+    for head in 0..<shape.queryHeads {
+      for query in 0..<shape.queries {
+        let output = contender.outputRow(RowIndex(sequence: sequence, head: head, query: query))
+        for (column, value) in output.enumerated() {
+          let right = expected[sequence, head, query, column].doubleValue
+          // Written so that NaN is a mismatch.
+          guard abs(value - right) <= absolute + relative * abs(right) else {
+            return "\(value) at [\(sequence), \(head), \(query), \(column)], the file expects \(right)"
           }
         }
       }
     }
-    return nil
   }
+  return nil
 }
 
 /// How far outputs may be from the oracle.
@@ -63,10 +55,7 @@ struct Tolerances {
       forNaive = 2e-6
       return
     }
-    let naive = Check(rows: sample, reference: reference, tolerance: .infinity) { row in
-      inputs.naive(row.query..<row.query + 1, sequence: row.sequence, head: row.head).elements.map(
-        \.doubleValue)
-    }
+    let naive = Check(rows: sample, reference: reference, tolerance: .infinity, output: inputs.naiveRow)
     forKernels = 2 * (naive.maxError ?? 0) + 1e-5
     // Judging the naive kernel by its own error would accept anything. Its weights and its output are rounded once each,
     // and outputs of these inputs stay below 32.

@@ -1,51 +1,33 @@
 import Attention
-import AttentionReference
 import BenchmarkKit
-import Parallelism
 
-/// Measures and checks all kernels on one shape.
+/// Measures and checks all kernels on one shape, or on several in the same rounds.
 struct ShapeBenchmark {
-  let kernels: [BenchKernel]
-  let rounds: Rounds
-  let probe: MachineProbe
-  let pool: WorkerPool
+  let bench: Bench
 
-  /// A row for each kernel, in order.
-  func measure<E: BenchElement>(_ inputs: BenchInputs<E>) -> [ResultRow] {
-    let shape = inputs.shape
-    let bytes = shape.usefulKeyValueBytes(elementBytes: MemoryLayout<E>.size)
-    let before = probe.limits(workingSet: Int(bytes))
-
-    var rows: [ResultRow] = []
-    var entries: [(row: Int, contender: any AttentionContender)] = []
-    for kernel in kernels {
-      var row = emptyRow(shape, kernel, E.self, before)
-      do {
-        let contender = try kernel.contender(inputs, on: pool, budget: rounds.secondsEach)
-        if contender.knownSeconds == nil { try contender.run() }
-        entries.append((rows.count, contender))
-      } catch let error as Unsuitable {
-        row.status = .skipped(error.reason)
-      } catch {
-        row.status = .failed("\(error)")
-      }
-      rows.append(row)
-    }
-
-    time(entries, shape, &rows)
-    var limits = before.union(probe.limits(workingSet: Int(bytes)))
-    limits.flopsPerSecond *= E.peakShare
-    for index in rows.indices { rows[index].limits = limits }
-    check(entries, inputs, &rows)
-    return rows
+  /// A row for each kernel on the first shape, then on the next.
+  ///
+  /// - Parameters:
+  ///   - shapes: what is measured.
+  ///   - plain: what takes turns with them and has no row: our kernel's cost on the others is told in its terms.
+  func measure<E: BenchElement>(_ shapes: [BenchInputs<E>], beside plain: BenchInputs<E>? = nil)
+    -> [ResultRow]
+  {
+    var entries = shapes.map { prepare($0) }
+    time(&entries, beside: plain)
+    for index in entries.indices { entries[index].finish(on: bench.probe) }
+    return entries.flatMap(\.rows)
   }
 
-  /// A row for each kernel that says why nothing was measured.
-  func skipped<E: BenchElement>(_ shape: BenchmarkShape, _ type: E.Type, reason: String) -> [ResultRow] {
-    kernels.map { kernel in
-      var row = emptyRow(shape, kernel, type, probe.limits(workingSet: MachineProbe.memoryBytes))
-      row.status = .skipped(reason)
-      return row
+  /// Rows that say why nothing was measured.
+  func skipped<E: BenchElement>(_ shapes: [BenchmarkShape], _ type: E.Type, reason: String) -> [ResultRow] {
+    let limits = bench.probe.limits(workingSet: MachineProbe.memoryBytes)
+    return shapes.flatMap { shape in
+      bench.kernels.map { kernel in
+        var row = emptyRow(shape, kernel, type, limits)
+        row.status = .skipped(reason)
+        return row
+      }
     }
   }
 
@@ -54,34 +36,96 @@ struct ShapeBenchmark {
   ) -> ResultRow {
     ResultRow(
       name: shape.name, kernel: kernel.rawValue, dtype: E.benchType.rawValue,
-      threads: kernel == .naive ? 1 : pool.threadCount, usefulFlops: shape.usefulFlops,
-      keyValueBytes: shape.usefulKeyValueBytes(elementBytes: MemoryLayout<E>.size), limits: limits)
+      threads: kernel == .naive ? 1 : bench.pool.threadCount,
+      work: .attention(
+        usefulFlops: shape.usefulFlops,
+        keyValueBytes: shape.usefulKeyValueBytes(elementBytes: MemoryLayout<E>.size)),
+      limits: limits)
   }
 
-  private func time(
-    _ entries: [(row: Int, contender: any AttentionContender)], _ shape: BenchmarkShape,
-    _ rows: inout [ResultRow]
-  ) {
-    let contenders = entries.map { entry in
-      Contender(name: entry.contender.kernel.rawValue, knownSeconds: entry.contender.knownSeconds) {
-        try entry.contender.run()
+  /// Sets up the kernels and calls each once.
+  private func prepare<E: BenchElement>(_ inputs: BenchInputs<E>) -> ShapeEntry<E> {
+    let bytes = inputs.shape.usefulKeyValueBytes(elementBytes: MemoryLayout<E>.size)
+    let limits = bench.probe.limits(workingSet: Int(bytes))
+    var entry = ShapeEntry(inputs: inputs)
+    for kernel in bench.kernels {
+      var row = emptyRow(inputs.shape, kernel, E.self, limits)
+      do {
+        let contender = try kernel.contender(inputs, on: bench.pool, budget: bench.rounds.secondsEach)
+        if contender.knownSeconds == nil { try contender.run() }
+        entry.contenders.append((entry.rows.count, contender))
+      } catch let error as Unsuitable {
+        row.status = .skipped(error.reason)
+      } catch {
+        row.status = .failed("\(error)")
+      }
+      entry.rows.append(row)
+    }
+    return entry
+  }
+
+  private func time<E: BenchElement>(_ entries: inout [ShapeEntry<E>], beside plain: BenchInputs<E>?) {
+    // A kernel's turns on all shapes follow each other: what is compared happens in the same moments.
+    let turns = bench.kernels.indices.flatMap { row in
+      entries.indices.flatMap { shape in
+        entries[shape].contenders.filter { $0.row == row }.map {
+          (shape: shape, row: row, contender: $0.contender)
+        }
       }
     }
-    let samples: [[Double]]
+    var contenders = turns.map { turn in
+      Contender(name: turn.contender.kernel.rawValue, knownSeconds: turn.contender.knownSeconds) {
+        try turn.contender.run()
+      }
+    }
+    var samples: [[Double]]
     do {
-      samples = try rounds.measure(contenders)
+      if let plain, bench.kernels.contains(.gemm) {
+        let contender = try GEMMContender(plain, on: bench.pool)
+        contenders.append(Contender(name: plain.shape.name) { try contender.run() })
+      }
+      samples = try bench.rounds.measure(contenders)
     } catch {
       // It worked once: what fails now fails in some rounds only, and no timing can be trusted.
-      for entry in entries { rows[entry.row].status = .failed("\(error)") }
+      for turn in turns { entries[turn.shape].rows[turn.row].status = .failed("\(error)") }
       return
     }
-    for (entry, samples) in zip(entries, samples) {
-      let pairs = entry.contender.measuredPairs
-      let scale = pairs.map { Double(shape.batch * shape.queryHeads) / Double($0) } ?? 1
-      rows[entry.row].seconds = Quantiles(samples).scaled(by: scale)
-      rows[entry.row].rounds = samples.count
-      rows[entry.row].scaledFromPairs = pairs
+    let plainSamples = samples.count > turns.count ? samples.removeLast() : nil
+    for (turn, samples) in zip(turns, samples) {
+      entries[turn.shape].set(samples, of: turn.contender, row: turn.row)
+      if turn.contender.kernel == .gemm, let plain, let plainSamples {
+        entries[turn.shape].compare(samples, with: plainSamples, of: plain.shape, row: turn.row)
+      }
     }
+    for index in entries.indices { entries[index].compareWithNaive() }
+  }
+}
+
+/// The rows of one shape while they are made.
+private struct ShapeEntry<E: BenchElement> {
+  let inputs: BenchInputs<E>
+  var rows: [ResultRow] = []
+  /// What can be measured, and the row that it fills.
+  var contenders: [(row: Int, contender: any AttentionContender)] = []
+
+  init(inputs: BenchInputs<E>) { self.inputs = inputs }
+
+  mutating func set(_ samples: [Double], of contender: any AttentionContender, row: Int) {
+    rows[row].seconds = Quantiles(samples).scaled(by: contender.sample?.scale ?? 1)
+    rows[row].rounds = samples.count
+    rows[row].scaledFromPairs = contender.sample?.count
+  }
+
+  /// Round by round, so that a slow moment counts on both sides; the last rounds may lack one of them.
+  mutating func compare(
+    _ samples: [Double], with plain: [Double], of plainShape: BenchmarkShape, row: Int
+  ) {
+    let work = inputs.shape.usefulFlops / plainShape.usefulFlops
+    rows[row].comparedWith = plainShape.name
+    rows[row].costOverPlain = Quantiles(zip(samples, plain).map { $0 / $1 / work }).median
+  }
+
+  mutating func compareWithNaive() {
     guard let naive = rows.first(where: { $0.kernel == BenchKernel.naive.rawValue }),
       let naiveSeconds = naive.seconds
     else { return }
@@ -89,5 +133,16 @@ struct ShapeBenchmark {
       rows[index].speedup = rows[index].seconds.map { naiveSeconds.median / $0.median }
       rows[index].isSpeedupScaled = naive.scaledFromPairs != nil && rows[index].kernel != naive.kernel
     }
+  }
+
+  /// Asks for the limits again, and holds the outputs against the reference.
+  mutating func finish(on probe: MachineProbe) {
+    let bytes = inputs.shape.usefulKeyValueBytes(elementBytes: MemoryLayout<E>.size)
+    let after = probe.limits(workingSet: Int(bytes))
+    for index in rows.indices {
+      rows[index].limits = rows[index].limits.union(after)
+      rows[index].limits.flopsPerSecond *= E.peakShare
+    }
+    check(contenders, inputs, &rows)
   }
 }

@@ -1,71 +1,37 @@
-/// A shape as a file spells it: nothing checked yet but the types.
-package struct ShapeRecord: Decodable {
-  var name: String
-  var batch: Int
-  var queryHeads: Int
-  var keyValueHeads: Int
-  var queries: Int
-  var keys: Int
-  var headDim: Int
-  var valueDim: Int
-  var mask: String
-  var keyLengths: [Int]?
-  var leftWindowSize: Int?
-  var usefulFlops: Double?
-  var why: String?
-
-  enum CodingKeys: String, CodingKey, CaseIterable {
-    case name, batch, queries, keys, mask, why
-    case queryHeads = "query_heads"
-    case keyValueHeads = "key_value_heads"
-    case headDim = "head_dim"
-    case valueDim = "value_dim"
-    case keyLengths = "key_lengths"
-    case leftWindowSize = "left_window_size"
-    case usefulFlops = "useful_flops"
-  }
-
-  /// Tensors `[B, Hq, Tq, D]`, `[B, Hkv, Tk, D]` and `[B, Hkv, Tk, Dv]` that exist, without a mask.
-  ///
-  /// - Precondition: four axes each.
-  package init(name: String, queries: [Int], keys: [Int], values: [Int], why: String) {
-    precondition(
-      [queries, keys, values].allSatisfy { $0.count == 4 }, "queries, keys and values have four axes")
-    self.name = name
-    batch = queries[0]
-    queryHeads = queries[1]
-    keyValueHeads = keys[1]
-    self.queries = queries[2]
-    self.keys = keys[2]
-    headDim = queries[3]
-    valueDim = values[3]
-    mask = BenchmarkShape.Mask.none.rawValue
-    self.why = why
-  }
-}
-
 extension BenchmarkShape {
   /// More than this in one call would take half a minute on a fast machine: a mistake, or a trap.
   static var largestUsefulFlops: Double { 1e13 }
 
   /// A shape with these sizes.
   ///
-  /// - Throws: ``BenchmarkError`` that names the field, where a size is not positive, heads do not divide, the mask and its
-  ///   fields do not fit, the stated work is not what the mask gives, or the tensors do not fit in `memoryLimit` bytes.
+  /// - Throws: ``BenchmarkError`` that names the field, where a size is not positive, heads do not divide, the mask, the layout and
+  ///   their fields do not fit, the stated work is not what the mask gives, or the tensors do not fit in `memoryLimit` bytes.
   package init(_ record: ShapeRecord, memoryLimit: Double = ShapeFile.physicalMemory) throws(BenchmarkError) {
     try Self.checkName(record.name)
-    guard let mask = Mask(rawValue: record.mask) else {
-      let known = Mask.allCases.map(\.rawValue).joined(separator: ", ")
-      throw BenchmarkError("shape \(record.name): mask is \(quoted(record.mask)), expected one of \(known)")
-    }
+    let layout: Layout = try Self.choice("layout", record.layout ?? Layout.padded.rawValue, of: record.name)
     self.init(
       name: record.name, batch: record.batch, queryHeads: record.queryHeads,
       keyValueHeads: record.keyValueHeads, queries: record.queries, keys: record.keys,
-      headDim: record.headDim, valueDim: record.valueDim, mask: mask, keyLengths: record.keyLengths,
-      leftWindowSize: record.leftWindowSize, why: record.why ?? "")
-    try checkSizes(memoryLimit: memoryLimit)
+      headDim: record.headDim, valueDim: record.valueDim,
+      mask: try Self.choice("mask", record.mask, of: record.name), keyLengths: record.keyLengths,
+      queryLengths: layout == .packed ? record.keyLengths : record.queryLengths,
+      leftWindowSize: record.leftWindowSize, layout: layout, softcap: record.softcap,
+      hasALiBi: record.alibi ?? false, hasSinks: record.sinks ?? false, compareWith: record.compareWith,
+      why: record.why ?? "")
+    try checkSizes()
     try checkMask()
+    if layout == .packed { try checkPacking(queryLengths: record.queryLengths) }
+    try checkSoftcap()
+    try checkMemory(limit: memoryLimit)
     try checkWork(stated: record.usefulFlops)
+  }
+
+  private static func choice<Choice: RawRepresentable<String> & CaseIterable>(
+    _ field: String, _ text: String, of name: String
+  ) throws(BenchmarkError) -> Choice {
+    if let choice = Choice(rawValue: text) { return choice }
+    let known = Choice.allCases.map(\.rawValue).joined(separator: ", ")
+    throw BenchmarkError("shape \(name): \(field) is \(quoted(text)), expected one of \(known)")
   }
 
   private static func checkName(_ name: String) throws(BenchmarkError) {
@@ -81,7 +47,7 @@ extension BenchmarkShape {
     }
   }
 
-  private func checkSizes(memoryLimit: Double) throws(BenchmarkError) {
+  private func checkSizes() throws(BenchmarkError) {
     let sizes = [
       ("batch", batch), ("query_heads", queryHeads), ("key_value_heads", keyValueHeads), ("queries", queries),
       ("keys", keys), ("head_dim", headDim), ("value_dim", valueDim),
@@ -94,25 +60,22 @@ extension BenchmarkShape {
         "shape \(name): query_heads is \(queryHeads), expected a multiple of key_value_heads, \(keyValueHeads)"
       )
     }
-    let bytes = tensorBytes(elementBytes: 4)
-    guard bytes <= memoryLimit else {
-      throw BenchmarkError(
-        "shape \(name): its tensors take \(gibibytes(bytes)) in Float32, this machine has \(gibibytes(memoryLimit))"
-      )
-    }
   }
 
   private func checkMask() throws(BenchmarkError) {
-    guard (mask == .lengths) == (keyLengths != nil) else {
-      throw BenchmarkError("shape \(name): key_lengths and mask \"lengths\" belong together")
+    guard (mask == .none) == (keyLengths == nil) || mask == .causal else {
+      throw BenchmarkError(
+        "shape \(name): key_lengths and mask \"lengths\" belong together; mask \"causal\" may have them")
     }
-    if let keyLengths {
-      guard keyLengths.count == batch else {
-        throw BenchmarkError(
-          "shape \(name): key_lengths has \(keyLengths.count) entries, expected batch, \(batch)")
+    for (field, lengths, size) in [
+      ("key_lengths", keyLengths, keys), ("query_lengths", queryLengths, queries),
+    ] {
+      guard let lengths else { continue }
+      guard lengths.count == batch else {
+        throw BenchmarkError("shape \(name): \(field) has \(lengths.count) entries, expected batch, \(batch)")
       }
-      if let wrong = keyLengths.first(where: { $0 < 0 || $0 > keys }) {
-        throw BenchmarkError("shape \(name): key_lengths has \(wrong), expected 0 to \(keys)")
+      if let wrong = lengths.first(where: { $0 < 0 || $0 > size }) {
+        throw BenchmarkError("shape \(name): \(field) has \(wrong), expected 0 to \(size)")
       }
     }
     if let leftWindowSize {
@@ -120,6 +83,34 @@ extension BenchmarkShape {
         throw BenchmarkError(
           "shape \(name): left_window_size is \(leftWindowSize), expected 0 or more, with mask \"causal\"")
       }
+    }
+  }
+
+  private func checkPacking(queryLengths: [Int]?) throws(BenchmarkError) {
+    guard keyLengths != nil else {
+      throw BenchmarkError("shape \(name): layout \"packed\" needs key_lengths")
+    }
+    guard queryLengths == nil, queries == keys else {
+      throw BenchmarkError(
+        "shape \(name): layout \"packed\" has as many queries as keys, and takes no query_lengths")
+    }
+  }
+
+  private func checkSoftcap() throws(BenchmarkError) {
+    // Kernels in Float32 multiply by its inverse.
+    guard let softcap, !(softcap > 0 && Float(softcap).isNormal && (1 / Float(softcap)).isNormal) else {
+      return
+    }
+    throw BenchmarkError(
+      "shape \(name): softcap is \(softcap), expected a positive number in Float32's range")
+  }
+
+  private func checkMemory(limit: Double) throws(BenchmarkError) {
+    let bytes = tensorBytes(elementBytes: 4)
+    guard bytes <= limit else {
+      throw BenchmarkError(
+        "shape \(name): its tensors take \(gibibytes(bytes)) in Float32, this machine has \(gibibytes(limit))"
+      )
     }
   }
 

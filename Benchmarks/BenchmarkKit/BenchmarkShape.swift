@@ -1,13 +1,22 @@
-/// One attention problem to measure: sizes and a mask, under a name. Every one that exists is valid and fits in memory.
+/// One attention problem to measure: sizes, a mask and what else changes scores, under a name. Every one that exists is valid
+/// and fits in memory.
 package struct BenchmarkShape: Sendable, Equatable {
   /// The masks that a shapes file can name.
   package enum Mask: String, Sendable, CaseIterable {
     /// Every query sees every key.
     case none
-    /// `j <= i + Tk − Tq`: the last query stands on the last key.
+    /// `j <= i + Tk − Tq`, a sequence's own lengths where it has some: the last query stands on the last key.
     case causal
     /// The keys of each sequence end at its own length.
     case lengths
+  }
+
+  /// How the sequences of a batch lie in memory.
+  package enum Layout: String, Sendable, CaseIterable {
+    /// `[B, H, T, D]`: each takes as much room as the longest.
+    case padded
+    /// `[total, H, D]`: one after the other, each as long as it is.
+    case packed
   }
 
   /// Unique in its file: letters, digits, `.`, `_` and `-`.
@@ -28,67 +37,22 @@ package struct BenchmarkShape: Sendable, Equatable {
   package let valueDim: Int
   /// What hides keys.
   package let mask: Mask
-  /// One a sequence, where the mask is ``Mask/lengths``; else nil.
+  /// One a sequence: its keys end there. Always with ``Mask/lengths`` and ``Layout/packed``, never with ``Mask/none``.
   package let keyLengths: [Int]?
+  /// One a sequence: its queries end there, and what follows is padding. The key lengths where sequences are packed.
+  package let queryLengths: [Int]?
   /// With a causal mask, how many keys before its own position a query sees; all when nil.
   package let leftWindowSize: Int?
+  /// How the sequences lie in memory.
+  package let layout: Layout
+  /// The bound that scores approach; none when nil.
+  package let softcap: Double?
+  /// Whether scores fall with the distance between query and key, by the slopes of the paper.
+  package let hasALiBi: Bool
+  /// Whether each query head has a sink.
+  package let hasSinks: Bool
+  /// The plain shape whose time for the same work this one's is compared with; nil for none.
+  package let compareWith: String?
   /// What the shape stands for.
   package let why: String
-}
-
-// MARK: - Useful work
-
-extension BenchmarkShape {
-  /// The keys that a query sees, written from the contract's text and not from the code under test.
-  package func visibleKeys(sequence: Int, query: Int) -> Range<Int> {
-    switch mask {
-    case .none:
-      return 0..<keys
-    case .lengths:
-      return 0..<(keyLengths?[sequence] ?? keys)
-    case .causal:
-      let position = query + keys - queries
-      let upper = min(max(position + 1, 0), keys)
-      let lower = leftWindowSize.map { max(position - $0, 0) } ?? 0
-      return min(lower, upper)..<upper
-    }
-  }
-
-  /// (query, key) pairs that are not masked, in one head of a sequence.
-  package func visiblePairs(sequence: Int) -> Int {
-    (0..<queries).reduce(0) { $0 + visibleKeys(sequence: sequence, query: $1).count }
-  }
-
-  /// What one call has to compute: a multiplication and an addition for each element of a visible pair's query and value.
-  ///
-  ///     2 · (D + Dv) · Hq · Σ visible pairs
-  package var usefulFlops: Double {
-    let pairs = (0..<batch).reduce(0.0) { $0 + Double(visiblePairs(sequence: $1)) }
-    return 2 * Double(headDim + valueDim) * Double(queryHeads) * pairs
-  }
-
-  /// Keys of each sequence that some query sees: what has to be read at least once.
-  func usedKeys(sequence: Int) -> Int {
-    // Visible ranges move to the right with the query, so that the first and the last one bound them all.
-    let first = visibleKeys(sequence: sequence, query: 0)
-    return visibleKeys(sequence: sequence, query: queries - 1).upperBound - first.lowerBound
-  }
-
-  /// Bytes of the keys and values that some query sees, each read once.
-  package func usefulKeyValueBytes(elementBytes: Int) -> Double {
-    let rows = (0..<batch).reduce(0.0) { $0 + Double(usedKeys(sequence: $1)) }
-    return rows * Double(keyValueHeads) * Double(headDim + valueDim) * Double(elementBytes)
-  }
-
-  /// Bytes of all keys and values, seen or not.
-  package func keyValueBytes(elementBytes: Int) -> Double {
-    Double(batch) * Double(keyValueHeads) * Double(keys) * Double(headDim + valueDim) * Double(elementBytes)
-  }
-
-  /// Bytes of queries, keys, values and output together.
-  package func tensorBytes(elementBytes: Int) -> Double {
-    keyValueBytes(elementBytes: elementBytes)
-      + Double(batch) * Double(queryHeads) * Double(queries) * Double(headDim + valueDim)
-      * Double(elementBytes)
-  }
 }

@@ -64,22 +64,40 @@ package struct Check: Equatable, Sendable {
     -> [RowIndex]
   {
     let rowWork = shape.keys * (shape.headDim + shape.valueDim)
-    let limit = max(4, min(maximum, work / max(rowWork, 1)))
-    let first = RowIndex(sequence: 0, head: 0, query: 0)
-    let last = RowIndex(sequence: shape.batch - 1, head: shape.queryHeads - 1, query: shape.queries - 1)
-    var rows = [first, last]
-    var known: Set<RowIndex> = [first, last]
-    let total = shape.batch * shape.queryHeads * shape.queries
+    return sampleRows(
+      heads: shape.queryHeads, queries: (0..<shape.batch).map { shape.storedQueries(sequence: $0) },
+      maximum: max(4, min(maximum, work / max(rowWork, 1))))
+  }
+
+  /// Rows that cover the first and the last of everything and some between, the same ones every time.
+  ///
+  /// - Parameters:
+  ///   - heads: of every sequence.
+  ///   - queries: one count a sequence.
+  ///   - maximum: no more rows than this; at least 2.
+  package static func sampleRows(heads: Int, queries: [Int], maximum: Int = 48) -> [RowIndex] {
+    guard let first = queries.firstIndex(where: { $0 > 0 }), let last = queries.lastIndex(where: { $0 > 0 }),
+      heads > 0
+    else { return [] }
+    let ends = [
+      RowIndex(sequence: first, head: 0, query: 0),
+      RowIndex(sequence: last, head: heads - 1, query: queries[last] - 1),
+    ]
+    var rows = ends[0] == ends[1] ? [ends[0]] : ends
+    var known = Set(rows)
+    let longest = queries.max() ?? 0
+    let total = queries.count * heads * longest
     // Multiples of a large odd number fall everywhere: edges of tiles, every head and every sequence.
     var position = 0
-    for _ in 0..<4 * limit where rows.count < min(limit, total) {
+    for _ in 0..<4 * maximum where rows.count < min(maximum, total) {
       position = (position + 0x9E37_79B9) % total
-      let row = RowIndex(
-        sequence: position / (shape.queryHeads * shape.queries),
-        head: position / shape.queries % shape.queryHeads, query: position % shape.queries)
+      let (sequence, place) = position.quotientAndRemainder(dividingBy: heads * longest)
+      let (head, query) = place.quotientAndRemainder(dividingBy: longest)
+      if queries[sequence] == 0 { continue }
+      let row = RowIndex(sequence: sequence, head: head, query: query % queries[sequence])
       if known.insert(row).inserted { rows.append(row) }
     }
-    return first == last ? [first] : rows
+    return rows
   }
 }
 

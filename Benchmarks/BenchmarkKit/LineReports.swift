@@ -4,8 +4,7 @@ import Foundation
 struct CSVReport: Report {
   func opening(facts: [(String, String)]) -> [String] {
     let empty = ResultRow(
-      name: "", kernel: "", dtype: "", threads: 0, usefulFlops: 0, keyValueBytes: 0,
-      limits: MachineLimits(flopsPerSecond: 0, readBytesPerSecond: 0))
+      name: "", kernel: "", dtype: "", threads: 0, work: .attention(usefulFlops: 0, keyValueBytes: 0))
     return [empty.fields.map(\.name).joined(separator: ",")]
   }
 

@@ -6,18 +6,24 @@ package struct MachineLimits: Sendable, Equatable {
   package var flopsPerSecond: Double
   /// Bytes a second read from a working set of the size asked for.
   package var readBytesPerSecond: Double
+  /// Bytes a second read from such a working set and written back, both counted.
+  package var readWriteBytesPerSecond: Double
 
-  /// Limits of these rates.
-  package init(flopsPerSecond: Double, readBytesPerSecond: Double) {
+  /// Limits of these rates; one that was not measured is 0.
+  package init(
+    flopsPerSecond: Double = 0, readBytesPerSecond: Double = 0, readWriteBytesPerSecond: Double = 0
+  ) {
     self.flopsPerSecond = flopsPerSecond
     self.readBytesPerSecond = readBytesPerSecond
+    self.readWriteBytesPerSecond = readWriteBytesPerSecond
   }
 
   /// The higher rate of each kind: what the machine gave at its better moment is what it can give.
   package func union(_ other: MachineLimits) -> MachineLimits {
     MachineLimits(
       flopsPerSecond: max(flopsPerSecond, other.flopsPerSecond),
-      readBytesPerSecond: max(readBytesPerSecond, other.readBytesPerSecond))
+      readBytesPerSecond: max(readBytesPerSecond, other.readBytesPerSecond),
+      readWriteBytesPerSecond: max(readWriteBytesPerSecond, other.readWriteBytesPerSecond))
   }
 }
 
@@ -56,8 +62,18 @@ package final class MachineProbe {
   /// Bytes a second from a working set of this size, on all threads or on so many.
   package func readBytesPerSecond(workingSet: Int, threads: Int? = nil, seconds: Double = 0.01) -> Double {
     let threads = threads ?? self.threads
-    let bytes = min(max(workingSet, threads * 4096), byteCount)
-    return CMachineProbe_readRate(Int32(threads), memory, bytes, seconds)
+    return CMachineProbe_readRate(Int32(threads), memory, size(workingSet, threads), seconds)
+  }
+
+  /// Bytes a second that a working set of this size, changed in place, is read and written with: both count.
+  package func readWriteBytesPerSecond(workingSet: Int, threads: Int? = nil, seconds: Double = 0.01) -> Double
+  {
+    let threads = threads ?? self.threads
+    return CMachineProbe_readWriteRate(Int32(threads), memory, size(workingSet, threads), seconds)
+  }
+
+  private func size(_ workingSet: Int, _ threads: Int) -> Int {
+    min(max(workingSet, threads * 4096), byteCount)
   }
 
   /// Both limits, for a problem that reads so many bytes. Takes about 30 ms.

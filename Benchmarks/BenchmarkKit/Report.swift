@@ -42,8 +42,8 @@ package func short(_ value: Double) -> String {
 /// What the tables for people show of a result.
 enum TableColumns {
   static let names = [
-    "shape", "dtype", "kernel", "ms", "p20-p80", "GF/s", "KV GB/s", "x naive", "of limit", "max error",
-    "status",
+    "shape", "dtype", "kernel", "ms", "p20-p80", "GF/s", "GB/s", "x naive", "vs plain", "of limit",
+    "max error", "status",
   ]
 
   static func cells(_ row: ResultRow) -> [String] {
@@ -60,8 +60,9 @@ enum TableColumns {
       milliseconds.map { approximate + short($0.median) } ?? "",
       milliseconds.map { row.rounds == 1 ? "once" : "\(short($0.p20))-\(short($0.p80))" } ?? "",
       row.flopsPerSecond.map { approximate + short($0 / 1e9) } ?? "",
-      row.readBytesPerSecond.map { approximate + short($0 / 1e9) } ?? "",
+      (row.readBytesPerSecond ?? row.streamedBytesPerSecond).map { approximate + short($0 / 1e9) } ?? "",
       row.speedup.map { (row.isSpeedupScaled ? "~" : "") + short($0) } ?? "",
+      row.costOverPlain.map { String(format: "%.2f", $0) } ?? "",
       row.share.map { String(format: "%.0f%% ", 100 * $0.fraction) + $0.limit } ?? "",
       row.maxError.map { String(format: "%.1e", $0) } ?? "", status,
     ]
@@ -69,9 +70,12 @@ enum TableColumns {
 
   static let legend = [
     "naive: three plain steps in Swift loops, one thread, no SIMD by hand. ~: measured on some (sequence, head) pairs, scaled.",
-    "GF/s counts visible (query, key) pairs only. KV GB/s counts each key and value that some query sees once.",
+    "GF/s counts visible (query, key) pairs only. GB/s counts each key and value that some query sees once; "
+      + "for rotary, each element once read and once written.",
+    "vs plain: time for a useful operation over that of the plain shape it is compared with, in the same rounds; "
+      + "1.07 is 7 % dearer.",
     "of limit: the larger share of the FMA peak and of the read rate from a working set of this size, both measured "
-      + "in this run on all threads.",
+      + "in this run on all threads; r+w: of the rate at which such a working set is read and written in place.",
     "max error: against a Float64 oracle on sampled rows; out of tolerance is FAILED.",
   ]
 }

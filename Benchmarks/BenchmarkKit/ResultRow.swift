@@ -10,6 +10,14 @@ package struct ResultRow: Sendable {
     case skipped(String)
   }
 
+  /// What one call has to do, which rates are counted from.
+  package enum Work: Sendable, Equatable {
+    /// Attention: operations that are not masked, and the bytes of keys and values that some query sees.
+    case attention(usefulFlops: Double, keyValueBytes: Double)
+    /// Something that changes a tensor: bytes read and written, both counted.
+    case stream(bytes: Double)
+  }
+
   /// The shape's name.
   package var name: String
   /// The contender's name.
@@ -22,16 +30,18 @@ package struct ResultRow: Sendable {
   package var seconds: Quantiles?
   /// Rounds behind ``seconds``.
   package var rounds = 0
-  /// Operations of one call that are not masked.
-  package var usefulFlops: Double
-  /// Bytes of keys and values that one call has to read.
-  package var keyValueBytes: Double
+  /// What one call has to do.
+  package let work: Work
   /// The machine's limits around this measurement, for the arithmetic of ``dtype``.
   package var limits: MachineLimits
   /// How many times as fast as the naive kernel; nil where that was not measured.
   package var speedup: Double?
   /// Whether the naive kernel's time behind ``speedup`` was scaled from some (sequence, head) pairs.
   package var isSpeedupScaled = false
+  /// The plain shape that was timed in the same rounds.
+  package var comparedWith: String?
+  /// Time for a useful operation over that of the plain shape: 1.07 is 7 % dearer.
+  package var costOverPlain: Double?
   /// The largest difference from the reference.
   package var maxError: Double?
   /// The difference that is allowed.
@@ -43,15 +53,14 @@ package struct ResultRow: Sendable {
 
   /// A row without measurements.
   package init(
-    name: String, kernel: String, dtype: String, threads: Int, usefulFlops: Double, keyValueBytes: Double,
-    limits: MachineLimits
+    name: String, kernel: String, dtype: String, threads: Int, work: Work,
+    limits: MachineLimits = MachineLimits()
   ) {
     self.name = name
     self.kernel = kernel
     self.dtype = dtype
     self.threads = threads
-    self.usefulFlops = usefulFlops
-    self.keyValueBytes = keyValueBytes
+    self.work = work
     self.limits = limits
   }
 }
@@ -60,10 +69,22 @@ package struct ResultRow: Sendable {
 
 extension ResultRow {
   /// Useful operations a second.
-  package var flopsPerSecond: Double? { seconds.map { usefulFlops / $0.median } }
+  package var flopsPerSecond: Double? {
+    guard case .attention(let usefulFlops, _) = work else { return nil }
+    return seconds.map { usefulFlops / $0.median }
+  }
 
   /// Bytes of keys and values a second, each byte counted once.
-  package var readBytesPerSecond: Double? { seconds.map { keyValueBytes / $0.median } }
+  package var readBytesPerSecond: Double? {
+    guard case .attention(_, let keyValueBytes) = work else { return nil }
+    return seconds.map { keyValueBytes / $0.median }
+  }
+
+  /// Bytes read and written a second, where that is what a call does.
+  package var streamedBytesPerSecond: Double? {
+    guard case .stream(let bytes) = work else { return nil }
+    return seconds.map { bytes / $0.median }
+  }
 
   /// Whether the result is wrong, which a script must learn from the exit code.
   package var isFailure: Bool {
@@ -72,11 +93,14 @@ extension ResultRow {
 
   /// The limit that the contender came nearest to, and its share of it.
   package var share: (limit: String, fraction: Double)? {
-    guard let flopsPerSecond, let readBytesPerSecond, limits.flopsPerSecond > 0, limits.readBytesPerSecond > 0
-    else { return nil }
-    let arithmetic = flopsPerSecond / limits.flopsPerSecond
-    let reading = readBytesPerSecond / limits.readBytesPerSecond
-    return arithmetic >= reading ? ("fma", arithmetic) : ("read", reading)
+    let shares: [(limit: String, fraction: Double)] = [
+      ("fma", flopsPerSecond, limits.flopsPerSecond), ("read", readBytesPerSecond, limits.readBytesPerSecond),
+      ("r+w", streamedBytesPerSecond, limits.readWriteBytesPerSecond),
+    ].compactMap { limit, rate, most in
+      guard let rate, most > 0 else { return nil }
+      return (limit, rate / most)
+    }
+    return shares.max { $0.fraction < $1.fraction }
   }
 }
 
@@ -94,6 +118,9 @@ package enum Field: Equatable, Sendable {
   case missing
 
   init(_ value: Double?) { self = value.map { $0.isFinite ? .number($0) : .missing } ?? .missing }
+
+  /// A limit in thousands of millions a second; 0 where it was not measured.
+  init(limit: Double) { self.init(limit > 0 ? limit / 1e9 : nil) }
 }
 
 extension ResultRow {
@@ -112,10 +139,13 @@ extension ResultRow {
       ("p80_ms", Field(milliseconds?.p80)), ("rounds", .count(rounds)),
       ("useful_gflops", Field(flopsPerSecond.map { $0 / 1e9 })),
       ("kv_gbytes_per_s", Field(readBytesPerSecond.map { $0 / 1e9 })),
-      ("peak_gflops", Field(limits.flopsPerSecond / 1e9)),
-      ("read_gbytes_per_s", Field(limits.readBytesPerSecond / 1e9)),
+      ("streamed_gbytes_per_s", Field(streamedBytesPerSecond.map { $0 / 1e9 })),
+      ("peak_gflops", Field(limit: limits.flopsPerSecond)),
+      ("read_gbytes_per_s", Field(limit: limits.readBytesPerSecond)),
+      ("read_write_gbytes_per_s", Field(limit: limits.readWriteBytesPerSecond)),
       ("limit", share.map { .text($0.limit) } ?? .missing), ("share_of_limit", Field(share?.fraction)),
-      ("speedup", Field(speedup)), ("max_error", Field(maxError)), ("tolerance", Field(tolerance)),
+      ("speedup", Field(speedup)), ("compared_with", comparedWith.map { .text($0) } ?? .missing),
+      ("vs_plain", Field(costOverPlain)), ("max_error", Field(maxError)), ("tolerance", Field(tolerance)),
       ("scaled_from_pairs", scaledFromPairs.map { .count($0) } ?? .missing),
       ("status", .text(word)), ("reason", reason),
     ]

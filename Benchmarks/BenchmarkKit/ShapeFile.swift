@@ -60,6 +60,13 @@ package enum ShapeFile {
       }
       shapes.append(shape)
     }
+    for shape in shapes {
+      if let other = shape.compareWith, other == shape.name || !names.contains(other) {
+        throw BenchmarkError(
+          "shape \(shape.name): compare_with is \(quoted(other)), expected the name of another shape of the list"
+        )
+      }
+    }
     return shapes
   }
 
@@ -105,6 +112,7 @@ package enum ShapeFile {
     case is Int.Type: "a whole number"
     case is Double.Type: "a number"
     case is String.Type: "text"
+    case is Bool.Type: "true or false"
     default: type is any Sequence.Type ? "an array" : "an object"
     }
   }

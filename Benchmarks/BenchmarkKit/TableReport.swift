@@ -12,10 +12,10 @@ struct TableReport: Report {
   var closing: [String] { [""] + TableColumns.legend }
 
   private func line(_ cells: [String]) -> String {
-    let widths = [max(nameWidth, 5), 5, 6, 7, 13, 6, 7, 7, 9, 9, 0]
+    let widths = [max(nameWidth, 5), 5, 6, 7, 13, 6, 7, 7, 8, 9, 9, 0]
     let padded = zip(cells, widths).enumerated().map { column, entry in
       // Words to the left, numbers to the right.
-      column < 3 || column == 10 ? pad(entry.0, entry.1) : pad(entry.0, -entry.1)
+      column < 3 || column == cells.count - 1 ? pad(entry.0, entry.1) : pad(entry.0, -entry.1)
     }
     return padded.joined(separator: "  ")
   }

@@ -18,11 +18,11 @@ static struct Kernels bestKernels(void) {
 #if defined(__x86_64__)
   __builtin_cpu_init();
   if (__builtin_cpu_supports("avx512f"))
-    return (struct Kernels){"AVX-512", avx512_multiplyAdd, avx512_read};
+    return (struct Kernels){"AVX-512", avx512_multiplyAdd, avx512_read, avx512_readWrite};
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-    return (struct Kernels){"AVX2", avx2_multiplyAdd, avx2_read};
+    return (struct Kernels){"AVX2", avx2_multiplyAdd, avx2_read, avx2_readWrite};
 #endif
-  return (struct Kernels){"baseline", baseline_multiplyAdd, baseline_read};
+  return (struct Kernels){"baseline", baseline_multiplyAdd, baseline_read, baseline_readWrite};
 }
 
 const char *CMachineProbe_instructionSet(void) { return bestKernels().name; }
@@ -117,19 +117,39 @@ static void multiplyAddForAWhile(struct Probe *probe, struct Part *part) {
   (void)kept;
 }
 
-static void readForAWhile(struct Probe *probe, struct Part *part) {
-  volatile uint64_t sink = probe->kernels.read(part->memory, part->bytes);
+// Goes over one step of a part's memory; the sink is for what it reads.
+typedef void Pass(const struct Kernels *kernels, char *memory, size_t bytes, volatile uint64_t *sink);
+
+static void readOnce(const struct Kernels *kernels, char *memory, size_t bytes, volatile uint64_t *sink) {
+  *sink += kernels->read(memory, bytes);
+}
+
+static void readAndWriteOnce(const struct Kernels *kernels, char *memory, size_t bytes, volatile uint64_t *sink) {
+  (void)sink;
+  kernels->readWrite(memory, bytes);
+}
+
+// Round and round over the part's memory, after a first pass that is not counted.
+static void passForAWhile(struct Probe *probe, struct Part *part, Pass *pass) {
+  volatile uint64_t sink = 0;
+  pass(&probe->kernels, part->memory, part->bytes, &sink);
   double end = waitForAll(probe);
   const size_t step = 1 << 18;
   size_t position = 0;
   while (part->bytes > 0) {
     size_t count = part->bytes - position < step ? part->bytes - position : step;
-    sink += probe->kernels.read(part->memory + position, count);
+    pass(&probe->kernels, part->memory + position, count, &sink);
     if (now() > end)
       break;
     position = position + count == part->bytes ? 0 : position + count;
     part->done += (double)count;
   }
+}
+
+static void readForAWhile(struct Probe *probe, struct Part *part) { passForAWhile(probe, part, readOnce); }
+
+static void readAndWriteForAWhile(struct Probe *probe, struct Part *part) {
+  passForAWhile(probe, part, readAndWriteOnce);
 }
 
 static void fillPart(struct Probe *probe, struct Part *part) {
@@ -157,6 +177,11 @@ void CMachineProbe_fill(int threads, void *memory, size_t bytes) {
 
 double CMachineProbe_readRate(int threads, const void *memory, size_t bytes, double seconds) {
   struct Probe probe = {.kernels = bestKernels(), .seconds = seconds, .work = readForAWhile};
-  // Only fillPart writes.
+  // This work does not write.
   return runProbe(&probe, threads, (char *)memory, bytes);
+}
+
+double CMachineProbe_readWriteRate(int threads, void *memory, size_t bytes, double seconds) {
+  struct Probe probe = {.kernels = bestKernels(), .seconds = seconds, .work = readAndWriteForAWhile};
+  return 2 * runProbe(&probe, threads, memory, bytes);
 }

@@ -1,4 +1,4 @@
-// The two inner loops, once for each instruction set. Vector extensions rather than intrinsics: `a * x + b` in one
+// The three inner loops, once for each instruction set. Vector extensions rather than intrinsics: `a * x + b` in one
 // expression is contracted to an FMA wherever the target has one.
 #pragma once
 
@@ -11,6 +11,9 @@ struct Kernels {
   double (*multiplyAdd)(long iterations, float *sink);
   // Reads `bytes` (a multiple of 1024) once.
   uint64_t (*read)(const void *memory, size_t bytes);
+  // Reads `bytes` (a multiple of 1024) once and writes each back, changed: words, because random bits taken for numbers
+  // would be slow ones. Twice is what was there before.
+  void (*readWrite)(void *memory, size_t bytes);
 };
 
 // 16 chains: an FMA has a latency of 4 or 5 cycles and two start a cycle, so 10 would do; AVX2 has 16 registers, and
@@ -44,4 +47,12 @@ struct Kernels {
     for (int chain = 1; chain < 8; chain++)                                                                      \
       sums[0] += sums[chain];                                                                                    \
     return sums[0][0];                                                                                           \
+  }                                                                                                              \
+                                                                                                                 \
+  ATTRIBUTES static void SET##_readWrite(void *memory, size_t bytes) {                                           \
+    SET##_words *next = memory, *end = next + bytes / WIDTH, mask = {0};                                         \
+    mask += 0x5555555555555555;                                                                                  \
+    for (; next < end; next += 8) {                                                                              \
+      _Pragma("clang loop unroll(full)") for (int chain = 0; chain < 8; chain++) next[chain] ^= mask;            \
+    }                                                                                                            \
   }

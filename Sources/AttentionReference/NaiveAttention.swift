@@ -16,11 +16,13 @@ import Tensors
 ///   - keys: `[B, Hkv, Tk, D]`; query head `h` reads key head `h / (Hq / Hkv)`.
 ///   - values: `[B, Hkv, Tk, Dv]`
 ///   - scale: `1/√D` when nil.
+///   - softcap: scaled scores become `softcap · tanh(score / softcap)` before the bias; nil and 0 leave them as they are.
+///   - sinks: for each query head, a score that takes part in the sum of the weights and has no value; none when nil.
 ///   - isVisible: whether `(sequence, head, query, key)` counts; where it does not, the score is −∞. All count when nil.
 ///   - bias: added to the score of `(sequence, head, query, key)`; nothing when nil.
 ///   - pairs: the (sequence, head) pairs `b · Hq + h` to work on, so that a benchmark can time a sample; all when nil.
 /// - Returns: `[B, Hq, Tq, Dv]`; 0 in rows that see no key and in pairs that were not asked for.
-/// - Precondition: shapes that fit, and `pairs` within `0..<B · Hq`.
+/// - Precondition: shapes that fit, one sink for each query head, and `pairs` within `0..<B · Hq`.
 /// - Complexity: O(B · Hq · Tq · Tk · (D + Dv)) time; O(Tq · Tk + Tk · (D + Dv)) memory beside the output.
 @_specialize(where E == Float)
 @_specialize(where E == Double)
@@ -28,6 +30,7 @@ import Tensors
 @_specialize(where E == BFloat16)
 public func naiveAttention<E: FloatingPointElement>(
   queries: Tensor<E>, keys: Tensor<E>, values: Tensor<E>, scale: Double? = nil,
+  softcap: Double? = nil, sinks: [Double]? = nil,
   isVisible: ((_ sequence: Int, _ head: Int, _ query: Int, _ key: Int) -> Bool)? = nil,
   bias: ((_ sequence: Int, _ head: Int, _ query: Int, _ key: Int) -> Double)? = nil,
   pairs: Range<Int>? = nil
@@ -38,6 +41,9 @@ public func naiveAttention<E: FloatingPointElement>(
   precondition(
     pairs.lowerBound >= 0 && pairs.upperBound <= allPairs.upperBound,
     "pairs \(pairs) of \(allPairs.upperBound) (sequence, head) pairs")
+  precondition(
+    sinks == nil || sinks?.count == sizes.queryHeads,
+    "\(sinks?.count ?? 0) sinks for \(sizes.queryHeads) query heads")
 
   var output = Tensor<E>.zeros([sizes.batch, sizes.queryHeads, sizes.queryCount, sizes.valueWidth])
   output.withMutableView { view in
@@ -47,27 +53,38 @@ public func naiveAttention<E: FloatingPointElement>(
       let q = queries.selected(axis: 0, b).selected(axis: 0, h)
       let k = keys.selected(axis: 0, b).selected(axis: 0, keyHead)
       let v = values.selected(axis: 0, b).selected(axis: 0, keyHead)
-      let visible = isVisible.map { rule in { rule(b, h, $0, $1) } }
-      let added = bias.map { rule in { rule(b, h, $0, $1) } }
+      let rules = NaiveRules(
+        scale: scale ?? 1 / Double(sizes.width).squareRoot(), softcap: softcap ?? 0, sink: sinks?[h],
+        isVisible: isVisible.map { rule in { rule(b, h, $0, $1) } },
+        bias: bias.map { rule in { rule(b, h, $0, $1) } })
       let target = view.base + pair * sizes.queryCount * sizes.valueWidth
       if E.elementType == .float64 {
-        attendOneHead(q, k, v, scale, visible, added, into: target, sumsIn: Double.self)
+        attendOneHead(q, k, v, rules, into: target, sumsIn: Double.self)
       } else {
-        attendOneHead(q, k, v, scale, visible, added, into: target, sumsIn: Float.self)
+        attendOneHead(q, k, v, rules, into: target, sumsIn: Float.self)
       }
     }
   }
   return output
 }
 
+/// What turns the dot products of one head into weights.
+private struct NaiveRules {
+  let scale: Double
+  /// 0 for none.
+  let softcap: Double
+  let sink: Double?
+  let isVisible: ((_ query: Int, _ key: Int) -> Bool)?
+  let bias: ((_ query: Int, _ key: Int) -> Double)?
+}
+
 /// The three steps for one head: `q [Tq, D]`, `k [Tk, D]`, `v [Tk, Dv]`, `output [Tq, Dv]` in row-major order.
 private func attendOneHead<E: FloatingPointElement, Sum: NaiveSum>(
-  _ queries: Tensor<E>, _ keys: Tensor<E>, _ values: Tensor<E>, _ scale: Double?,
-  _ isVisible: ((_ query: Int, _ key: Int) -> Bool)?, _ bias: ((_ query: Int, _ key: Int) -> Double)?,
+  _ queries: Tensor<E>, _ keys: Tensor<E>, _ values: Tensor<E>, _ rules: NaiveRules,
   into output: UnsafeMutablePointer<E>, sumsIn: Sum.Type
 ) {
   let (Tq, Tk, D, Dv) = (queries.shape[0], keys.shape[0], queries.shape[1], values.shape[1])
-  let scale = Sum(nearest: scale ?? 1 / Double(D).squareRoot())
+  let (scale, softcap) = (Sum(nearest: rules.scale), Sum(nearest: rules.softcap))
   let q = Matrix<Sum>(queries)
   // Keys with their axes swapped, [D, Tk]: the inner loop then runs over neighbouring keys, which a compiler may turn
   // into vector instructions without changing the order of any sum.
@@ -78,22 +95,25 @@ private func attendOneHead<E: FloatingPointElement, Sum: NaiveSum>(
   // Rows are pointers into these: they live to the end.
   defer { withExtendedLifetime((q, kT, v, scores, sums)) {} }
 
-  // Step 1: s[i, j] = scale · Σ_d q[i, d] · k[j, d], then what the caller adds and hides.
+  // Step 1: s[i, j] = scale · Σ_d q[i, d] · k[j, d], bounded by the softcap; then what the caller adds and hides.
   for i in 0..<Tq {
     let s = scores.row(i)
     for d in 0..<D { addRow(kT.row(d), times: scale * q.row(i)[d], to: s, count: Tk) }
-    if let bias { for j in 0..<Tk { s[j] += Sum(nearest: bias(i, j)) } }
-    if let isVisible { for j in 0..<Tk where !isVisible(i, j) { s[j] = -.infinity } }
+    if softcap > 0 { for j in 0..<Tk { s[j] = softcap * (s[j] / softcap).hyperbolicTangent } }
+    if let bias = rules.bias { for j in 0..<Tk { s[j] += Sum(nearest: bias(i, j)) } }
+    if let isVisible = rules.isVisible { for j in 0..<Tk where !isVisible(i, j) { s[j] = -.infinity } }
   }
 
-  // Step 2: s[i, j] = exp(s[i, j] − max) / Σ_j exp(s[i, j] − max). Without the maximum exp would overflow.
+  // Step 2: s[i, j] = exp(s[i, j] − max) / Σ_j exp(s[i, j] − max), the sink being one more term of the maximum and of the
+  // sum. Without the maximum exp would overflow.
   for i in 0..<Tq {
     let s = scores.row(i)
     var maximum = -Sum.infinity
     for j in 0..<Tk { maximum = max(maximum, s[j]) }
     // Sees no key: its weights are 0, and so is its output.
-    let shift = maximum == -.infinity ? 0 : maximum
-    var sum: Sum = 0
+    let sink = maximum == -.infinity ? nil : rules.sink.map { Sum(nearest: $0) }
+    let shift = maximum == -.infinity ? 0 : max(maximum, sink ?? maximum)
+    var sum = sink.map { ($0 - shift).exponential } ?? 0
     for j in 0..<Tk {
       s[j] = (s[j] - shift).exponential
       sum += s[j]

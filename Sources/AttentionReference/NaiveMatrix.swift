@@ -53,12 +53,16 @@ func rounded<E: FloatingPointElement, Sum: NaiveSum>(_ value: Sum, to _: E.Type)
 protocol NaiveSum: FloatingPointElement, BinaryFloatingPoint {
   /// `e` to this power.
   var exponential: Self { get }
+  /// The hyperbolic tangent of this number.
+  var hyperbolicTangent: Self { get }
 }
 
 extension Float: NaiveSum {
   var exponential: Float { exp(self) }
+  var hyperbolicTangent: Float { tanh(self) }
 }
 
 extension Double: NaiveSum {
   var exponential: Double { exp(self) }
+  var hyperbolicTangent: Double { tanh(self) }
 }

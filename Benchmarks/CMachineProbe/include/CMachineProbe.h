@@ -1,4 +1,4 @@
-// What this machine can do at most: floating-point multiply-adds and reading memory, measured.
+// What this machine can do at most: floating-point multiply-adds, reading memory and changing it, measured.
 //
 // In C because a probe must be one loop whose instructions are known; a kernel that reaches half of what a probe
 // says then has something left to gain. Each call starts its own threads, so a probe depends on nothing that it judges.
@@ -21,3 +21,8 @@ void CMachineProbe_fill(int threads, void *memory, size_t bytes);
 /// part of `memory` after one untimed pass: from a cache where the parts fit in one, from memory where they do not.
 /// `memory` is aligned to 64 bytes and has at least 4096 bytes a thread. 0 where no thread could be started.
 double CMachineProbe_readRate(int threads, const void *memory, size_t bytes, double seconds);
+
+/// Bytes a second that `threads` threads read and write at the same time for `seconds`, both counted: each goes round and
+/// round over its own part of `memory`, as `CMachineProbe_readRate` does, and changes every byte in place. So a line
+/// that is written was just read, and ordinary stores cost no more traffic than stores past the caches would.
+double CMachineProbe_readWriteRate(int threads, void *memory, size_t bytes, double seconds);

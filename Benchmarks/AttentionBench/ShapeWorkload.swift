@@ -3,29 +3,29 @@ import Foundation
 import TensorFiles
 
 /// A shape and where its numbers come from.
-struct Workload {
+struct ShapeWorkload {
   let shape: BenchmarkShape
   /// Queries, keys and values that somebody really had; random ones where nil.
   var file: SafetensorsFile?
 
   func inputs<E: BenchElement>(_ type: E.Type, seed: UInt64) throws -> BenchInputs<E> {
     if let file { return try BenchInputs(shape, file: file) }
-    return BenchInputs(random: shape, seed: seed)
+    return try BenchInputs(random: shape, seed: seed)
   }
 }
 
-extension Workload {
+extension ShapeWorkload {
   /// The shapes that come with the benchmark: those of `shapes.json`, then real text through a real encoder.
-  static func standard() throws -> [Workload] {
+  static func standard() throws -> [ShapeWorkload] {
     try list(path: resource("shapes.json")) + [minilm()]
   }
 
   /// The shapes of a file.
-  static func list(path: String) throws -> [Workload] {
-    try ShapeFile.load(path: path).map { Workload(shape: $0) }
+  static func list(path: String) throws -> [ShapeWorkload] {
+    try ShapeFile.load(path: path).map { ShapeWorkload(shape: $0) }
   }
 
-  private static func minilm() throws -> Workload {
+  private static func minilm() throws -> ShapeWorkload {
     let path = resource("minilm-layer3-qkv.safetensors")
     let file = try SafetensorsFile(path: path)
     func shape(_ name: String) throws -> [Int] {
@@ -37,7 +37,7 @@ extension Workload {
     let record = try ShapeRecord(
       name: "minilm-layer3", queries: shape("Q"), keys: shape("K"), values: shape("V"),
       why: "174 tokens of real text in layer 3 of all-MiniLM-L6-v2")
-    return Workload(shape: try BenchmarkShape(record), file: file)
+    return ShapeWorkload(shape: try BenchmarkShape(record), file: file)
   }
 
   private static func resource(_ name: String) -> String {

@@ -1,0 +1,53 @@
+import BenchmarkKit
+import Parallelism
+
+/// Shapes that are measured in the same rounds: one by itself, or all that are compared with the same plain shape, beside it.
+///
+/// Only times from the same rounds can be compared on a machine that others use too. The plain shape has its own row elsewhere,
+/// measured alone as every shape is that nothing is compared with.
+struct ShapeFamily: Workload {
+  private(set) var members: [ShapeWorkload]
+  let plain: ShapeWorkload?
+
+  var names: [String] { members.map(\.shape.name) }
+
+  /// The families of a list's shapes, each where its first member stands.
+  ///
+  /// - Parameters:
+  ///   - list: shapes whose comparisons are in the list too.
+  ///   - wanted: those to measure; all when nil.
+  static func families(of list: [ShapeWorkload], named wanted: [String]? = nil) -> [ShapeFamily] {
+    var families: [ShapeFamily] = []
+    for workload in list where wanted?.contains(workload.shape.name) ?? true {
+      let plain = list.first { $0.shape.name == workload.shape.compareWith }
+      let known = families.firstIndex { plain != nil && $0.plain?.shape.name == plain?.shape.name }
+      if let known {
+        families[known].members.append(workload)
+      } else {
+        families.append(ShapeFamily(members: [workload], plain: plain))
+      }
+    }
+    return families
+  }
+
+  func measure<E: BenchElement>(_ type: E.Type, in bench: Bench) throws -> [ResultRow] {
+    let benchmark = ShapeBenchmark(bench: bench)
+    let all = members + (plain.map { [$0] } ?? [])
+    let bytes = all.reduce(0.0) { $0 + $1.shape.tensorBytes(elementBytes: MemoryLayout<E>.size) }
+    let available = AvailableMemory.bytes
+    guard bytes < available else {
+      let reason = "its tensors take \(short(bytes / 1e9)) GB, \(short(available / 1e9)) are free"
+      return benchmark.skipped(members.map(\.shape), type, reason: reason)
+    }
+    return benchmark.measure(
+      try members.map { try $0.inputs(type, seed: bench.seed) },
+      beside: try plain?.inputs(type, seed: bench.seed))
+  }
+
+  func explanation<E: BenchElement>(_ type: E.Type, seed: UInt64, on pool: WorkerPool) throws -> [String] {
+    try members.flatMap { member in
+      let plan = try member.inputs(type, seed: seed).plan(on: pool)
+      return ["\(member.shape.name) \(E.benchType.rawValue): \(member.shape.why)", plan.description, ""]
+    }
+  }
+}

@@ -98,6 +98,10 @@ extension Double: AttentionAccumulator {
     kernels.pointee.combine_bias_f64(sum, bias, count)
   }
 
+  static func areFinite(_ numbers: UnsafePointer<Double>, _ count: Int, _ kernels: KernelTable) -> Bool {
+    kernels.pointee.all_finite_f64(numbers, count) != 0
+  }
+
   static func cap(
     _ scores: UnsafeMutablePointer<Double>, _ count: Int, _ softcap: Double, _ kernels: KernelTable
   ) {

@@ -91,6 +91,10 @@ extension Float: AttentionAccumulator {
     kernels.pointee.combine_bias_f32(sum, bias, count)
   }
 
+  static func areFinite(_ numbers: UnsafePointer<Float>, _ count: Int, _ kernels: KernelTable) -> Bool {
+    kernels.pointee.all_finite_f32(numbers, count) != 0
+  }
+
   static func cap(
     _ scores: UnsafeMutablePointer<Float>, _ count: Int, _ softcap: Float, _ kernels: KernelTable
   ) {

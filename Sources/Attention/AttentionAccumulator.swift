@@ -40,6 +40,8 @@ protocol AttentionAccumulator: BLASScalar, AttentionElement, BinaryFloatingPoint
     _ scores: UnsafeMutablePointer<Self>, _ bias: UnsafePointer<Self>, _ count: Int, _ kernels: KernelTable)
   static func combineBias(
     _ sum: UnsafeMutablePointer<Self>, _ bias: UnsafePointer<Self>, _ count: Int, _ kernels: KernelTable)
+  /// Whether all numbers are finite.
+  static func areFinite(_ numbers: UnsafePointer<Self>, _ count: Int, _ kernels: KernelTable) -> Bool
   /// `s = softcap · tanh(s / softcap)`
   static func cap(_ scores: UnsafeMutablePointer<Self>, _ count: Int, _ softcap: Self, _ kernels: KernelTable)
   /// `s[i] −= slope · |distance + i|`

@@ -2,7 +2,7 @@
 ///
 /// Thrown before anything is computed or written: a call that throws has no effect.
 public struct AttentionError: Error, Equatable, Sendable, CustomStringConvertible {
-  /// The argument at fault: `queries`, `keys`, `values`, `scale`, `mask`, `output` or `logSumExp`.
+  /// The argument at fault, as the function that throws names it: `queries`, `mask`, `softcap`, `positions` and so on.
   public let argument: String
 
   /// What was given and what was expected, with the shapes that do not fit.

@@ -13,7 +13,7 @@ struct AttentionInputs<Element: AttentionElement> {
   func withOutput(
     of problem: AttentionProblem, _ body: (MutableTensorView<Element>) -> Void
   ) throws(AttentionError) -> Tensor<Element> {
-    var output: Tensor<Element> = try allocate(outputShape(problem.sizes), for: queries)
+    var output: Tensor<Element> = try allocated(outputShape(problem.sizes), for: "queries", queries.shape)
     output.withMutableView(body)
     withExtendedLifetime((self, problem)) {}
     return output
@@ -23,7 +23,8 @@ struct AttentionInputs<Element: AttentionElement> {
   func withOutputAndLogSumExp(
     of problem: AttentionProblem, _ body: (AttentionResult) -> Void
   ) throws(AttentionError) -> (output: Tensor<Element>, logSumExp: Tensor<Element.Accumulator>) {
-    var logSumExp: Tensor<Element.Accumulator> = try allocate(logSumExpShape(problem.sizes), for: queries)
+    var logSumExp: Tensor<Element.Accumulator> = try allocated(
+      logSumExpShape(problem.sizes), for: "queries", queries.shape)
     let output = try logSumExp.withMutableView { (logSumExp) throws(AttentionError) in
       try withOutput(of: problem) { output in
         body(AttentionResult(output: output, logSumExp: logSumExp))
@@ -44,16 +45,4 @@ struct AttentionInputs<Element: AttentionElement> {
     packing == nil
       ? [sizes.batch, sizes.queryHeads, sizes.queryCount] : [sizes.queryHeads, queries.shape[0]]
   }
-}
-
-/// Inputs can be views that repeat little memory; what they ask for in results may still be more than there is.
-func allocate<Result: TensorElement, Element>(
-  _ shape: Shape, for queries: Tensor<Element>
-) throws(AttentionError) -> Tensor<Result> {
-  let bytes = shape.checkedElementCount?.multipliedReportingOverflow(by: 8)
-  guard let bytes, !bytes.overflow, let tensor = Tensor<Result>.uninitialized(shape) else {
-    throw AttentionError(
-      "queries", "shape \(queries.shape) asks for a result \(shape) beyond this machine's memory")
-  }
-  return tensor
 }

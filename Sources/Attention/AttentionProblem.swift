@@ -47,6 +47,17 @@ struct AttentionProblem {
   }
 }
 
+extension AttentionProblem {
+  /// What queries are multiplied with when they are loaded, and then their products with the keys.
+  ///
+  /// The scale goes to the products, which cost nothing more for it. But BLAS looks at neither operand where the factor is 0, and NaN
+  /// in a visible key has to show all the same: a scale of 0 goes to the queries.
+  func factors<Scalar: AttentionAccumulator>() -> (queries: Scalar, products: Scalar) {
+    let scale = Scalar(scale)
+    return scale == 0 ? (scale, 1) : (1, scale)
+  }
+}
+
 /// Sizes, sequences and operands of a padded batch or of packed sequences: what lies below does not tell them apart.
 private struct InputLayout {
   let sizes: AttentionSizes

@@ -41,6 +41,20 @@ package struct ForcedVariant: Sendable, CustomStringConvertible {
       options: options, on: pool)
   }
 
+  /// Scores as ``attentionScores(queries:keys:scale:mask:options:stage:rows:on:)`` computes them, this way.
+  ///
+  /// - Precondition: the CPU supports the set.
+  package func scores<Element: AttentionElement>(
+    queries: Tensor<Element>, keys: Tensor<Element>, scale: Double? = nil, mask: AttentionMask = .none,
+    options: AttentionOptions = AttentionOptions(), stage: ScoreStage = .weights, rows: Range<Int>? = nil,
+    on pool: WorkerPool
+  ) throws(AttentionError) -> Tensor<Element.Accumulator> {
+    let inputs = AttentionInputs(
+      queries: queries, keyValues: KeyValues(keys: keys, values: keys), scale: scale, mask: mask,
+      options: options)
+    return try attentionScores(inputs, stage, rows: rows, on: pool, variant)
+  }
+
   private var variant: KernelVariant {
     guard let variant = KernelVariant(setName: set, usesSmallProducts: usesSmallProducts) else {
       preconditionFailure("no instruction set \(set) here, only \(KernelVariant.setNames)")

@@ -37,8 +37,8 @@ public func mergeAttention<Element: AttentionElement>(
         "log-sum-exp \(index) has shape \(part.logSumExp.shape), expected \(rowShape) for outputs \(shape)")
     }
   }
-  var output: Tensor<Element> = try allocate(shape, for: first.output)
-  var logSumExp: Tensor<Element.Accumulator> = try allocate(rowShape, for: first.output)
+  var output: Tensor<Element> = try allocated(shape, for: "parts", shape)
+  var logSumExp: Tensor<Element.Accumulator> = try allocated(rowShape, for: "parts", shape)
   let sources = parts.map { ($0.output.contiguous(), $0.logSumExp.contiguous()) }
   output.withMutableView { output in
     logSumExp.withMutableView { logSumExp in

@@ -29,8 +29,9 @@ struct OnlineSoftmax<Scalar: AttentionAccumulator> {
   ///
   /// - Parameter sink: a score that takes its share and has no value; −∞ for none.
   func normalizer(_ row: Int, sink: Scalar) -> Scalar {
+    if sink == -.infinity { return 1 / sum[row] }
     // Where the sink is the largest, everything is scaled to it: exp(sink − maximum) might overflow.
-    sink > maximum[row]
+    return sink > maximum[row]
       ? Scalar.exp(maximum[row] - sink) / (sum[row] * Scalar.exp(maximum[row] - sink) + 1)
       : 1 / (sum[row] + Scalar.exp(sink - maximum[row]))
   }
@@ -47,6 +48,7 @@ extension OnlineSoftmax {
   static func merge(
     _ first: Scalar, _ second: Scalar
   ) -> (logSumExp: Scalar, first: Scalar, second: Scalar) {
+    // First of all: a maximum does not say whether a NaN went into it.
     if first.isNaN || second.isNaN { return (.nan, .nan, .nan) }
     let maximum = max(first, second)
     if maximum == -.infinity { return (-.infinity, 0, 0) }

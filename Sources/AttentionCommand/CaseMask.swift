@@ -4,17 +4,20 @@ import TensorFiles
 // From attributes and tensors of a case file to the mask of a call.
 
 extension CaseAttributes {
-  /// The mask that the attributes ask for.
+  /// The mask that the attributes, lengths and slopes ask for.
   ///
-  /// Without `causal_alignment` the rule of ONNX holds: queries stand at the end of the keys that `nonpad_kv_seqlen`
-  /// counts, and at the first key where it is not given.
-  /// - Parameter keyLengths: `nonpad_kv_seqlen`.
-  func mask(keyLengths: [Int]?) -> AttentionMask {
+  /// Without `causal_alignment` the rule of ONNX holds: query 0 stands after the keys of the past, queries stand at the end of the
+  /// keys that `nonpad_kv_seqlen` counts, and without either query 0 stands at the first key.
+  /// - Parameters:
+  ///   - pastLength: the keys of `past_key`; nil where there is none.
+  ///   - keyLengths: `nonpad_kv_seqlen`.
+  ///   - alibiSlopes: `alibi_slopes`.
+  func mask(pastLength: Int?, keyLengths: [Int]?, alibiSlopes: [Double]?) -> AttentionMask {
     let alignment: QueryAlignment =
       switch alignment {
       case .topLeft: .topLeft
       case .bottomRight: .bottomRight
-      case nil: keyLengths == nil ? .topLeft : .bottomRight
+      case nil: keyLengths != nil ? .bottomRight : pastLength.map { .offset($0) } ?? .topLeft
       }
     var mask = AttentionMask.none
     if let keyLengths { mask = mask & .keyLengths(keyLengths) }
@@ -22,6 +25,7 @@ extension CaseAttributes {
     if leftWindow != nil || rightWindow != nil {
       mask = mask & .window(left: leftWindow, right: rightWindow, alignment)
     }
+    if let alibiSlopes { mask = mask & .alibi(slopes: alibiSlopes, alignment) }
     return mask
   }
 }
@@ -45,20 +49,6 @@ extension SafetensorsFile {
     case .int64, .int32, .int8, .uint8:
       throw CaseError(name, "holds \(entry.elementType), expected bool or a floating-point type")
     }
-  }
-
-  /// The lengths in `nonpad_kv_seqlen`, or nil where the file has no such tensor.
-  func keyLengths(batch: Int, keyCount: Int) throws -> [Int]? {
-    let name = "nonpad_kv_seqlen"
-    guard let entry = self[name] else { return nil }
-    guard entry.elementType == .int64, entry.shape == [batch] else {
-      throw CaseError(name, "\(entry.elementType) \(entry.shape), expected int64 [\(batch)]")
-    }
-    let lengths = try tensor(name, as: Int64.self).elements.map { Int($0) }
-    if let wrong = lengths.first(where: { !(0...keyCount).contains($0) }) {
-      throw CaseError(name, "a length of \(wrong), expected 0 to \(keyCount)")
-    }
-    return lengths
   }
 
   /// A last axis of length 1 made longer by a hidden key: attention would repeat it for all keys, as NumPy broadcasts.

@@ -118,10 +118,10 @@ struct InspectCommand: ParsableCommand {
     var warnings = attributes.ignoredNames.map { "metadata \(quoted($0)) has no effect" }
     do {
       let attentionCase = try AttentionCase<E>(file, attributes)
+      let (queries, keys, values) = try attentionCase.inOnePiece()
       let inspector = try AttentionInspector(
-        queries: attentionCase.queries, keys: attentionCase.keys, values: attentionCase.values,
-        scale: attentionCase.scale, mask: attentionCase.mask,
-        on: threads.map { WorkerPool(threads: $0) } ?? .shared)
+        queries: queries, keys: keys, values: values, scale: attentionCase.scale, mask: attentionCase.mask,
+        options: attentionCase.options, on: threads.map { WorkerPool(threads: $0) } ?? .shared)
       let labels = TokenLabels.of(file.metadata, queries: inspector.queryCount, keys: inspector.keyCount)
       if let warning = labels.warning { warnings.append(warning) }
       let inspection = try inspection(of: inspector, file.metadata, (labels.queries, labels.keys))

@@ -13,23 +13,53 @@ import TensorFiles
 struct RunCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "run",
-    abstract: "Compute the attention that a case file describes.",
+    abstract: "Compute the attention, or the rotary embedding, that a case file describes.",
     discussion: """
-      CASE holds the tensors Q, K and V: [B, H, T, D], or [B, T, H·D] with the attributes q_num_heads and \
-      kv_num_heads. It may hold attn_mask (bool, true = visible, or floating-point, added to the scores; \
-      broadcastable to [B, Hq, Tq, Tk]) and nonpad_kv_seqlen [B]. Tensors named expected.* are not read. \
-      The attributes is_causal, scale, left_window_size, right_window_size and causal_alignment stand in \
-      its metadata, with the meaning they have in ONNX Attention: query 0 stands on key 0 unless nonpad_kv_seqlen or \
-      causal_alignment says otherwise. A flag overrides the file's attribute. \
-      Metadata that is no attribute has no effect, which a warning says.
+      CASE holds tensors, and the attributes of an operator in its metadata, both by their names in ONNX: \
+      Attention (opsets 23 to 25) or RotaryEmbedding, as the attribute op says. A flag overrides the file's \
+      attribute. Tensors named expected.* are not read. Metadata that is no attribute has no effect, which a \
+      warning says.
 
-      OUT receives Y, in the layout and type of Q, and lse [B, Hq, Tq], the log-sum-exp of each row of scores \
-      (float32; float64 for float64).
+      ATTENTION:
+        Q, K, V             [B, H, T, D]; or [B, T, H·D] and the numbers of heads
+        attn_mask           bool (true = visible), or numbers added to scores;
+                            broadcasts to [B, Hq, Tq, Tk]
+        past_key            [B, Hkv, P, D], keys before those of K
+        past_value          [B, Hkv, P, Dv], likewise
+        nonpad_kv_seqlen    [B], how many keys of each sequence count
+        alibi_slopes        [Hq]
+        sinks               [Hq]
+        cu_seqlens_q        [B + 1], where sequences start and end if packed,
+                            Q, K and V being [total, H, D]
+        cu_seqlens_k        the same for K and V; cu_seqlens_q when missing
+        block_table         [B, blocks], the pages of each sequence in K and V,
+                            those being [numBlocks, blockSize, Hkv, D]
+
+      Query 0 stands on key 0; after the past; or so that the last query stands on the last key that \
+      nonpad_kv_seqlen counts; unless causal_alignment says otherwise. OUT receives
+
+        Y                   in the layout and type of Q
+        lse                 [B, Hq, Tq], [Hq, total] if packed: the log-sum-exp of
+                            each row of scores, float32 (float64 for float64)
+        present_key         past_key and K, where there is a past
+        present_value       past_value and V, likewise
+        qk_matmul_output    [B, Hq, Tq, Tk], with --qk-matmul-output-mode
+
+      ROTARYEMBEDDING:
+        input               [B, H, T, D]; or [B, T, H·D] and num_heads
+        cos_cache           [positions, R/2]; [B, T, R/2] without position_ids
+        sin_cache           the same
+        position_ids        [B, T]
+
+      OUT receives output, in the layout and type of input.
 
       EXAMPLES:
         attention run case.safetensors -o out.safetensors
         attention run case.safetensors -o out.safetensors --left-window-size 1023
+        attention run case.safetensors -o out.safetensors --softcap 50 --is-causal
+        attention run case.safetensors -o out.safetensors --qk-matmul-output-mode 3
         attention run case.safetensors -o out.safetensors --threads 4 --explain
+        attention run rotary.safetensors -o out.safetensors --interleaved
       """)
 
   @Argument(
@@ -42,27 +72,8 @@ struct RunCommand: ParsableCommand {
     help: ArgumentHelp("Where the results go, a safetensors file; not the case itself.", valueName: "out"))
   var output: String
 
-  @Flag(inversion: .prefixedNo, help: "Whether a query sees the keys up to its own position only.")
-  var isCausal: Bool?
-
-  // Values may be negative, so the next word is a value whatever it begins with.
-  @Option(parsing: .unconditional, help: "What scores are multiplied by. (default: 1/sqrt(D))")
-  var scale: Double?
-
-  @Option(parsing: .unconditional, help: "Keys before its own position that a query sees; -1 for all.")
-  var leftWindowSize: Int?
-
-  @Option(parsing: .unconditional, help: "Keys after its own position that a query sees; -1 for all.")
-  var rightWindowSize: Int?
-
-  @Option(help: "Where queries stand among the keys. (default: top_left; bottom_right with nonpad_kv_seqlen)")
-  var causalAlignment: CausalAlignment?
-
-  @Option(parsing: .unconditional, help: "Heads of a three-axis Q.")
-  var qNumHeads: Int?
-
-  @Option(parsing: .unconditional, help: "Heads of a three-axis K and V.")
-  var kvNumHeads: Int?
+  @OptionGroup(title: "Attributes of the case")
+  var attributes: AttributeFlags
 
   @Option(parsing: .unconditional, help: "Threads to compute with. (default: what the process may use)")
   var threads: Int?
@@ -70,27 +81,7 @@ struct RunCommand: ParsableCommand {
   @Flag(help: "Say on stderr how the case is computed.")
   var explain = false
 
-  /// What the flags say, by the names of attributes.
-  private var overrides: [String: String] {
-    let values: [String: String?] = [
-      "is_causal": isCausal.map { $0 ? "1" : "0" },
-      "scale": scale.map { "\($0)" },
-      "left_window_size": leftWindowSize.map(String.init),
-      "right_window_size": rightWindowSize.map(String.init),
-      "causal_alignment": causalAlignment?.rawValue,
-      "q_num_heads": qNumHeads.map(String.init),
-      "kv_num_heads": kvNumHeads.map(String.init),
-    ]
-    return values.compactMapValues { $0 }
-  }
-
   func validate() throws {
-    do throws(CaseError) {
-      _ = try CaseAttributes(overrides)
-    } catch {
-      let flag = "--" + error.name.replacing("_", with: "-")
-      throw ValidationError("\(flag): \(error.reason)")
-    }
     if let threads, !(1...WorkerPool.maximumThreadCount).contains(threads) {
       throw ValidationError("--threads: \(threads), expected 1 to \(WorkerPool.maximumThreadCount)")
     }
@@ -101,30 +92,20 @@ struct RunCommand: ParsableCommand {
     if isSameFile(input, output) {
       throw CaseError("--output", "\(output) is the case itself, expected another file")
     }
-    let attributes = try CaseAttributes(file.metadata.merging(overrides) { _, flag in flag })
-    switch try checkCaseTensors(of: file) {
-    case .float64: try run(file, attributes, as: Double.self)
-    case .float32: try run(file, attributes, as: Float.self)
-    case .float16: try run(file, attributes, as: Float16.self)
-    case .bfloat16: try run(file, attributes, as: BFloat16.self)
-    case let type: throw CaseError("Q", "holds \(type), expected a floating-point type")
-    }
-    // After all that can fail: an error stays a single line.
-    for name in attributes.ignoredNames {
-      printError("attention: warning: metadata \(quoted(name)) has no effect")
-    }
-  }
-
-  private func run<E: AttentionElement>(
-    _ file: SafetensorsFile, _ attributes: CaseAttributes, as _: E.Type
-  ) throws {
+    let metadata = file.metadata.merging(attributes.overrides) { _, flag in flag }
+    let ignoredNames: [String]
     do {
-      let attentionCase = try AttentionCase<E>(file, attributes)
+      let read = try readCase(file, metadata)
+      ignoredNames = read.ignoredNames
       let pool = threads.map { WorkerPool(threads: $0) } ?? .shared
-      if explain { printError(try attentionCase.explanation(on: pool)) }
-      try attentionCase.results(on: pool).write(to: output)
+      if explain { printError(try read.case.explanation(on: pool)) }
+      try read.case.results(on: pool).write(to: output)
     } catch let error as AttentionError {
       throw CaseError(error)
+    }
+    // After all that can fail: an error stays a single line.
+    for name in ignoredNames {
+      printError("attention: warning: metadata \(quoted(name)) has no effect")
     }
   }
 
@@ -141,5 +122,3 @@ struct RunCommand: ParsableCommand {
     _ = write(STDERR_FILENO, bytes, bytes.count)
   }
 }
-
-extension CausalAlignment: ExpressibleByArgument {}

@@ -11,6 +11,7 @@ import Tensors
 ///     s[j] = scale · (q · k[j])                        scale defaults to 1/√D
 ///     s[j] = softcap · tanh(s[j] / softcap)            where softcap > 0
 ///     s[j] += bias[j]
+///     s[j] = modifier(s[j], j)                         where one is given
 ///     p[j] = exp(s[j]) / (Σ_j exp(s[j]) + exp(sink))   over the visible keys; the sink only where sinks are given
 ///     y    = Σ_j p[j] · v[j]
 ///     lse  = ln Σ_j exp(s[j])                          natural log; a sink is not counted
@@ -18,7 +19,8 @@ import Tensors
 /// One row of one head at a time, one key after the other; slow, and meant to be read.
 ///
 /// Edges:
-/// * A key that is not visible, or whose bias is −∞, is never read: nothing in it or in its value reaches a result.
+/// * A key that is not visible, or whose bias is −∞, is never read: nothing in it or in its value reaches a result. Nor
+///   does anything in the value of a key that the modifier leaves with −∞.
 /// * A row that sees no key, or only scores of −∞, gives weights 0, output 0 and lse −∞, with or without a sink.
 /// * A single score of +∞ takes all the weight, and lse is +∞. Several leave the weights undefined: NaN, and so is lse.
 /// * NaN in a visible score gives NaN in the whole row; NaN or ∞ in a visible value reaches its own column only.
@@ -42,6 +44,8 @@ public struct AttentionOracle<E: FloatingPointElement> {
   public var isVisible: Rule<Bool>?
   /// What is added to a score; nothing when nil. −∞ hides the key.
   public var bias: Rule<Double>?
+  /// What a score becomes after the bias, from what it was; nil leaves it. −∞ hides the key.
+  public var modifier: ((_ score: Double, _ sequence: Int, _ head: Int, _ query: Int, _ key: Int) -> Double)?
 
   private let sizes: ReferenceSizes
 
@@ -76,6 +80,14 @@ public struct AttentionOracle<E: FloatingPointElement> {
     }
     // A row whose scores are all −∞ has no average: it counts as one that sees no key, whatever its values.
     return (logSumExp == -.infinity ? output.map { _ in 0 } : output, logSumExp)
+  }
+
+  /// The score of each of the `Tk` keys for one query, after bias and modifier; −∞ for those it does not see.
+  public func scores(sequence: Int, head: Int, query: Int) -> [Double] {
+    let (seen, scores) = score(sequence, head, query)
+    var all = [Double](repeating: -.infinity, count: sizes.keyCount)
+    for (key, score) in zip(seen, scores) { all[key] = score }
+    return all
   }
 
   /// The weight of each of the `Tk` keys for one query; 0 for those it does not see.
@@ -117,6 +129,13 @@ public struct AttentionOracle<E: FloatingPointElement> {
 extension AttentionOracle {
   /// The keys that one query sees, their weights, and the log-sum-exp of their scores.
   private func attend(_ sequence: Int, _ head: Int, _ query: Int) -> (seen: [Int], [Double], Double) {
+    let (seen, scores) = score(sequence, head, query)
+    let (weights, logSumExp) = softmax(scores, sink: sinks?[head])
+    return (seen, weights, logSumExp)
+  }
+
+  /// The keys that one query sees, and their scores.
+  private func score(_ sequence: Int, _ head: Int, _ query: Int) -> (seen: [Int], [Double]) {
     let q = vector(queries, sequence, head, query)
     let scale = scale ?? 1 / Double(sizes.width).squareRoot()
     var seen: [Int] = []
@@ -127,11 +146,15 @@ extension AttentionOracle {
       let k = vector(keys, sequence, keyHead(of: head), key)
       var score = scale * zip(q, k).reduce(0) { $0 + $1.0 * $1.1 }
       if let softcap, softcap > 0 { score = softcap * tanh(score / softcap) }
+      score += added
+      if let modifier {
+        score = modifier(score, sequence, head, query, key)
+        if score == -.infinity { continue }
+      }
       seen.append(key)
-      scores.append(score + added)
+      scores.append(score)
     }
-    let (weights, logSumExp) = softmax(scores, sink: sinks?[head])
-    return (seen, weights, logSumExp)
+    return (seen, scores)
   }
 
   private func softmax(_ scores: [Double], sink: Double?) -> (weights: [Double], logSumExp: Double) {

@@ -1,3 +1,4 @@
+import Attention
 import AttentionCommand
 import Testing
 
@@ -11,40 +12,79 @@ private func error(_ metadata: [String: String]) -> CaseError? {
   }
 }
 
+/// The error of reading these attributes of `RotaryEmbedding`, or nil.
+private func rotaryError(_ metadata: [String: String]) -> CaseError? {
+  do throws(CaseError) {
+    _ = try RotaryAttributes(metadata)
+    return nil
+  } catch {
+    return error
+  }
+}
+
 @Suite struct CaseAttributesTests {
   @Test func readsEveryAttribute() throws {
     let attributes = try CaseAttributes([
-      "op": "Attention", "is_causal": "1", "scale": "-0.125", "left_window_size": "7",
-      "right_window_size": "0",
-      "causal_alignment": "top_left", "q_num_heads": "8", "kv_num_heads": "2",
+      "op": "Attention", "is_causal": "1", "scale": "-0.125", "softcap": "50", "left_window_size": "7",
+      "right_window_size": "0", "causal_alignment": "top_left", "q_num_heads": "8", "kv_num_heads": "2",
+      "qk_matmul_output_mode": "2", "softmax_precision": "11",
     ])
     #expect(attributes.isCausal)
     #expect(attributes.scale == -0.125)
     #expect(attributes.leftWindow == 7 && attributes.rightWindow == 0)
     #expect(attributes.alignment == .topLeft)
     #expect(attributes.queryHeads == 8 && attributes.keyHeads == 2)
+    #expect(attributes.softcap == 50)
+    #expect(attributes.scoreStage == .biased)
+    #expect(attributes.softmaxPrecision == .float64)
     #expect(attributes.ignoredNames.isEmpty)
   }
 
   @Test func defaultsAreThoseOfTheOperator() throws {
     let spelledOut = [
       "is_causal": "0", "softcap": "0.0", "left_window_size": "-1", "right_window_size": "-1",
-      "qk_matmul_output_mode": "0",
+      "softmax_precision": "1",
     ]
     #expect(try CaseAttributes(spelledOut) == CaseAttributes([:]))
     #expect(try CaseAttributes([:]).alignment == nil)
+    let rotary = ["op": "RotaryEmbedding"]
+    let spelledOutRotary = ["interleaved": "0", "rotary_embedding_dim": "0", "num_heads": "0"]
+    #expect(
+      try RotaryAttributes(rotary.merging(spelledOutRotary) { $1 }) == RotaryAttributes(rotary))
+  }
+
+  @Test func onlyAnAttributeAsksForScores() throws {
+    #expect(try CaseAttributes([:]).scoreStage == nil)
+    for (mode, stage) in [ScoreStage.scaled, .softcapped, .biased, .weights].enumerated() {
+      #expect(try CaseAttributes(["qk_matmul_output_mode": "\(mode)"]).scoreStage == stage)
+    }
+  }
+
+  @Test(arguments: [1: SoftmaxPrecision.accumulator, 10: .accumulator, 11: .float64, 16: .accumulator])
+  func precisionsAreTypeCodes(code: Int, precision: SoftmaxPrecision) throws {
+    #expect(try CaseAttributes(["softmax_precision": "\(code)"]).softmaxPrecision == precision)
+  }
+
+  @Test func readsTheAttributesOfRotaryEmbedding() throws {
+    let attributes = try RotaryAttributes([
+      "op": "RotaryEmbedding", "interleaved": "1", "rotary_embedding_dim": "64", "num_heads": "8",
+      "date": "x",
+    ])
+    #expect(attributes.isInterleaved && attributes.rotaryDimension == 64 && attributes.heads == 8)
+    #expect(attributes.ignoredNames == ["date"])
   }
 
   @Test(arguments: [
     ("is_causal", ["abc", "2", "-1", "true", "", "1.0", " 1"]),
     ("scale", ["abc", "nan", "inf", "-inf", "1e400", "", "1,5", "0.1 "]),
-    ("softcap", ["abc", "nan", "1e400"]),
+    ("softcap", ["abc", "nan", "1e400", "-1", "-1e-9"]),
     ("left_window_size", ["abc", "-2", "1.5", "99999999999999999999", "9223372036854775807"]),
     ("right_window_size", ["abc", "-2", "1e3", "9223372036854775807"]),
     ("causal_alignment", ["abc", "TOP_LEFT", "", "0"]),
     ("q_num_heads", ["abc", "0", "-3", "9223372036854775807"]),
     ("kv_num_heads", ["abc", "0", "2.0"]),
     ("qk_matmul_output_mode", ["abc", "4", "-1"]),
+    ("softmax_precision", ["abc", "0", "2", "float", "7"]),
     ("op", ["attention", "MatMul", ""]),
   ]) func malformedValuesAreErrorsThatNameTheAttribute(name: String, values: [String]) {
     for value in values {
@@ -56,12 +96,23 @@ private func error(_ metadata: [String: String]) -> CaseError? {
   }
 
   @Test(arguments: [
-    ("softcap", "2.0"), ("softcap", "-1"), ("qk_matmul_output_mode", "1"), ("qk_matmul_output_mode", "3"),
-    ("softmax_precision", "1"), ("op", "RotaryEmbedding"),
-  ]) func unsupportedAttributesAreErrors(name: String, value: String) {
-    let error = error([name: value])
-    #expect(error?.name == name)
-    #expect(error?.reason.contains("not supported") == true)
+    ("interleaved", ["abc", "2"]), ("rotary_embedding_dim", ["abc", "-2", "7"]),
+    ("num_heads", ["abc", "-1"]),
+    ("op", ["Attention"]),
+  ]) func malformedValuesOfRotaryEmbeddingAreErrors(name: String, values: [String]) {
+    for value in values {
+      let error = rotaryError(["op": "RotaryEmbedding"].merging([name: value]) { $1 })
+      #expect(error?.name == name, "\(name) = \(value)")
+      #expect(
+        error?.description.contains(value.debugDescription) == true, "\(name) = \(value): \(error as Any)")
+    }
+  }
+
+  @Test func attributesOfTheOtherOperatorAreErrors() {
+    #expect(error(["interleaved": "1"])?.reason == "an attribute of RotaryEmbedding, not of Attention")
+    let reason = rotaryError(["op": "RotaryEmbedding", "softcap": "0"])?.reason
+    #expect(reason == "an attribute of Attention, not of RotaryEmbedding")
+    #expect(error(["op": "RotaryEmbedding"])?.name == "op")
   }
 
   @Test(arguments: [

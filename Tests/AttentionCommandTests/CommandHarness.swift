@@ -1,6 +1,8 @@
+import AttentionReference
 import Foundation
 import TensorFiles
 import Tensors
+import Testing
 
 /// What a run of the executable left behind.
 struct CommandResult: CustomStringConvertible {
@@ -72,6 +74,41 @@ struct CaseContents: Sendable {
     try writer.write(to: path)
     return path
   }
+}
+
+/// Runs a case that must succeed without a word, and gives its results.
+func results(
+  of contents: CaseContents, _ flags: [String] = [], _ comment: String = ""
+) throws -> SafetensorsFile {
+  let directory = try TemporaryDirectory()
+  let input = try contents.write(to: directory.file("case.safetensors"))
+  let output = directory.file("out.safetensors")
+  let result = try runAttention(["run", input, "-o", output] + flags)
+  try #require(result.status == 0, "\(comment): \(result)")
+  #expect(result.standardError.isEmpty && result.standardOutput.isEmpty, "\(comment): \(result)")
+  // The file stays mapped when the directory is gone.
+  return try withExtendedLifetime(directory) { try SafetensorsFile(path: output) }
+}
+
+extension SafetensorsFile {
+  /// Expects a tensor of one type, near the exact one by the contract of case files.
+  func expect(
+    _ name: String, _ type: ElementType, near exact: Tensor<Double>, _ comment: String,
+    sourceLocation: SourceLocation = #_sourceLocation
+  ) throws {
+    let entry = try #require(self[name], "\(comment): no \(name)", sourceLocation: sourceLocation)
+    #expect(entry.elementType == type, "\(comment): \(name)", sourceLocation: sourceLocation)
+    try #require(entry.shape == exact.shape, "\(comment): \(name)", sourceLocation: sourceLocation)
+    let mismatch = Tolerance.caseFile(type).worstMismatch(
+      try tensor(name, convertedTo: Double.self), expected: exact)
+    #expect(
+      mismatch == nil, "\(comment): \(name) \(mismatch?.description ?? "")", sourceLocation: sourceLocation)
+  }
+}
+
+extension ElementType {
+  /// The type of `lse` beside results of this type.
+  var logSumExpType: ElementType { self == .float64 ? .float64 : .float32 }
 }
 
 /// A tensor of any element type.

@@ -167,16 +167,6 @@ struct MaskCase: Sendable, CustomStringConvertible {
     #expect(result.standardError == "attention: warning: metadata \"reviewer\" has no effect\n")
   }
 
-  @Test func explainSpeaksOnStandardErrorOnly() throws {
-    let directory = try TemporaryDirectory()
-    let contents = CaseContents([:], ["Q": queries, "K": keys, "V": values])
-    let input = try contents.write(to: directory.file("case.safetensors"))
-    let result = try runAttention(["run", input, "-o", directory.file("out.safetensors"), "--explain"])
-    #expect(result.status == 0 && result.standardOutput.isEmpty, "\(result)")
-    #expect(result.standardError.contains("kernel"), "\(result)")
-    #expect(try directory.contents() == ["case.safetensors", "out.safetensors"])
-  }
-
   private func converted<E: TensorElement>(_ tensor: Tensor<Double>, to _: E.Type) -> Tensor<E> {
     Tensor(unsafeUninitializedShape: tensor.shape) {
       _ = $0.initialize(fromContentsOf: tensor.elements.map(E.init(nearest:)))

@@ -11,6 +11,12 @@ import Testing
     ["run", "case", "-o", "out", "--q-num-heads", "0"],
     ["run", "case", "-o", "out", "--kv-num-heads", "-1"],
     ["run", "case", "-o", "out", "--causal-alignment", "left"],
+    ["run", "case", "-o", "out", "--softcap", "-1"],
+    ["run", "case", "-o", "out", "--qk-matmul-output-mode", "4"],
+    ["run", "case", "-o", "out", "--softmax-precision", "2"],
+    ["run", "case", "-o", "out", "--op", "MatMul"],
+    ["run", "case", "-o", "out", "--rotary-embedding-dim", "5"],
+    ["run", "case", "-o", "out", "--num-heads", "-1"],
     ["run", "case", "-o", "out", "--threads", "0"], ["run", "case", "-o", "out", "--threads", "1000000"],
   ]) func commandLinesThatMakeNoSenseExitWith64(arguments: [String]) throws {
     let result = try runAttention(arguments)

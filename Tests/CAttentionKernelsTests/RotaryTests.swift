@@ -266,7 +266,8 @@ import Testing
       for index in table.indices {
         let (actual, exact) = (value(rounded[2 * index]), value(expected[index]))
         #expect(
-          actual == exact || (actual.isNaN && exact.isNaN), "\(table[index]) became \(actual), bfloat16 \(isBrain)")
+          actual == exact || (actual.isNaN && exact.isNaN),
+          "\(table[index]) became \(actual), bfloat16 \(isBrain)")
       }
     }
   }

@@ -2,7 +2,7 @@ import Parallelism
 
 /// What attention does with its inputs: who looks at what, how much of it arrives, and how spread out it is.
 ///
-///     p[i,j]           the weight of key j for query i, as in ``scaledDotProductAttention(queries:keys:values:scale:mask:on:)``
+///     p[i,j]           the weight of key j for query i, as in ``scaledDotProductAttention(queries:keys:values:scale:mask:options:on:)``
 ///     p[i,j] · v[j]    what key j contributes to the output y[i]; the contributions of all keys add up to it
 ///     Σ_i p[i,j]       the mass that key j received
 ///
@@ -14,9 +14,8 @@ import Parallelism
 /// Edges: a query that sees no key has weights of 0. With sinks the weights of a row add up to less than 1; the rest is
 /// the sink's. NaN in what a query sees makes its whole row NaN; what no query sees reaches nothing.
 ///
-/// Memory: weights are computed for blocks of query rows, of every head at once because a mask may differ from head to
-/// head. A block takes at most 16 MiB, or one query of every sequence and head (`B · Hq · Tk` numbers) where that is more.
-/// No `Tq × Tk` matrix exists unless a function is asked for all its rows.
+/// Memory: weights of all heads are computed for blocks of query rows. A block takes at most 16 MiB, or one query of every
+/// sequence and head (`B · Hq · Tk` numbers) where that is more. No `Tq × Tk` matrix exists unless a function is asked for all its rows.
 public struct AttentionInspector<Element: AttentionElement>: Sendable {
   /// `[B, Hq, Tq, D]`
   public let queries: Tensor<Element>
@@ -40,7 +39,7 @@ public struct AttentionInspector<Element: AttentionElement>: Sendable {
 
   /// An inspector of one call of attention. The tensors are kept, not copied.
   ///
-  /// - Parameters: those of ``scaledDotProductAttention(queries:keys:values:scale:mask:on:)``.
+  /// - Parameters: those of ``scaledDotProductAttention(queries:keys:values:scale:mask:options:on:)``.
   /// - Throws: ``AttentionError`` where shapes, scale, mask or options do not fit.
   public init(
     queries: Tensor<Element>, keys: Tensor<Element>, values: Tensor<Element>, scale: Double? = nil,
@@ -116,17 +115,11 @@ extension AttentionInspector {
   ) throws(AttentionError) -> Tensor<Element.Accumulator> {
     try check(sequence: sequence, head: head)
     try check(queries, named: "queries", within: queryCount)
-    guard var result = Tensor<Element.Accumulator>.uninitialized([queries.count, keyCount]) else {
-      throw AttentionError("queries", "\(queries) given, whose weights are beyond this machine's memory")
-    }
-    try result.withMutableView { (view) throws(AttentionError) in
-      try forEachBlock(of: queries) { block, weights in
-        let rows = weights.selected(axis: 0, sequence).selected(axis: 0, head).contiguous()
-        let start = (block.lowerBound - queries.lowerBound) * keyCount
-        rows.withUnsafePointer { (view.base + start).update(from: $0, count: rows.count) }
-      }
-    }
-    return result
+    let inputs = AttentionInputs(
+      queries: self.queries, keyValues: KeyValues(keys: keys, values: keys), scale: scale, mask: mask,
+      options: options)
+    let weights = try attentionScores(inputs, .weights, rows: queries, of: (sequence, head), on: pool)
+    return weights.selected(axis: 0, 0).selected(axis: 0, 0)
   }
 
   /// How many queries a block has: as many as its bytes allow, at least one.

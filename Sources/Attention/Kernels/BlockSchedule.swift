@@ -104,6 +104,7 @@ struct BlockGroup: Sendable {
     let first = (startsWithLastRows ? blocksPerHead - 1 - place : place) * tiles.rows
     return RowBlock(
       sequence: sequences.lowerBound + sequence, extent: extent, keyValueHead: head,
-      rows: first..<min(first + tiles.rows, groupSize * extent.queryCount), groupSize: groupSize)
+      heads: head * groupSize..<(head + 1) * groupSize,
+      rows: first..<min(first + tiles.rows, groupSize * extent.queryCount))
   }
 }

@@ -65,6 +65,31 @@ struct ExactRow<Scalar: AttentionAccumulator> {
     }
   }
 
+  /// Computes scaled products of a row again, in Double, where they are not finite.
+  ///
+  /// Sums overflow before they cancel; a softcap or a modifier would turn what is left of that into a number like any other.
+  /// - Parameters:
+  ///   - scores: those of `keys`, before any rule.
+  ///   - keys: counted in the sequence.
+  func repair(
+    _ scores: UnsafeMutablePointer<Scalar>, of keys: Range<Int>, _ index: RowIndex, _ block: RowBlock
+  ) {
+    if Scalar.areFinite(scores, keys.count, kernels) { return }
+    let query = load(index)
+    var key = query
+    for i in 0..<keys.count where !scores[i].isFinite {
+      self.keys.read(
+        block.sequence, block.keyValueHead, block.extent.keyStart + keys.lowerBound + i, into: &key)
+      scores[i] = Scalar(problem.scale * product(query, key))
+    }
+  }
+
+  private func product(_ query: [Scalar], _ key: [Scalar]) -> Double {
+    var sum = 0.0
+    for column in 0..<query.count { sum += Double(query[column]) * Double(key[column]) }
+    return sum
+  }
+
   private func load(_ index: RowIndex) -> [Scalar] {
     var query = [Scalar](repeating: 0, count: problem.sizes.headDimension)
     let row = problem.queries.row(index.sequence, index.head, index.row)
@@ -91,7 +116,7 @@ struct ExactRow<Scalar: AttentionAccumulator> {
     _ query: [Scalar], _ index: RowIndex, _ block: RowBlock, _ visible: Range<Int>,
     _ body: (Int, Double) -> Void
   ) {
-    let row = index.head - block.keyValueHead * block.groupSize + index.query * block.groupSize
+    let row = index.head - block.heads.lowerBound + index.query * block.heads.count
     let place = row - block.rows.lowerBound
     var scratch: [Scalar] = [0, 0]
     var key = [Scalar](repeating: 0, count: query.count)
@@ -103,9 +128,7 @@ struct ExactRow<Scalar: AttentionAccumulator> {
       scoring.hide(&added, one, index)
       if added == -.infinity { continue }
       keys.read(block.sequence, block.keyValueHead, block.extent.keyStart + position, into: &key)
-      var product = 0.0
-      for column in 0..<query.count { product += Double(query[column]) * Double(key[column]) }
-      var score = problem.scale * product
+      var score = problem.scale * product(query, key)
       if let softcap = problem.scoring.softcap { score = softcap * tanh(score / softcap) }
       score += Double(added)
       if !problem.scoring.modifiers.isEmpty {

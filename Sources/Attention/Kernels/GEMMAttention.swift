@@ -15,9 +15,11 @@ struct GEMMAttention<Scalar: AttentionAccumulator> {
   private let product: TileProduct<Scalar>
   private let keyValues: KeyValueTiles<Scalar>
   private let scoring: TileScoring<Scalar>
+  private let exact: ExactRow<Scalar>
   /// One a query head; −∞ where none is given.
   private let sinks: [Scalar]
   private let loadQueries: Scalar.Load
+  private let factors: (queries: Scalar, products: Scalar)
   private let store: Scalar.Store
 
   init(
@@ -32,9 +34,11 @@ struct GEMMAttention<Scalar: AttentionAccumulator> {
     self.product = TileProduct(smallProductLimit: variant.smallProductLimit)
     self.keyValues = KeyValueTiles(problem, kernels)
     self.scoring = TileScoring(problem.scoring, kernels)
+    self.exact = ExactRow(problem, scoring, kernels)
     self.sinks =
       problem.sinks.map { $0.map { Scalar($0) } }
       ?? Array(repeating: -.infinity, count: problem.sizes.queryHeads)
+    self.factors = problem.factors()
     self.loadQueries = Scalar.load(problem.elementType, kernels)
     self.store = Scalar.store(problem.elementType, kernels)
   }
@@ -59,9 +63,8 @@ struct GEMMAttention<Scalar: AttentionAccumulator> {
   /// Brings a block's queries near, and the first tile of its keys and values where it is the first to read them.
   private func prefetch(_ block: RowBlock, startsHead: Bool, _ tiles: GEMMTiles) {
     let (first, last) = (block.index(0), block.index(block.rows.count - 1))
-    for member in 0..<block.groupSize {
-      let rows = problem.queries.run(
-        block.sequence, block.keyValueHead * block.groupSize + member, from: first.row)
+    for head in block.heads {
+      let rows = problem.queries.run(block.sequence, head, from: first.row)
       let size = problem.elementType.byteCount
       rows.prefetch(last.row + 1 - first.row, bytes: problem.sizes.headDimension * size, elementSize: size)
     }
@@ -78,7 +81,7 @@ struct GEMMAttention<Scalar: AttentionAccumulator> {
     extent.forEachTile(widest: tiles.keys, edge: tiles.edgeKeys) { keys in
       if addTile(keys, of: block, startsOutput: isOutputEmpty, work) { isOutputEmpty = false }
     }
-    finish(block, work)
+    finish(block, tiles, work)
   }
 
   /// Loads the block's queries and the keys that each row sees; resets the running softmax.
@@ -101,7 +104,7 @@ struct GEMMAttention<Scalar: AttentionAccumulator> {
       Scalar.run(
         loadQueries, into: work.queries + row * depth,
         problem.queries.row(index.sequence, index.head, index.row),
-        stride: problem.queries.columnStride, depth, factor: 1)
+        stride: problem.queries.columnStride, depth, factor: factors.queries)
     }
     return extent
   }
@@ -117,8 +120,15 @@ struct GEMMAttention<Scalar: AttentionAccumulator> {
     product.multiply(
       ProductSize(m: rows.count, n: keys.count, k: depth),
       MatrixOperand(work.queries + rows.lowerBound * depth, leadingDimension: depth),
-      keyValues.transposedKeys(keys, block, work), alpha: Scalar(problem.scale),
+      keyValues.transposedKeys(keys, block, work), alpha: factors.products,
       into: MutableMatrixOperand(scores, leadingDimension: work.scoreStride), adds: false)
+    if problem.scoring.canHideOverflow {
+      for row in rows {
+        let begin = Int(work.tileBegin[row])
+        let seen = keys.lowerBound + begin..<keys.lowerBound + max(begin, Int(work.tileEnd[row]))
+        exact.repair(work.scores + row * work.scoreStride + begin, of: seen, block.index(row), block)
+      }
+    }
     if !scoring.isEmpty {
       scoring.apply(
         to: scores, rowStride: work.scoreStride, keys: keys, rows: rows, of: block,
@@ -172,27 +182,33 @@ struct GEMMAttention<Scalar: AttentionAccumulator> {
     return first..<max(first, last + 1)
   }
 
-  /// Divides by the sums and writes the rows out; rows that are not finite are computed again, exactly.
-  private func finish(_ block: RowBlock, _ work: GEMMWorkspace<Scalar>) {
+  /// Divides by the sums and writes the rows out; rows that tiles got wrong are computed again, exactly.
+  private func finish(_ block: RowBlock, _ tiles: GEMMTiles, _ work: GEMMWorkspace<Scalar>) {
     let width = problem.sizes.valueDimension
     for row in 0..<block.rows.count {
       let index = block.index(row)
       let target = result.row(index)
       let output = work.output + row * width
-      if work.softmax.isEmpty(row) {
-        // Nothing was visible, or only scores of −∞. What the product left in the row may be 0 · NaN.
+      let visible = Int(work.begin[row])..<max(Int(work.begin[row]), Int(work.end[row]))
+      if !work.softmax.isEmpty(row) {
+        let isFinite = Scalar.run(
+          store, into: target, stride: result.columnStride, output, width,
+          factor: work.softmax.normalizer(row, sink: sinks[index.head]))
+        if isFinite {
+          result.setLogSumExp(work.softmax.logSumExp(row), index)
+          continue
+        }
+      } else if scoring.hidesAll(
+        visible, from: index, block.extent, width: tiles.keys, probe: work.scores, scratch: work.biasRows)
+      {
+        // What the product left in the row may be 0 · NaN.
         output.update(repeating: 0, count: width)
         _ = Scalar.run(store, into: target, stride: result.columnStride, output, width, factor: 1)
         result.setLogSumExp(-Scalar.infinity, index)
-      } else if Scalar.run(
-        store, into: target, stride: result.columnStride, output, width,
-        factor: work.softmax.normalizer(row, sink: sinks[index.head]))
-      {
-        result.setLogSumExp(work.softmax.logSumExp(row), index)
-      } else {
-        let visible = Int(work.begin[row])..<max(Int(work.begin[row]), Int(work.end[row]))
-        ExactRow(problem, scoring, kernels).attend(index, block, visible, into: result)
+        continue
       }
+      // Something is not finite, or every score of a key that nothing hides is −∞: finite ones may have overflowed.
+      exact.attend(index, block, visible, into: result)
     }
   }
 }

@@ -3,9 +3,10 @@ struct GEMMWorkspace<Scalar: AttentionAccumulator> {
   let queries: UnsafeMutablePointer<Scalar>
   let scores: UnsafeMutablePointer<Scalar>
   let scoreStride: Int
-  let transposesKeys: Bool
   let output: UnsafeMutablePointer<Scalar>
   let packedKeys: UnsafeMutablePointer<Scalar>
+  /// Whether there is room for a transposed key tile: sequences of one call differ in that.
+  let transposesKeys: Bool
   let transposedKeys: UnsafeMutablePointer<Scalar>
   let packedValues: UnsafeMutablePointer<Scalar>
   /// Two rows of a tile's width.

@@ -1,16 +1,17 @@
-/// Consecutive query rows of one key/value head, the query heads of its group stacked: row `r` is query `r / G`, head `r % G`.
+/// Consecutive query rows of one key/value head, its query heads stacked: row `r` is query `r / G`, head `r % G` of `G` heads.
 struct RowBlock {
   let sequence: Int
   let extent: SequenceExtent
   let keyValueHead: Int
+  /// The query heads: those of the key/value head's group, or some of them.
+  let heads: Range<Int>
   let rows: Range<Int>
-  let groupSize: Int
 
   /// The query that the block's `row`-th row stands for.
   func index(_ row: Int) -> RowIndex {
-    let (query, member) = (rows.lowerBound + row).quotientAndRemainder(dividingBy: groupSize)
+    let (query, member) = (rows.lowerBound + row).quotientAndRemainder(dividingBy: heads.count)
     return RowIndex(
-      sequence: sequence, head: keyValueHead * groupSize + member, query: query,
+      sequence: sequence, head: heads.lowerBound + member, query: query,
       row: extent.queryStart + query)
   }
 }

@@ -84,10 +84,16 @@ extension KeyValues {
       throw AttentionError(
         "keyValues", "no parts to join given, or a paged one, expected one part of tensors at least")
     }
+    if parts.count == 1 {
+      try checkPair(first.keys.shape, first.values.shape, "")
+      return KeyValueSources(
+        keyShape: first.keys.shape, valueShape: first.values.shape, keys: StridedOperand(first.keys),
+        values: StridedOperand(first.values))
+    }
     var count = 0
     var ends: [Int] = []
     for (index, part) in parts.enumerated() {
-      let place = parts.count == 1 ? "" : " of part \(index)"
+      let place = " of part \(index)"
       try checkPair(part.keys.shape, part.values.shape, place)
       for axis in [0, 1, 3] where part.keys.shape[axis] != first.keys.shape[axis] {
         throw AttentionError(
@@ -105,11 +111,6 @@ extension KeyValues {
     var (keyShape, valueShape) = (first.keys.shape, first.values.shape)
     keyShape[2] = count
     valueShape[2] = count
-    if parts.count == 1 {
-      return KeyValueSources(
-        keyShape: keyShape, valueShape: valueShape, keys: StridedOperand(first.keys),
-        values: StridedOperand(first.values))
-    }
     return KeyValueSources(
       keyShape: keyShape, valueShape: valueShape,
       keys: JoinedRows(parts: zip(parts, ends).map { (StridedOperand($0.keys), $1) }),

@@ -115,8 +115,14 @@ public struct AttentionMask: Sendable {
   }
 
   /// Scores change as the caller says, after all biases and before keys are hidden.
-  public static func modifier(_ modifier: ScoreModifier) -> AttentionMask {
-    AttentionMask(modifiers: [modifier])
+  ///
+  /// - Parameters:
+  ///   - modifier: the change.
+  ///   - alignment: where queries stand among the keys; that of the other rules, or bottom-right, when nil.
+  public static func modifier(
+    _ modifier: ScoreModifier, _ alignment: QueryAlignment? = nil
+  ) -> AttentionMask {
+    AttentionMask(alignments: alignment.map { [$0] } ?? [], modifiers: [modifier])
   }
 
   /// Both masks: a key is visible where both let it be, and what they add adds up.

@@ -31,7 +31,7 @@ extension RotaryEmbedding {
 
   /// Turns memory of the caller in place: a slice of a fused projection, for instance.
   ///
-  ///     try projection.withMutableView { view throws(AttentionError) in        // [B, T, 3 · H · D]
+  ///     try projection.withMutableView { view in                                           // [B, T, 3 · H · D]
   ///       try rotary.apply(to: view.sliced(axis: 2, 0..<2 * H * D).splitHeads(2 * H))      // queries and keys
   ///     }
   ///
@@ -39,7 +39,7 @@ extension RotaryEmbedding {
   ///   - view: `[B, H, T, D]` in any strides that give each element a place of its own.
   ///   - positions: the position of each token.
   ///   - pool: the threads that work on it.
-  /// - Throws: ``AttentionError`` as ``apply(to:positions:on:)-(Tensor<Element>,_,_)`` does, and where elements overlap; nothing is written then.
+  /// - Throws: ``AttentionError`` as for a tensor, and where elements overlap; nothing is written then.
   public func apply<Element: AttentionElement>(
     to view: MutableTensorView<Element>, positions: RotaryPositions = .from(0), on pool: WorkerPool = .shared
   ) throws(AttentionError) {
@@ -53,15 +53,15 @@ extension RotaryEmbedding {
   ///   - positions: the position of each token.
   ///   - pool: the threads that work on it.
   /// - Returns: `[B, H, T, D]`, row-major; one allocation.
-  /// - Throws: ``AttentionError`` as ``apply(to:positions:on:)-(Tensor<Element>,_,_)`` does, and where there is no memory for the result.
+  /// - Throws: ``AttentionError`` as in place, and where there is no memory for the result.
+  ///
+  /// The system hands out fresh memory page by page as it is first written, which costs several times what the turn does where the
+  /// result is large: ``apply(to:positions:on:into:)`` writes to memory that is there already.
   public func applied<Element: AttentionElement>(
     to tensor: Tensor<Element>, positions: RotaryPositions = .from(0), on pool: WorkerPool = .shared
   ) throws(AttentionError) -> Tensor<Element> {
     try check(RotaryOperand(tensor))
-    let bytes = tensor.count.multipliedReportingOverflow(by: MemoryLayout<Element>.stride)
-    guard !bytes.overflow, var result = Tensor<Element>.uninitialized(tensor.shape) else {
-      throw AttentionError("tensor", "shape \(tensor.shape) asks for a result beyond this machine's memory")
-    }
+    var result: Tensor<Element> = try allocated(tensor.shape, for: "tensor", tensor.shape)
     try result.withMutableView { (view) throws(AttentionError) in
       try apply(to: tensor, positions: positions, on: pool, into: view)
     }
@@ -75,8 +75,8 @@ extension RotaryEmbedding {
   ///   - positions: the position of each token.
   ///   - pool: the threads that work on it.
   ///   - target: the same shape, in any strides that give each element a place of its own, none of them in `tensor`.
-  /// - Throws: ``AttentionError`` as ``apply(to:positions:on:)-(Tensor<Element>,_,_)`` does, and where the target's shape differs or its elements
-  ///   overlap; nothing is written then.
+  /// - Throws: ``AttentionError`` as in place, and where the target's shape differs or its elements overlap;
+  ///   nothing is written then.
   public func apply<Element: AttentionElement>(
     to tensor: Tensor<Element>, positions: RotaryPositions = .from(0), on pool: WorkerPool = .shared,
     into target: MutableTensorView<Element>

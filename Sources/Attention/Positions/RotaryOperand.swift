@@ -30,29 +30,11 @@ struct RotaryOperand {
   }
 
   /// Whether two elements might share a place.
-  ///
-  /// Ordered by stride, each axis must step over all that the ones before it reach. Layouts that interleave axes without
-  /// ever meeting count too; no tensor operation makes them.
-  var mayOverlap: Bool {
-    var reach = 0
-    let axes = (0..<shape.count).filter { shape[$0] > 1 }.sorted {
-      strides[$0].magnitude < strides[$1].magnitude
-    }
-    for axis in axes {
-      let step = Int(clamping: strides[axis].magnitude)
-      if step <= reach { return true }
-      let (span, overflow) = step.multipliedReportingOverflow(by: shape[axis] - 1)
-      reach = overflow || span > Int.max - reach ? Int.max : reach + span
-    }
-    return false
-  }
+  var mayOverlap: Bool { Attention.mayOverlap(shape, strides) }
 
   /// Throws where two elements might share a place: threads would write over each other.
   func checkDistinct(named argument: String) throws(AttentionError) {
-    if mayOverlap {
-      throw AttentionError(
-        argument, "strides \(strides) let elements of shape \(shape) overlap; expected a place for each")
-    }
+    try Attention.checkDistinct(shape, strides, named: argument)
   }
 }
 

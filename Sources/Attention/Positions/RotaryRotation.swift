@@ -5,9 +5,10 @@ import Parallelism
 ///
 /// Memory sets the pace, so rows are taken in the order of memory. Where the heads of a token lie side by side (`[B, T, H, D]`
 /// seen as `[B, H, T, D]`), all of them are turned by the one table row that they share. Where the tokens of a head do, its rows
-/// come a page at a time, in turn with those of one other head: the two share the page's table rows in the first-level
-/// cache, which halves what is read of the tables. More than two heads are slower again: they lie a power of two apart in
-/// common models and then compete for the same few places of that cache.
+/// come a page at a time, in turn with those of one other head, so that two heads share what is read of the tables: a table is half
+/// as large as a head, and read again for each. All heads in turn, token after token, were three times slower where it was
+/// measured (Zen 5): heads lie a power of two apart in common models, and their rows then compete for the same few places of the
+/// first-level cache. Four heads were no faster than two.
 struct RotaryRotation {
   private let rotary: RotaryEmbedding
   private let table: RotaryTableOperand
@@ -31,9 +32,11 @@ struct RotaryRotation {
   private static let taskBytes = 512 << 10
   /// What one more thread must have to do: it takes about as long as waking that thread.
   private static let threadBytes = 256 << 10
-  /// How much of one head comes before the other's turn: enough that the CPU sees two streams.
-  private static let turnBytes = Int(envValue("ROT_TURN") ?? "4096")!
-  private static let HEADS = Int(envValue("ROT_HEADS") ?? "2")!
+  /// How much of one head comes before the other's turn. The kernel asks for the rows of the next turn meanwhile: they are wanted
+  /// some 200 ns later, which is about what memory takes, and two turns of two heads fit the first-level cache.
+  private static let turnBytes = 4 << 10
+  /// Heads that take turns.
+  private static let headsInTurn = 2
 
   /// Whether the heads of a token are nearer to each other than its neighbours are.
   private var isTokenMajor: Bool {
@@ -47,7 +50,7 @@ struct RotaryRotation {
     if shape.contains(0) { return }
     let rowBytes = max(1, shape[3] &* source.elementType.byteCount)
     let isTokenMajor = isTokenMajor
-    let headsPerTask = min(shape[1], isTokenMajor ? max(1, Self.taskBytes / rowBytes) : Self.HEADS)
+    let headsPerTask = min(shape[1], isTokenMajor ? max(1, Self.taskBytes / rowBytes) : Self.headsInTurn)
     let tokensPerTask = min(shape[2], max(1, Self.taskBytes / rowBytes / headsPerTask))
     let headGroups = (shape[1] - 1) / headsPerTask + 1
     let tokenBlocks = (shape[2] - 1) / tokensPerTask + 1
@@ -116,5 +119,3 @@ struct RotaryRotation {
     call.sine_row_stride = run.step &* table.sineStride
   }
 }
-import Glibc
-func envValue(_ n: String) -> String? { getenv(n).map { String(cString: $0) } }

@@ -150,18 +150,6 @@ extension Projection {
   }
 }
 
-/// A row-major tensor to be filled; throws where it cannot be had for an argument of the shape `given`.
-func allocated<Element: TensorElement>(
-  _ shape: Shape, for argument: String, _ given: Shape
-) throws(AttentionError) -> Tensor<Element> {
-  let bytes = shape.checkedElementCount?.multipliedReportingOverflow(by: MemoryLayout<Element>.stride)
-  guard let bytes, !bytes.overflow, let tensor = Tensor<Element>.uninitialized(shape) else {
-    throw AttentionError(
-      argument, "shape \(given) given, which asks for \(shape), beyond this machine's memory")
-  }
-  return tensor
-}
-
 /// The same elements in fresh row-major storage; throws where there is no memory for it.
 private func copied<Element: TensorElement>(
   _ tensor: Tensor<Element>, named argument: String

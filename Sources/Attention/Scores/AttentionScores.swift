@@ -33,16 +33,26 @@ public func attentionScores<Element: AttentionElement>(
   options: AttentionOptions = AttentionOptions(), stage: ScoreStage = .weights, rows: Range<Int>? = nil,
   on pool: WorkerPool = .shared
 ) throws(AttentionError) -> Tensor<Element.Accumulator> {
-  try attentionScores(
-    AttentionInputs(
-      queries: queries, keyValues: KeyValues(keys: keys, values: keys), scale: scale, mask: mask,
-      options: options),
-    stage, rows, on: pool, .best)
+  let inputs = AttentionInputs(
+    queries: queries, keyValues: KeyValues(keys: keys, values: keys), scale: scale, mask: mask,
+    options: options)
+  return try attentionScores(inputs, stage, rows: rows, on: pool)
 }
 
+/// Which scores are asked for.
+struct ScoreSelection {
+  let stage: ScoreStage
+  let queries: Range<Int>
+  /// One head of one sequence; all of all when nil.
+  let head: (sequence: Int, head: Int)?
+}
+
+/// Scores of all heads, or of one: `[B, Hq, rows, Tk]`, or `[1, 1, rows, Tk]`.
+///
+/// - Precondition: the head exists.
 func attentionScores<Element: AttentionElement>(
-  _ inputs: AttentionInputs<Element>, _ stage: ScoreStage, _ rows: Range<Int>?, on pool: WorkerPool,
-  _ variant: KernelVariant
+  _ inputs: AttentionInputs<Element>, _ stage: ScoreStage, rows: Range<Int>?,
+  of head: (sequence: Int, head: Int)? = nil, on pool: WorkerPool, _ variant: KernelVariant = .best
 ) throws(AttentionError) -> Tensor<Element.Accumulator> {
   let problem = try AttentionProblem(inputs)
   let sizes = problem.sizes
@@ -50,12 +60,14 @@ func attentionScores<Element: AttentionElement>(
   guard rows.lowerBound >= 0, rows.upperBound <= sizes.queryCount else {
     throw AttentionError("rows", "\(rows) given, expected queries within 0..<\(sizes.queryCount)")
   }
-  var scores: Tensor<Element.Accumulator> = try allocate(
-    [sizes.batch, sizes.queryHeads, rows.count, sizes.keyCount], for: inputs.queries)
+  let pairs: Shape = head == nil ? [sizes.batch, sizes.queryHeads] : [1, 1]
+  var scores: Tensor<Element.Accumulator> = try allocated(
+    [pairs[0], pairs[1], rows.count, sizes.keyCount], for: "queries", inputs.queries.shape)
+  let selection = ScoreSelection(stage: stage, queries: rows, head: head)
   scores.withMutableView { view in
     switch problem.accumulatorType {
-    case .float64: ScoreRows<Double>(problem, stage, rows, view, variant).run(on: pool)
-    default: ScoreRows<Float>(problem, stage, rows, view, variant).run(on: pool)
+    case .float64: ScoreRows<Double>(problem, selection, into: view, variant).run(on: pool)
+    default: ScoreRows<Float>(problem, selection, into: view, variant).run(on: pool)
     }
   }
   withExtendedLifetime(inputs) {}

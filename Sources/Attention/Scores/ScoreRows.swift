@@ -7,13 +7,18 @@ struct ScoreRows<Scalar: AttentionAccumulator> {
   private let problem: AttentionProblem
   private let stage: ScoreStage
   private let queries: Range<Int>
+  private let sequences: Range<Int>
+  /// The query heads that are computed together: they share a key/value head.
+  private let headGroups: [Range<Int>]
   private let target: StridedOperand
   private let targetBase: UnsafeMutableRawPointer
   private let store: Scalar.Store
+  private let factors: (queries: Scalar, products: Scalar)
   private let kernels: KernelTable
   private let product: TileProduct<Scalar>
   private let keyValues: KeyValueTiles<Scalar>
   private let scoring: TileScoring<Scalar>
+  private let exact: ExactRow<Scalar>
   private let layout: GEMMWorkspaceLayout
 
   /// Keys of a product: enough for it to run well, few enough that gathered ones stay in cache.
@@ -21,45 +26,56 @@ struct ScoreRows<Scalar: AttentionAccumulator> {
   /// The scores that a thread holds.
   private static var mostScoreBytes: Int { 1 << 20 }
 
-  /// - Parameter target: `[B, Hq, queries.count, Tk]`, row-major.
+  /// - Parameter target: `[B, Hq, queries.count, Tk]`, row-major, of the selected sequences and heads.
   init<Element: AttentionElement>(
-    _ problem: AttentionProblem, _ stage: ScoreStage, _ queries: Range<Int>,
-    _ target: MutableTensorView<Element>,
+    _ problem: AttentionProblem, _ selection: ScoreSelection, into target: MutableTensorView<Element>,
     _ variant: KernelVariant
   ) {
+    let sizes = problem.sizes
+    let groupSize = sizes.groupSize
     self.problem = problem
-    self.stage = stage
-    self.queries = queries
+    self.stage = selection.stage
+    self.queries = selection.queries
+    if let (sequence, head) = selection.head {
+      self.sequences = sequence..<sequence + 1
+      self.headGroups = [head..<head + 1]
+    } else {
+      self.sequences = 0..<sizes.batch
+      self.headGroups = (0..<sizes.keyValueHeads).map { $0 * groupSize..<($0 + 1) * groupSize }
+    }
     self.target = StridedOperand(target)
     self.targetBase = UnsafeMutableRawPointer(target.base)
     self.kernels = variant.kernels
+    self.factors = problem.factors()
     self.store = Scalar.store(Element.elementType, kernels)
     self.product = TileProduct(smallProductLimit: nil)
     self.keyValues = KeyValueTiles(problem, kernels)
     self.scoring = TileScoring(problem.scoring, kernels)
-    let sizes = problem.sizes
+    self.exact = ExactRow(problem, scoring, kernels)
     let size = Scalar.elementType.byteCount
     let rows = max(1, min(GEMMTiles.mostRows, Self.mostScoreBytes / (size * max(1, sizes.keyCount))))
     self.layout = GEMMWorkspaceLayout(
-      scalarSize: size, rows: min(rows, max(1, sizes.groupSize * queries.count)), keys: Self.keyTile,
+      scalarSize: size, rows: min(rows, max(1, groupSize * queries.count)), keys: Self.keyTile,
       scoreColumns: sizes.keyCount, headDimension: sizes.headDimension, valueDimension: 0,
       packsKeys: !problem.keys.isReadInPlace(Scalar.elementType, columns: sizes.headDimension),
       packsValues: false, transposesKeys: false)
   }
 
   func run(on pool: WorkerPool) {
-    let sizes = problem.sizes
-    let rowCount = sizes.groupSize * queries.count
-    let blocksPerHead = (rowCount + layout.rows - 1) / layout.rows
-    if sizes.keyCount == 0 { return }
-    pool.run(sizes.batch * sizes.keyValueHeads * blocksPerHead) { number in
-      let (pair, place) = number.quotientAndRemainder(dividingBy: blocksPerHead)
-      let (sequence, head) = pair.quotientAndRemainder(dividingBy: sizes.keyValueHeads)
-      let start = queries.lowerBound * sizes.groupSize
+    guard let headCount = headGroups.first?.count, problem.sizes.keyCount > 0 else { return }
+    let rowCount = headCount * queries.count
+    let blocksPerGroup = (rowCount + layout.rows - 1) / layout.rows
+    pool.run(sequences.count * headGroups.count * blocksPerGroup) { number in
+      let (pair, place) = number.quotientAndRemainder(dividingBy: blocksPerGroup)
+      let (sequence, group) = pair.quotientAndRemainder(dividingBy: headGroups.count)
+      let heads = headGroups[group]
+      let start = queries.lowerBound * headCount
       let first = start + place * layout.rows
       let block = RowBlock(
-        sequence: sequence, extent: problem.sequences.of(sequence), keyValueHead: head,
-        rows: first..<min(first + layout.rows, start + rowCount), groupSize: sizes.groupSize)
+        sequence: sequences.lowerBound + sequence,
+        extent: problem.sequences.of(sequences.lowerBound + sequence),
+        keyValueHead: problem.sizes.keyValueHead(heads.lowerBound), heads: heads,
+        rows: first..<min(first + layout.rows, start + rowCount))
       ThreadScratch.withBytes(layout.byteCount) { memory in
         let work = GEMMWorkspace<Scalar>(memory, layout)
         prepare(block, work)
@@ -84,7 +100,7 @@ struct ScoreRows<Scalar: AttentionAccumulator> {
       work.softmax.reset(row)
       Scalar.run(
         load, into: work.queries + row * depth, problem.queries.row(index.sequence, index.head, index.row),
-        stride: problem.queries.columnStride, depth, factor: 1)
+        stride: problem.queries.columnStride, depth, factor: factors.queries)
     }
   }
 
@@ -99,8 +115,9 @@ struct ScoreRows<Scalar: AttentionAccumulator> {
       product.multiply(
         ProductSize(m: rows.count, n: keys.count, k: depth),
         MatrixOperand(work.queries, leadingDimension: depth),
-        keyValues.transposedKeys(keys, block, work), alpha: Scalar(problem.scale),
+        keyValues.transposedKeys(keys, block, work), alpha: factors.products,
         into: MutableMatrixOperand(scores, leadingDimension: work.scoreStride), adds: false)
+      for row in rows { exact.repair(scores + row * work.scoreStride, of: keys, block.index(row), block) }
       switch stage {
       case .scaled: break
       case .softcapped: for row in rows { scoring.cap(scores + row * work.scoreStride, keys.count) }
@@ -136,7 +153,11 @@ struct ScoreRows<Scalar: AttentionAccumulator> {
         (scores + visible.upperBound).update(repeating: -.infinity, count: count - visible.upperBound)
       case .weights: normalize(scores, row, index, block, visible, work)
       }
-      let place = targetBase + target.byteOffset(index.sequence, index.head, index.query - queries.lowerBound)
+      let place =
+        targetBase
+        + target.byteOffset(
+          index.sequence - sequences.lowerBound, index.head - (headGroups.first?.lowerBound ?? 0),
+          index.query - queries.lowerBound)
       _ = Scalar.run(store, into: place, stride: 1, scores, count, factor: 1)
     }
   }
@@ -148,12 +169,17 @@ struct ScoreRows<Scalar: AttentionAccumulator> {
     let count = problem.sizes.keyCount
     let sink = problem.sinks.map { Scalar($0[index.head]) } ?? -.infinity
     let softmax = work.softmax
-    if softmax.isEmpty(row) {
+    if softmax.isEmpty(row)
+      && scoring.hidesAll(
+        visible, from: index, block.extent, width: Self.keyTile, probe: scores, scratch: work.biasRows)
+    {
       scores.update(repeating: 0, count: count)
-    } else if softmax.sum[row].isFinite && softmax.maximum[row] < .infinity && sink < .infinity {
+    } else if !softmax.isEmpty(row) && softmax.sum[row].isFinite && softmax.maximum[row] < .infinity
+      && sink < .infinity
+    {
       Scalar.scale(scores, count, softmax.normalizer(row, sink: sink), kernels)
     } else {
-      ExactRow(problem, scoring, kernels).weights(index, block, visible, into: scores, count: count)
+      exact.weights(index, block, visible, into: scores, count: count)
     }
   }
 }

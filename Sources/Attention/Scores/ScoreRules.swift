@@ -13,6 +13,9 @@ struct ScoreRules {
     softcap == nil && biases.isEmpty && alibiSlopes == nil && modifiers.isEmpty && visibilityMasks.isEmpty
   }
 
+  /// Whether a score that overflowed could come out as a number like any other.
+  var canHideOverflow: Bool { softcap != nil || !modifiers.isEmpty }
+
   /// The rules in the order in which scores meet them.
   var names: [String] {
     (softcap.map { ["softcap \($0)"] } ?? []) + biases.map { _ in "additive mask" }

@@ -42,10 +42,18 @@ struct TileScoring<Scalar: AttentionAccumulator> {
     if rules.modifiers.isEmpty { return }
     let tile = ScoreBlock(scores, rowStride: rowStride, keys: keys, rows: rows, of: block)
     for modifier in rules.modifiers { Scalar.modify(tile, modifier) }
+    // What a modifier makes of a hidden key's score does not bring the key back.
     for number in rows {
       let columns = seen(number)
+      if columns.isEmpty { continue }
+      let index = block.index(number)
+      let part = row(number) + columns.lowerBound
       let keys = keys.lowerBound + columns.lowerBound..<keys.lowerBound + columns.upperBound
-      hide(row(number) + columns.lowerBound, keys, block.index(number))
+      for bias in biases {
+        let added = self.row(bias, keys, index, scratch)
+        for i in 0..<keys.count where added[i] == -.infinity { part[i] = -.infinity }
+      }
+      hide(part, keys, index)
     }
   }
 
@@ -86,6 +94,30 @@ struct TileScoring<Scalar: AttentionAccumulator> {
         scores, source.assumingMemoryBound(to: UInt8.self), stride: operand.byteStrides.column,
         keys.count, kernels)
     }
+  }
+
+  /// Whether biases and boolean masks hide all of these keys from a query; modifiers are not asked.
+  ///
+  /// - Parameters:
+  ///   - keys: counted in the sequence, any number of them.
+  ///   - width: how many to look at a time.
+  ///   - probe: room for as many scores.
+  ///   - scratch: room for two rows of them.
+  func hidesAll(
+    _ keys: Range<Int>, from index: RowIndex, _ extent: SequenceExtent, width: Int,
+    probe: UnsafeMutablePointer<Scalar>, scratch: UnsafeMutablePointer<Scalar>
+  ) -> Bool {
+    if biases.isEmpty && rules.visibilityMasks.isEmpty { return keys.isEmpty }
+    var first = keys.lowerBound
+    while first < keys.upperBound {
+      let part = first..<min(first + width, keys.upperBound)
+      probe.update(repeating: 0, count: part.count)
+      addBiases(to: probe, part, index, extent, scratch)
+      hide(probe, part, index)
+      for i in 0..<part.count where probe[i] != -.infinity { return false }
+      first = part.upperBound
+    }
+    return true
   }
 
   /// Part of a row of a bias in the scores' type: in place where it lies so, else brought into scratch.

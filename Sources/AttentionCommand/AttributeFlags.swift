@@ -1,0 +1,94 @@
+import ArgumentParser
+
+/// The flags that override a file's attributes, by the names that the attributes have there.
+struct AttributeFlags: ParsableArguments {
+  @Option(help: "The operator. (default: Attention)")
+  var op: CaseOperator?
+
+  @Flag(inversion: .prefixedNo, help: "Whether a query sees the keys up to its own position only.")
+  var isCausal: Bool?
+
+  // Values may be negative, so the next word is a value whatever it begins with.
+  @Option(parsing: .unconditional, help: "What scores are multiplied by. (default: 1/sqrt(D))")
+  var scale: Double?
+
+  @Option(parsing: .unconditional, help: "The bound that scores approach; 0 for none.")
+  var softcap: Double?
+
+  @Option(parsing: .unconditional, help: "Keys before its own position that a query sees; -1 for all.")
+  var leftWindowSize: Int?
+
+  @Option(parsing: .unconditional, help: "Keys after its own position that a query sees; -1 for all.")
+  var rightWindowSize: Int?
+
+  @Option(
+    help: "Where queries stand among the keys. (default: top_left, or as past or lengths say)")
+  var causalAlignment: CausalAlignment?
+
+  @Option(parsing: .unconditional, help: "Heads of a three-axis Q.")
+  var qNumHeads: Int?
+
+  @Option(parsing: .unconditional, help: "Heads of a three-axis K and V.")
+  var kvNumHeads: Int?
+
+  @Option(
+    parsing: .unconditional,
+    help: "Also write scores: 0 scaled, 1 after the softcap, 2 after masks and biases, 3 weights.")
+  var qkMatmulOutputMode: Int?
+
+  @Option(
+    parsing: .unconditional,
+    help: "The least precision of scores and sums: 1 float, 10 float16, 11 double, 16 bfloat16.")
+  var softmaxPrecision: Int?
+
+  @Flag(inversion: .prefixedNo, help: "Whether RotaryEmbedding turns pairs of neighbours.")
+  var interleaved: Bool?
+
+  @Option(parsing: .unconditional, help: "Columns that RotaryEmbedding turns; 0 for all.")
+  var rotaryEmbeddingDim: Int?
+
+  @Option(parsing: .unconditional, help: "Heads of a three-axis input of RotaryEmbedding.")
+  var numHeads: Int?
+
+  /// What the flags say, by the names of attributes.
+  var overrides: [String: String] {
+    let values: [String: String?] = [
+      "op": op?.rawValue,
+      "is_causal": isCausal.map { $0 ? "1" : "0" },
+      "scale": scale.map { "\($0)" },
+      "softcap": softcap.map { "\($0)" },
+      "left_window_size": leftWindowSize.map(String.init),
+      "right_window_size": rightWindowSize.map(String.init),
+      "causal_alignment": causalAlignment?.rawValue,
+      "q_num_heads": qNumHeads.map(String.init),
+      "kv_num_heads": kvNumHeads.map(String.init),
+      "qk_matmul_output_mode": qkMatmulOutputMode.map(String.init),
+      "softmax_precision": softmaxPrecision.map(String.init),
+      "interleaved": interleaved.map { $0 ? "1" : "0" },
+      "rotary_embedding_dim": rotaryEmbeddingDim.map(String.init),
+      "num_heads": numHeads.map(String.init),
+    ]
+    return values.compactMapValues { $0 }
+  }
+
+  /// Checks each value by itself: the operator that they are for may stand in the file.
+  func validate() throws {
+    let overrides = overrides
+    do throws(CaseError) {
+      for op in CaseOperator.allCases {
+        var metadata = overrides.filter { op.attributeNames.contains($0.key) }
+        metadata["op"] = op.rawValue
+        switch op {
+        case .attention: _ = try CaseAttributes(metadata)
+        case .rotaryEmbedding: _ = try RotaryAttributes(metadata)
+        }
+      }
+    } catch {
+      let flag = "--" + error.name.replacing("_", with: "-")
+      throw ValidationError("\(flag): \(error.reason)")
+    }
+  }
+}
+
+extension CaseOperator: ExpressibleByArgument {}
+extension CausalAlignment: ExpressibleByArgument {}

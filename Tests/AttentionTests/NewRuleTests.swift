@@ -1,0 +1,101 @@
+import Attention
+import Testing
+
+/// A mask rule that is a key range is complete in one source file, wherever that is: these two live in this one, and every kernel
+/// of every instruction set computes them.
+///
+/// Queries see the keys of their own chunk up to themselves (chunked local attention, as Llama 4 alternates it with full attention).
+private struct ChunkedLocal: KeyRangeRule {
+  let size: Int
+
+  var description: String { "chunkedLocal(\(size))" }
+
+  func visibleKeys(of query: QueryPlace) -> Range<Int> {
+    // Rounded down: positions may lie before the first key.
+    let chunk = (query.position >= 0 ? query.position : query.position - size + 1) / size
+    return query.keys(from: chunk * size, through: query.position)
+  }
+
+  func check() throws(AttentionError) {
+    if size < 1 { throw AttentionError("mask", "chunks of \(size) keys given, expected 1 or more") }
+  }
+}
+
+/// All queries see a prefix; beyond it, what is causal (a prefix language model, as T5 and PaliGemma have it).
+private struct PrefixLM: KeyRangeRule {
+  /// One a sequence.
+  let lengths: [Int]
+
+  var description: String { "prefixLM\(lengths)" }
+
+  func visibleKeys(of query: QueryPlace) -> Range<Int> {
+    query.keys(from: 0, through: max(lengths[query.sequence] - 1, query.position))
+  }
+}
+
+@Suite struct NewRuleTests {
+  /// Small, and longer than a tile both ways.
+  private static let shapes = [
+    ProblemShape(
+      batch: 2, queryHeads: 4, keyValueHeads: 2, queries: 23, keys: 40, headDimension: 16, valueDimension: 9),
+    ProblemShape(
+      batch: 2, queryHeads: 2, keyValueHeads: 1, queries: 200, keys: 530, headDimension: 8, valueDimension: 8),
+  ]
+
+  private func check(
+    _ mask: AttentionMask, _ variant: ForcedVariant,
+    isVisible: @escaping (ProblemShape) -> (Int, Int, Int) -> Bool
+  ) throws {
+    for shape in Self.shapes {
+      let inputs = shape.inputs(Float.self)
+      let result = try variant.attention(
+        queries: inputs.q, keys: inputs.k, values: inputs.v, mask: mask, on: Pools.two)
+      let isVisible = isVisible(shape)
+      expectMatchesOracle(
+        result, inputs, MaskCase.Rules(isVisible: { b, _, i, j in isVisible(b, i, j) }),
+        "\(shape), \(mask), \(variant)")
+    }
+  }
+
+  @Test(arguments: ForcedVariant.all, [1, 7, 128, 1000])
+  func chunkedLocalAttention(variant: ForcedVariant, size: Int) throws {
+    try check(.keyRange(ChunkedLocal(size: size)), variant) { shape in
+      { _, i, j in
+        let position = i + shape.keys - shape.queries
+        return j <= position && j / size == position / size
+      }
+    }
+  }
+
+  @Test(arguments: ForcedVariant.all)
+  func prefixLanguageModel(variant: ForcedVariant) throws {
+    try check(.keyRange(PrefixLM(lengths: [3, 31]), .topLeft), variant) { _ in
+      { b, i, j in j < [3, 31][b] || j <= i }
+    }
+  }
+
+  @Test func newRulesComposeWithOthers() throws {
+    let mask = AttentionMask.keyRange(ChunkedLocal(size: 16)) & .window(left: 9) & .keyLengths([40, 29])
+    let variant = try #require(ForcedVariant.all.last)
+    let shape = Self.shapes[0]
+    let inputs = shape.inputs(Float.self)
+    let result = try variant.attention(
+      queries: inputs.q, keys: inputs.k, values: inputs.v, mask: mask, on: Pools.two)
+    let lengths = [40, 29]
+    expectMatchesOracle(
+      result, inputs,
+      MaskCase.Rules(isVisible: { b, _, i, j in
+        let position = i + lengths[b] - shape.queries
+        return j < lengths[b] && j <= position && j / 16 == position / 16 && j >= position - 9
+      }), "\(mask)")
+  }
+
+  @Test func aRuleRefusesItsOwnNumbers() throws {
+    let one = Tensor<Float>.zeros([1, 1, 1, 1])
+    let error = #expect(throws: AttentionError.self) {
+      try scaledDotProductAttention(
+        queries: one, keys: one, values: one, mask: .keyRange(ChunkedLocal(size: 0)))
+    }
+    #expect(error?.argument == "mask")
+  }
+}

@@ -1,0 +1,221 @@
+import Attention
+
+/// One random problem and one way to compute it: sizes, types, storage, rules, options, and the form of the call.
+///
+/// A value that its seed and index determine, and that shrinks: every field can be made simpler without touching the others,
+/// since what is random inside it (elements, lengths, cuts) is drawn from `dataSeed` and the sizes when it is built.
+struct PropertyDraw: Sendable {
+  /// The types that attention computes on.
+  enum Element: CaseIterable { case float32, float64, float16, bfloat16 }
+
+  /// Where keys and values lie.
+  enum Source: Equatable {
+    case tensor
+    /// This many parts, cut anywhere.
+    case joined(parts: Int)
+    /// Pages of this many keys.
+    case pages(size: Int)
+    /// The batch is one sequence after the other, of lengths up to those of the shape.
+    case packed
+  }
+
+  /// Which function is called.
+  enum Entry: Equatable {
+    /// One instruction set, with or without small products.
+    case forced(ForcedVariant)
+    case returning, withLogSumExp, intoTensor, intoView
+    /// Attention over random cuts of the keys, merged.
+    case merged
+    case scores(ScoreStage, someRows: Bool)
+
+    static func == (left: Entry, right: Entry) -> Bool { "\(left)" == "\(right)" }
+  }
+
+  /// NaN and ∞ in the inputs.
+  enum Poison {
+    case none
+    /// In all that no query sees.
+    case hidden
+    /// In a few elements that some queries see.
+    case visible
+  }
+
+  /// Axes of keys and values along which memory repeats.
+  enum Sharing { case none, batch, heads, both }
+
+  /// Another computation that has to give the same bits.
+  enum Twin: CaseIterable { case none, otherThreads, sequenceAlone, contiguousTensor }
+
+  enum Alignment { case bottomRight, topLeft, offset(Int), offsets }
+
+  enum Sinks { case ordinary, absent, large, infinite }
+
+  let seed: UInt64
+  let index: Int
+  var dataSeed: UInt64 = 0
+  var shape = ProblemShape(queries: 1, keys: 1, headDimension: 1, valueDimension: 1)
+  var element = Element.float32
+  /// What queries and keys are multiplied with: scores of factors of 1e20 overflow Float.
+  var magnitude = 1.0
+  var scale: Double?
+  var softcap: Double?
+  var sinks: Sinks?
+  var precision = SoftmaxPrecision.accumulator
+  var rules: [PropertyRule] = []
+  var alignment: Alignment?
+  var source = Source.tensor
+  /// For queries, keys, values and output, what their memory looks like is drawn from these; row-major where nil.
+  var storage: [UInt64?] = [nil, nil, nil, nil]
+  var sharing = Sharing.none
+  var poison = Poison.none
+  var entry = Entry.withLogSumExp
+  var threads = 1
+  var twin = Twin.none
+}
+
+extension PropertyDraw {
+  /// The draw with this number.
+  init(seed: UInt64, index: Int) {
+    self.seed = seed
+    self.index = index
+    var random = SplitMix(seed: seed &+ UInt64(index) &* 0xD1B5_4A32_D192_ED03)
+    dataSeed = random.next()
+    shape = Self.shape(&random)
+    element = random.pick([.float32, .float32, .float32, .float64, .float16, .bfloat16])
+    magnitude = random.chance(3) ? 1e20 : random.chance(10) ? 4 : 1
+    scale = random.chance(70) ? nil : random.pick([1, 0, -0.5, 0.01, 3])
+    softcap = random.chance(75) ? nil : random.pick([0, 0.5, 5, 30])
+    sinks = random.chance(75) ? nil : random.pick([.ordinary, .ordinary, .absent, .large, .infinite])
+    alignment =
+      random.chance(50)
+      ? nil
+      : random.pick([
+        .bottomRight, .topLeft, .offsets, .offset(random.int(-20...20)), .offset(40), .offset(-700),
+      ])
+    rules = (0..<random.pick([0, 1, 1, 2, 2, 3, 4])).map { _ in PropertyRule(&random) }
+    source =
+      random.chance(50)
+      ? .tensor
+      : random.pick([
+        .joined(parts: random.int(1...4)), .pages(size: random.pick([1, 3, 16, 17, 64])), .packed, .packed,
+      ])
+    for tensor in storage.indices where random.chance(40) { storage[tensor] = random.next() }
+    sharing = random.chance(80) ? .none : random.pick([.batch, .heads, .both])
+    poison = random.chance(65) ? .none : random.pick([.hidden, .hidden, .visible])
+    let variant = Entry.forced(random.pick(ForcedVariant.all))
+    let stage = Entry.scores(random.pick(ScoreStage.allCases), someRows: random.chance(50))
+    entry =
+      random.chance(50)
+      ? variant : random.pick([.returning, .withLogSumExp, .intoTensor, .intoView, .merged, stage, stage])
+    threads = random.pick([1, 2, 3, 7])
+    twin = random.chance(55) ? .none : random.pick([.otherThreads, .sequenceAlone, .contiguousTensor])
+    precision = random.chance(90) ? .accumulator : .float64
+    makeConsistent()
+  }
+
+  /// Mostly small; else around the edges of tiles, with wide heads, or with axes of 0 and 1.
+  private static func shape(_ random: inout SplitMix) -> ProblemShape {
+    func heads(_ shape: inout ProblemShape, _ most: Int) {
+      shape.keyValueHeads = random.int(1...most)
+      shape.queryHeads = shape.keyValueHeads * random.pick([1, 1, 2, 3, 4])
+    }
+    var shape = ProblemShape(
+      queries: random.int(1...40), keys: random.int(1...70), headDimension: random.int(1...40),
+      valueDimension: random.int(1...40))
+    shape.batch = random.int(1...4)
+    heads(&shape, 3)
+    switch random.int(0...99) {
+    case 0..<18:
+      let edges = [128, 176, 192, 256, 512].flatMap { [$0 - 1, $0, $0 + 1] } + [300, 400, 700]
+      (shape.queries, shape.keys) = (random.pick(edges + [1, 3, 9]), random.pick(edges))
+      (shape.headDimension, shape.valueDimension) = (random.int(1...24), random.int(1...24))
+      shape.batch = random.pick([1, 1, 2])
+      shape.keyValueHeads = 1
+      shape.queryHeads = random.pick([1, 1, 2])
+    case 18..<24:
+      (shape.headDimension, shape.valueDimension) = (random.int(1...300), random.int(1...300))
+      (shape.queries, shape.keys) = (random.int(1...20), random.int(1...20))
+    case 24..<30: shape.keys = random.int(0...1)
+    case 30..<36: shape.queries = random.int(0...1)
+    case 36..<38: shape.batch = 0
+    default: break
+    }
+    return shape
+  }
+
+  /// Takes back what does not go together.
+  mutating func makeConsistent() {
+    // Steps that this kind of source or entry has no form of.
+    if source != .tensor {
+      switch entry {
+      case .forced, .withLogSumExp: break
+      case .intoView: entry = source == .packed ? .intoView : .withLogSumExp
+      default: entry = .withLogSumExp
+      }
+    }
+    if source == .packed {
+      rules.removeAll { $0.isLength }
+      sharing = .none
+    }
+    if entry == .merged {
+      // A part of the keys has no sink, and its modifiers see other keys.
+      sinks = nil
+      rules.removeAll { $0.isModifier }
+      // Nor does Float hold the log-sum-exp of such a part, or that of Double.
+      magnitude = min(magnitude, 4)
+      precision = .accumulator
+      twin = .none
+    }
+    if case .scores = entry { twin = twin == .otherThreads ? twin : .none }
+    if sharing != .none { poison = .none }
+    // Half types end at 65504 and above; ∞ is poison's business.
+    if element == .float16 && magnitude > 4 { magnitude = 4 }
+    // Pages fill all positions.
+    if case .pages(let size) = source { shape.keys = shape.keys / size * size }
+  }
+
+  /// Whether the contract promises Float32 2e-6: inputs of unit variance, and scores that are their products alone.
+  var hasUnitVarianceScores: Bool {
+    magnitude == 1 && scale == nil && (softcap ?? 0) == 0 && sinks == nil
+      && poison != .visible && rules.allSatisfy { !$0.changesScores }
+  }
+}
+
+extension PropertyDraw: CustomStringConvertible {
+  /// What differs from the plainest draw, in one line.
+  var description: String {
+    var parts = ["seed \(seed) draw \(index):", "\(shape)", "\(element)"]
+    if magnitude != 1 { parts.append("inputs times \(magnitude)") }
+    if let scale { parts.append("scale \(scale)") }
+    if let softcap { parts.append("softcap \(softcap)") }
+    if let sinks { parts.append("sinks \(sinks)") }
+    if precision != .accumulator { parts.append("softmax in Double") }
+    if !rules.isEmpty { parts.append("rules \(rules)") }
+    if let alignment { parts.append("aligned \(alignment)") }
+    if source != .tensor { parts.append("\(source)") }
+    for (name, seed) in zip(["queries", "keys", "values", "output"], storage) where seed != nil {
+      parts.append("\(name) strided")
+    }
+    if sharing != .none { parts.append("shared by \(sharing)") }
+    if poison != .none { parts.append("poison \(poison)") }
+    parts.append("\(entry)")
+    parts.append("\(threads) threads")
+    if twin != .none { parts.append("twin \(twin)") }
+    return parts.joined(separator: ", ")
+  }
+}
+
+extension SplitMix {
+  /// A number of the range; its slight preference for low ones does not matter here.
+  mutating func int(_ range: ClosedRange<Int>) -> Int {
+    range.lowerBound + Int(next() >> 1) % (range.upperBound - range.lowerBound + 1)
+  }
+
+  mutating func pick<T>(_ choices: [T]) -> T { choices[int(0...choices.count - 1)] }
+
+  /// True this many times of 100.
+  mutating func chance(_ percent: Int) -> Bool { int(0...99) < percent }
+
+  /// Evenly in -1 ..< 1.
+  mutating func unit() -> Double { Double(next() >> 11) * 0x1p-52 - 1 }
+}

@@ -122,25 +122,7 @@ struct GEMMAttention<Scalar: AttentionAccumulator> {
       MatrixOperand(work.queries + rows.lowerBound * depth, leadingDimension: depth),
       keyValues.transposedKeys(keys, block, work), alpha: factors.products,
       into: MutableMatrixOperand(scores, leadingDimension: work.scoreStride), adds: false)
-    if problem.scoring.canHideOverflow {
-      for row in rows {
-        let begin = Int(work.tileBegin[row])
-        let seen = keys.lowerBound + begin..<keys.lowerBound + max(begin, Int(work.tileEnd[row]))
-        exact.repair(work.scores + row * work.scoreStride + begin, of: seen, block.index(row), block)
-      }
-    }
-    if !scoring.isEmpty {
-      scoring.apply(
-        to: scores, rowStride: work.scoreStride, keys: keys, rows: rows, of: block,
-        seen: { Int(work.tileBegin[$0])..<max(Int(work.tileBegin[$0]), Int(work.tileEnd[$0])) },
-        scratch: work.biasRows)
-    }
-
-    let tile = ScoreTile(
-      scores: scores, rowStride: work.scoreStride, rows: rows.count, columns: keys.count,
-      begin: UnsafePointer(work.tileBegin + rows.lowerBound),
-      end: UnsafePointer(work.tileEnd + rows.lowerBound))
-    Scalar.softmaxTile(tile, work.softmax.from(rows.lowerBound), kernels)
+    weigh(keys, rows, of: block, work)
 
     // The first product may overwrite the output only if it reaches every row.
     let overwrites = startsOutput && rows.count == block.rows.count
@@ -158,6 +140,44 @@ struct GEMMAttention<Scalar: AttentionAccumulator> {
       into: MutableMatrixOperand(work.output + rows.lowerBound * width, leadingDimension: width),
       adds: !overwrites)
     return true
+  }
+
+  /// Scores of a tile become weights, by the problem's rules and the running softmax.
+  ///
+  /// With rules, some rows at a time: rules and softmax each pass over them, and find them in the first-level cache.
+  private func weigh(
+    _ keys: Range<Int>, _ rows: Range<Int>, of block: RowBlock, _ work: GEMMWorkspace<Scalar>
+  ) {
+    let step = scoring.isEmpty ? rows.count : Self.rowsInCache
+    for first in stride(from: rows.lowerBound, to: rows.upperBound, by: step) {
+      let part = first..<min(first + step, rows.upperBound)
+      let scores = work.scores + first * work.scoreStride
+      if !scoring.isEmpty {
+        if problem.scoring.canHideOverflow { repair(keys, part, of: block, work) }
+        scoring.apply(
+          to: scores, rowStride: work.scoreStride, keys: keys, rows: part, of: block,
+          seen: { Int(work.tileBegin[$0])..<max(Int(work.tileBegin[$0]), Int(work.tileEnd[$0])) },
+          scratch: work.biasRows)
+      }
+      let tile = ScoreTile(
+        scores: scores, rowStride: work.scoreStride, rows: part.count, columns: keys.count,
+        begin: UnsafePointer(work.tileBegin + first), end: UnsafePointer(work.tileEnd + first))
+      Scalar.softmaxTile(tile, work.softmax.from(first), kernels)
+    }
+  }
+
+  /// 16 rows of 256 Floats are 16 KiB, half of the smallest first-level cache; the softmax takes as many rows as a vector has lanes.
+  private static var rowsInCache: Int { 16 }
+
+  /// Computes scores of a tile again that overflowed.
+  private func repair(
+    _ keys: Range<Int>, _ rows: Range<Int>, of block: RowBlock, _ work: GEMMWorkspace<Scalar>
+  ) {
+    for row in rows {
+      let begin = Int(work.tileBegin[row])
+      let seen = keys.lowerBound + begin..<keys.lowerBound + max(begin, Int(work.tileEnd[row]))
+      exact.repair(work.scores + row * work.scoreStride + begin, of: seen, block.index(row), block)
+    }
   }
 
   /// The rows between the first and the last that see any of these keys; sets what each sees of the tile.

@@ -60,6 +60,7 @@ extension Double: AttentionAccumulator {
   ) {
     var arguments = CAttentionKernels_softmax_tile_f64(
       scores: tile.scores, row_stride: tile.rowStride, rows: tile.rows, columns: tile.columns,
+      hides_by_infinity: tile.hidesByInfinity ? 1 : 0,
       begin: tile.begin, end: tile.end, maximum: softmax.maximum, sum: softmax.sum, rescale: softmax.rescale)
     kernels.pointee.softmax_tile_f64(&arguments)
   }

@@ -62,4 +62,6 @@ struct ScoreTile<Scalar> {
   let columns: Int
   let begin: UnsafePointer<Int32>
   let end: UnsafePointer<Int32>
+  /// Whether rules make scores −∞ to hide keys; where not, one that is −∞ has overflowed, and its row's sum becomes NaN.
+  let hidesByInfinity: Bool
 }

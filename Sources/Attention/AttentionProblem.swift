@@ -81,10 +81,15 @@ private struct InputLayout {
       let (keyShape, valueShape) = (sources.keyShape, sources.valueShape)
       try packing.check(queries: shape[0], keys: keyShape[2])
       let extents = packing.extents
+      // In messages they are what the caller gave.
+      let keysGiven = ("keys", [keyShape[2], keyShape[1], keyShape[3]] as Shape)
       sizes = try AttentionSizes(
         queries: [packing.count, shape[1], shape[0], shape[2]],
         keys: [packing.count, keyShape[1], keyShape[2], keyShape[3]],
         values: [packing.count, valueShape[1], valueShape[2], valueShape[3]],
+        given: GivenArguments(
+          queries: ("queries", shape), keys: keysGiven,
+          values: ("values", [valueShape[2], valueShape[1], valueShape[3]]), batch: keysGiven),
         longest: (extents.map(\.queryCount).max() ?? 0, extents.map(\.keyCount).max() ?? 0))
       sequences = try SequenceExtents(packing, inputs.mask, sizes)
       let strides = inputs.queries.strides
@@ -97,7 +102,11 @@ private struct InputLayout {
       guard shape.count == 4 else {
         throw AttentionError("queries", "shape \(shape) given, expected [B, Hq, Tq, D]")
       }
-      sizes = try AttentionSizes(queries: shape, keys: sources.keyShape, values: sources.valueShape)
+      let given = sources.given
+      sizes = try AttentionSizes(
+        queries: shape, keys: sources.keyShape, values: sources.valueShape,
+        given: GivenArguments(
+          queries: ("queries", shape), keys: given.keys, values: given.values, batch: given.batch))
       let sequences = try SequenceExtents(inputs.mask, sizes)
       self.sequences = sequences
       queries = StridedOperand(inputs.queries)

@@ -20,41 +20,51 @@ struct AttentionSizes: Sendable {
 /// A tile holds at least a row and 4 keys whole: at this width that is up to 168 MB a thread.
 private let widestVector = 1 << 21
 
+/// Arguments as the caller gave them, for messages: packed sequences and pages are checked as the batch that they amount to.
+struct GivenArguments {
+  typealias Argument = (name: String, shape: Shape)
+  var queries: Argument
+  var keys: Argument
+  var values: Argument
+  /// What says how many sequences there are keys of.
+  var batch: Argument
+}
+
 extension AttentionSizes {
   /// Checks queries `[B, Hq, Tq, D]`, keys and values against each other and against what BLAS can count.
   ///
   /// - Parameters:
   ///   - queries: their shape; packed sequences as a batch of tensors that each hold all rows.
+  ///   - given: what to name in errors.
   ///   - longest: the queries and keys of the longest sequence, where that is not what the shapes say.
   init(
-    queries: Shape, keys: Shape, values: Shape, longest: (queries: Int, keys: Int)? = nil
+    queries: Shape, keys: Shape, values: Shape, given: GivenArguments,
+    longest: (queries: Int, keys: Int)? = nil
   ) throws(AttentionError) {
-    func refuse(_ argument: String, _ shape: Shape, _ expected: String) -> AttentionError {
-      AttentionError(argument, "shape \(shape) given, expected \(expected)")
+    func refuse(_ argument: GivenArguments.Argument, _ expected: String) -> AttentionError {
+      AttentionError(argument.name, "shape \(argument.shape) given, expected \(expected)")
     }
-    guard queries[3] >= 1 else { throw refuse("queries", queries, "a head dimension of at least 1") }
-    guard values[3] >= 1 else { throw refuse("values", values, "a value dimension of at least 1") }
+    let of = "of queries \(given.queries.shape)"
+    guard queries[3] >= 1 else { throw refuse(given.queries, "a head dimension of at least 1") }
     guard queries[3] <= widestVector else {
-      throw refuse("queries", queries, "a head dimension of at most \(widestVector)")
+      throw refuse(given.queries, "a head dimension of at most \(widestVector)")
     }
-    guard values[3] <= widestVector else {
-      throw refuse("values", values, "a value dimension of at most \(widestVector)")
-    }
-    guard keys[0] == queries[0] else {
-      throw refuse("keys", keys, "the batch size \(queries[0]) of queries \(queries)")
-    }
-    guard keys[3] == queries[3] else {
-      throw refuse("keys", keys, "the head dimension \(queries[3]) of queries \(queries)")
-    }
+    guard keys[0] == queries[0] else { throw refuse(given.batch, "the batch size \(queries[0]) \(of)") }
+    guard keys[3] == queries[3] else { throw refuse(given.keys, "the head dimension \(queries[3]) \(of)") }
     guard keys[1] == 0 ? queries[1] == 0 : queries[1] % keys[1] == 0 else {
-      throw refuse("keys", keys, "a number of heads that divides the \(queries[1]) of queries \(queries)")
+      throw refuse(given.keys, "a number of heads that divides the \(queries[1]) \(of)")
+    }
+    guard values[3] >= 1 else { throw refuse(given.values, "a value dimension of at least 1") }
+    guard values[3] <= widestVector else {
+      throw refuse(given.values, "a value dimension of at most \(widestVector)")
     }
     guard values[0] == keys[0], values[1] == keys[1], values[2] == keys[2] else {
-      throw refuse("values", values, "[\(keys[0]), \(keys[1]), \(keys[2]), Dv] to match keys \(keys)")
+      let axes = given.keys.shape.dropLast().map(String.init).joined(separator: ", ")
+      throw refuse(given.values, "[\(axes), Dv] to match \(given.keys.name) \(given.keys.shape)")
     }
-    for (argument, shape) in [("queries", queries), ("keys", keys), ("values", values)] {
+    for (argument, shape) in [(given.queries, queries), (given.keys, keys), (given.values, values)] {
       for length in shape where length > Int(Int32.max) {
-        throw refuse(argument, shape, "axes of at most \(Int32.max), BLAS's largest integer")
+        throw refuse(argument, "axes of at most \(Int32.max), BLAS's largest integer")
       }
     }
     batch = queries[0]
@@ -66,7 +76,7 @@ extension AttentionSizes {
     valueDimension = values[3]
     let rows = groupSize.multipliedReportingOverflow(by: queryCount)
     guard rows.partialValue <= Int(Int32.max), !rows.overflow else {
-      throw refuse("queries", queries, "at most \(Int32.max) query rows for each key/value head")
+      throw refuse(given.queries, "at most \(Int32.max) query rows for each key/value head")
     }
   }
 }

@@ -42,8 +42,15 @@ public func mergeAttention<Element: AttentionElement>(
   let sources = parts.map { ($0.output.contiguous(), $0.logSumExp.contiguous()) }
   output.withMutableView { output in
     logSumExp.withMutableView { logSumExp in
-      mergeRows(
-        sources, into: output.base, logSumExp.base, rows: rowShape.reduce(1, *), width: width, on: pool)
+      let rows = rowShape.reduce(1, *)
+      switch Element.Accumulator.elementType {
+      case .float64:
+        RowMerge<Double>(Element.elementType, width).run(
+          sources, into: output.base, logSumExp.base, rows, on: pool)
+      default:
+        RowMerge<Float>(Element.elementType, width).run(
+          sources, into: output.base, logSumExp.base, rows, on: pool)
+      }
     }
   }
   return (output, logSumExp)
@@ -51,19 +58,6 @@ public func mergeAttention<Element: AttentionElement>(
 
 /// Rows of some 16 KiB at a time: a task is worth handing over, and its sum stays in the first-level cache.
 private let elementsPerTask = 4096
-
-private func mergeRows<Element: AttentionElement>(
-  _ parts: [(output: Tensor<Element>, logSumExp: Tensor<Element.Accumulator>)],
-  into output: UnsafeMutablePointer<Element>, _ logSumExp: UnsafeMutablePointer<Element.Accumulator>,
-  rows: Int,
-  width: Int, on pool: WorkerPool
-) {
-  switch Element.Accumulator.elementType {
-  case .float64:
-    RowMerge<Double>(Element.elementType, width).run(parts, into: output, logSumExp, rows, on: pool)
-  default: RowMerge<Float>(Element.elementType, width).run(parts, into: output, logSumExp, rows, on: pool)
-  }
-}
 
 private struct RowMerge<Scalar: AttentionAccumulator> {
   let load: Scalar.Load

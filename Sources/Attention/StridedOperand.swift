@@ -1,5 +1,3 @@
-import CAttentionKernels
-
 /// A tensor as kernels see it: an address, a kind of number and four strides. It does not keep its memory alive; the
 /// entry functions do, for as long as a problem is worked on.
 struct StridedOperand {
@@ -46,20 +44,6 @@ struct StridedOperand {
     self.elementType = elementType
     let size = elementType.byteCount
     self.byteStrides = (0, head &* size, row &* size, column &* size)
-  }
-}
-
-extension RowRun {
-  /// Asks for rows to be in cache soon; where columns are not neighbours it is not worth the while.
-  func prefetch(_ rows: Int, bytes: Int, elementSize: Int) {
-    if columnStride != elementSize { return }
-    if rowStride == bytes {
-      CAttentionKernels_prefetch(base, rows * bytes)
-    } else {
-      for row in 0..<rows {
-        CAttentionKernels_prefetch(base + row &* rowStride, bytes)
-      }
-    }
   }
 }
 

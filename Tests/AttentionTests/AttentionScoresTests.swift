@@ -17,14 +17,24 @@ import Testing
   ) throws {
     let (q, k, v) = shape.inputs(E.self)
     let (composed, rules) = mask.make(shape)
-    let weights = try attentionScores(queries: q, keys: k, mask: composed, on: Pools.two)
     let oracle = AttentionOracle(queries: q, keys: k, values: v, isVisible: rules.isVisible, bias: rules.bias)
+    // How attention multiplies makes no difference here: each instruction set once.
+    for variant in ForcedVariant.all where !variant.usesSmallProducts {
+      let weights = try variant.scores(queries: q, keys: k, mask: composed, on: Pools.two)
+      check(weights, oracle, shape, rules, tolerance, "\(mask) \(shape) \(variant.set)")
+    }
+  }
+
+  private func check<E: AttentionElement, W: AttentionElement>(
+    _ weights: Tensor<W>, _ oracle: AttentionOracle<E>, _ shape: ProblemShape, _ rules: MaskCase.Rules,
+    _ tolerance: Tolerance, _ context: String
+  ) {
     for b in 0..<shape.batch {
       for h in 0..<shape.queryHeads {
         for i in 0..<shape.queries {
           for (j, weight) in oracle.weights(sequence: b, head: h, query: i).enumerated() {
             let actual = weights[b, h, i, j].doubleValue
-            #expect(tolerance.accepts(actual, expected: weight), "\(mask) \(shape) at \(b) \(h) \(i) \(j)")
+            #expect(tolerance.accepts(actual, expected: weight), "\(context) at \(b) \(h) \(i) \(j)")
             // What is hidden weighs nothing at all.
             if weight == 0 && rules.bias(b, h, i, j) == -.infinity { #expect(actual == 0) }
           }
@@ -33,17 +43,50 @@ import Testing
     }
   }
 
-  @Test func rowsAreThoseOfTheWhole() throws {
-    let shape = ProblemShape(
-      batch: 2, queryHeads: 6, keyValueHeads: 2, queries: 40, keys: 700, headDimension: 16, valueDimension: 4)
+  private static let large: [ProblemShape] = [
+    ProblemShape(
+      batch: 2, queryHeads: 6, keyValueHeads: 2, queries: 40, keys: 700, headDimension: 16, valueDimension: 4),
+    ProblemShape(
+      batch: 3, queryHeads: 4, keyValueHeads: 2, queries: 512, keys: 512, headDimension: 64, valueDimension: 4),
+    ProblemShape(
+      batch: 2, queryHeads: 2, keyValueHeads: 1, queries: 33, keys: 1500, headDimension: 128, valueDimension: 4),
+  ]
+
+  @Test(arguments: large) func rowsAreThoseOfTheWhole(shape: ProblemShape) throws {
     let (q, k, _) = shape.inputs(Float.self)
+    let sinks = (0..<shape.queryHeads).map { Double($0) - 2 }
     for stage in ScoreStage.allCases {
-      let options = AttentionOptions(softcap: 3, sinks: [0, 1, 2, -1, 0.5, -.infinity])
+      let options = AttentionOptions(softcap: 3, sinks: sinks)
       let whole = try attentionScores(queries: q, keys: k, mask: .causal, options: options, stage: stage)
-      for rows in [0..<40, 7..<20, 39..<40, 12..<12] {
+      let last = shape.queries
+      for rows in [0..<last, 5..<6, 7..<20, last - 1..<last, 12..<12] {
         let part = try attentionScores(
           queries: q, keys: k, mask: .causal, options: options, stage: stage, rows: rows, on: Pools.three)
-        #expect(part == whole.sliced(axis: 2, rows), "\(stage) \(rows)")
+        #expect(part == whole.sliced(axis: 2, rows), "\(shape) \(stage) \(rows)")
+      }
+    }
+  }
+
+  @Test(arguments: large) func aSequenceIsAsIfAlone(shape: ProblemShape) throws {
+    let (q, k, _) = shape.inputs(Float.self)
+    let queryLengths = (0..<shape.batch).map { shape.queries - 9 * $0 }
+    let keyLengths = (0..<shape.batch).map { shape.keys - 77 * $0 }
+    for stage in [ScoreStage.biased, .weights] {
+      let together = try attentionScores(
+        queries: q, keys: k, mask: .queryLengths(queryLengths) & .keyLengths(keyLengths) & .causal, stage: stage)
+      for b in 0..<shape.batch {
+        let alone = try attentionScores(
+          queries: q.sliced(axis: 0, b..<b + 1).sliced(axis: 2, 0..<queryLengths[b]).contiguousCopy(),
+          keys: k.sliced(axis: 0, b..<b + 1).sliced(axis: 2, 0..<keyLengths[b]).contiguousCopy(), mask: .causal,
+          stage: stage)
+        let scores = together.sliced(axis: 0, b..<b + 1)
+        let own = scores.sliced(axis: 2, 0..<queryLengths[b]).sliced(axis: 3, 0..<keyLengths[b])
+        #expect(own == alone, "\(shape) \(stage) sequence \(b)")
+        let hidden: Float = stage == .biased ? -.infinity : 0
+        let pastKeys = scores.sliced(axis: 3, keyLengths[b]..<shape.keys)
+        let pastQueries = scores.sliced(axis: 2, queryLengths[b]..<shape.queries)
+        #expect(pastKeys.elements.allSatisfy { $0 == hidden }, "\(shape) \(stage) sequence \(b)")
+        #expect(pastQueries.elements.allSatisfy { $0 == hidden }, "\(shape) \(stage) sequence \(b)")
       }
     }
   }

@@ -228,4 +228,31 @@ import Testing
     #expect(output.shape == [B, H, Tq, 6] && output.isEmpty)
     #expect(logSumExp.shape == [B, H, Tq])
   }
+
+  /// Products whose sums overflow before they cancel, on either side: the scores themselves are 0, and all keys weigh the same.
+  @Test(arguments: ForcedVariant.all, [AttentionMask.none, .causal(.offset(9)), .additive(.zeros([10])), .alibi(slopes: [0])])
+  func sumsThatOverflowOnTheWayAreExact(variant: ForcedVariant, mask: AttentionMask) throws {
+    let q = Tensor<Float>(repeating: 1e19, shape: [1, 1, 60, 4])
+    var k = Tensor<Float>.zeros([1, 1, 10, 4])
+    for d in 0..<4 { k[0, 0, 3, d] = d < 2 ? -2e19 : 2e19 }
+    for d in 0..<4 { k[0, 0, 7, d] = d < 2 ? 2e19 : -2e19 }
+    var v = Tensor<Float>.zeros([1, 1, 10, 1])
+    for (key, value) in [(3, 10), (7, 20), (9, 5)] as [(Int, Float)] { v[0, 0, key, 0] = value }
+    for options in [AttentionOptions(), AttentionOptions(softcap: 1e30)] {
+      let result = try variant.attention(
+        queries: q, keys: k, values: v, scale: 1, mask: mask, options: options, on: Pools.one)
+      #expect(result.output.elements.allSatisfy { abs($0 - 3.5) < 1e-6 }, "\(variant) \(mask) \(options)")
+      let weights = try variant.scores(queries: q, keys: k, scale: 1, mask: mask, options: options, on: Pools.one)
+      #expect(weights.elements.allSatisfy { abs($0 - 0.1) < 1e-7 }, "\(variant) \(mask) \(options)")
+    }
+  }
+
+  @Test func aBatchWithoutQueriesOfAnyHeadCountCostsNothing() throws {
+    let heads = Int(Int32.max)
+    let q = try Tensor<Float>.zeros([1, 1, 0, 4]).broadcast(to: [1, heads, 0, 4])
+    let k = Tensor<Float>.zeros([1, 1, 1, 4])
+    #expect(try scaledDotProductAttention(queries: q, keys: k, values: k).shape == [1, heads, 0, 4])
+    #expect(try attentionScores(queries: q, keys: k).shape == [1, heads, 0, 1])
+    #expect(try AttentionPlan(queries: q, keys: k, values: k).taskCount == 0)
+  }
 }

@@ -77,10 +77,17 @@ import Testing
 
   @Test func refusesPartsThatDoNotFit() throws {
     let (output, sums) = (Tensor<Float>.zeros([2, 3, 4]), Tensor<Float>.zeros([2, 3]))
-    #expect(throws: AttentionError.self) { try mergeAttention([(Tensor<Float>, Tensor<Float>)]()) }
-    #expect(throws: AttentionError.self) { try mergeAttention([(output, sums), (.zeros([2, 3, 5]), sums)]) }
-    #expect(throws: AttentionError.self) { try mergeAttention([(output, .zeros([3, 2]))]) }
-    #expect(throws: AttentionError.self) { try mergeAttention([(Tensor<Float>.zeros([]), .zeros([]))]) }
+    func refusal(_ parts: [(output: Tensor<Float>, logSumExp: Tensor<Float>)]) -> String? {
+      do {
+        _ = try mergeAttention(parts)
+        return nil
+      } catch { return error.description }
+    }
+    #expect(refusal([(output, sums)]) == nil)
+    #expect(refusal([])?.hasPrefix("parts: none given") == true)
+    #expect(refusal([(output, sums), (.zeros([2, 3, 5]), sums)])?.hasPrefix("parts: output 1 has") == true)
+    #expect(refusal([(output, .zeros([3, 2]))])?.hasPrefix("parts: log-sum-exp 0 has") == true)
+    #expect(refusal([(.zeros([]), .zeros([]))])?.hasPrefix("parts: an output without axes") == true)
     #expect(try mergeAttention([(Tensor<Float>.zeros([0, 4]), .zeros([0]))]).output.isEmpty)
   }
 }

@@ -126,9 +126,30 @@ import Testing
     #expect(refusal(q.sliced(axis: 1, 0..<5), k, v) == "keys")
   }
 
-  @Test func lengthsMustBeThere() {
-    #expect(throws: AttentionError.self) { try PackedSequences(queryLengths: [1, -1]) }
-    #expect(throws: AttentionError.self) { try PackedSequences(queryLengths: [.max, 1]) }
-    #expect(throws: AttentionError.self) { try PackedSequences(queryLengths: [1], keyLengths: [1, 2]) }
+  @Test(
+    arguments: [
+      ([1, -1], nil, "queryLengths"), ([.max, 1], nil, "queryLengths"), ([1], [-2], "keyLengths"),
+      ([1], [1, 2], "cumulativeKeyLengths"),
+    ] as [([Int], [Int]?, String)])
+  func refusesLengths(queries: [Int], keys: [Int]?, argument: String) {
+    #expect {
+      try PackedSequences(queryLengths: queries, keyLengths: keys)
+    } throws: {
+      ($0 as? AttentionError)?.argument == argument
+    }
+  }
+
+  @Test func errorsShowTheShapesThatWereGiven() throws {
+    let (q, k, v, sequences) = try inputs(Float.self)
+    func message(_ k: Tensor<Float>, _ v: Tensor<Float>) -> String? {
+      do {
+        _ = try packedScaledDotProductAttention(queries: q, keys: k, values: v, sequences: sequences)
+        return nil
+      } catch { return error.description }
+    }
+    let narrow = k.sliced(axis: 2, 0..<20)
+    #expect(message(narrow, v)?.contains("shape \(narrow.shape) given") == true)
+    let short = v.sliced(axis: 0, 0..<100)
+    #expect(message(k, short) == "values: shape \(short.shape) given, expected [173, 2, Dv] to match keys \(k.shape)")
   }
 }

@@ -127,6 +127,28 @@ import Testing
     #expect(result.output.elements.filter { !$0.isFinite }.count == 12)
   }
 
+  @Test func whatTwoMasksHideTogetherStaysHidden() throws {
+    let q = Tensor<Float>.zeros([1, 1, 1, 4])
+    let keys = Tensor<Float>.zeros([1, 1, 2, 4])
+    let values = try Tensor<Float>([1, 0], shape: [1, 1, 2, 1])
+    let low = try Tensor<Float>([-3e38, 0], shape: [2])
+    let mask = AttentionMask.additive(low) & .additive(low)
+    for modified in [mask, mask & .modifier(ScoreModifier { _, _ in 0 })] {
+      #expect(try scaledDotProductAttention(queries: q, keys: keys, values: values, mask: modified)[0, 0, 0, 0] == 0)
+    }
+  }
+
+  @Test func aRowWithNothingToWeighIsZeroWhateverItsSink() throws {
+    let ones = Tensor<Float>(repeating: 1, shape: [1, 1, 2, 4])
+    let hide = AttentionMask.modifier(ScoreModifier { _, _ in -.infinity })
+    for mask in [hide, .keyLengths([0])] {
+      let result = try scaledDotProductAttentionWithLogSumExp(
+        queries: ones, keys: ones, values: ones, mask: mask, options: AttentionOptions(sinks: [.nan]))
+      #expect(result.output.elements.allSatisfy { $0 == 0 }, "\(mask)")
+      #expect(result.logSumExp.elements.allSatisfy { $0 == -.infinity }, "\(mask)")
+    }
+  }
+
   @Test func refusesOptionsThatMakeNoSense() {
     let q = Tensor<Float>.zeros([1, 2, 3, 4])
     func refusal(_ mask: AttentionMask = .none, _ options: AttentionOptions = AttentionOptions()) -> String? {
@@ -144,6 +166,7 @@ import Testing
     #expect(refusal(.alibi(slopes: [1])) == "mask")
     #expect(refusal(.alibi(slopes: [1, .nan])) == "mask")
     #expect(refusal(.alibi(slopes: [1, 1e300])) == "mask")
+    #expect(refusal(.alibi(slopes: [9e19, 0]) & .alibi(slopes: [9e19, 0])) == "mask")
     #expect(refusal(.alibi(slopes: [1, 2], .topLeft) & .causal) == "mask")
     #expect(refusal(.queryLengths([4])) == "mask")
     #expect(refusal(.queryLengths([1, 2])) == "mask")

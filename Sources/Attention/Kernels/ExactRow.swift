@@ -35,8 +35,9 @@ struct ExactRow<Scalar: AttentionAccumulator> {
     let width = problem.sizes.valueDimension
     let query = load(index)
     let softmax = softmax(query, index, block, visible)
-    var output = [Double](repeating: softmax.isUndefined ? .nan : 0, count: width)
-    if !softmax.isUndefined && !softmax.isEmpty {
+    let isUndefined = softmax.isUndefined && !softmax.isEmpty
+    var output = [Double](repeating: isUndefined ? .nan : 0, count: width)
+    if !isUndefined && !softmax.isEmpty {
       var value = [Scalar](repeating: 0, count: width)
       forEachScore(query, index, block, visible) { key, score in
         let share = softmax.weight(score)

@@ -16,8 +16,8 @@ struct GEMMAttention<Scalar: AttentionAccumulator> {
   private let keyValues: KeyValueTiles<Scalar>
   private let scoring: TileScoring<Scalar>
   private let exact: ExactRow<Scalar>
-  /// One a query head; −∞ where none is given.
-  private let sinks: [Scalar]
+  /// One a query head; nil where none is given.
+  private let sinks: [Scalar]?
   private let loadQueries: Scalar.Load
   private let factors: (queries: Scalar, products: Scalar)
   private let store: Scalar.Store
@@ -35,9 +35,7 @@ struct GEMMAttention<Scalar: AttentionAccumulator> {
     self.keyValues = KeyValueTiles(problem, kernels)
     self.scoring = TileScoring(problem.scoring, kernels)
     self.exact = ExactRow(problem, scoring, kernels)
-    self.sinks =
-      problem.sinks.map { $0.map { Scalar($0) } }
-      ?? Array(repeating: -.infinity, count: problem.sizes.queryHeads)
+    self.sinks = problem.sinks.map { $0.map { Scalar($0) } }
     self.factors = problem.factors()
     self.loadQueries = Scalar.load(problem.elementType, kernels)
     self.store = Scalar.store(problem.elementType, kernels)
@@ -153,7 +151,7 @@ struct GEMMAttention<Scalar: AttentionAccumulator> {
       let part = first..<min(first + step, rows.upperBound)
       let scores = work.scores + first * work.scoreStride
       if !scoring.isEmpty {
-        if problem.scoring.canHideOverflow { repair(keys, part, of: block, work) }
+        repair(keys, part, of: block, work)
         scoring.apply(
           to: scores, rowStride: work.scoreStride, keys: keys, rows: part, of: block,
           seen: { Int(work.tileBegin[$0])..<max(Int(work.tileBegin[$0]), Int(work.tileEnd[$0])) },
@@ -161,7 +159,8 @@ struct GEMMAttention<Scalar: AttentionAccumulator> {
       }
       let tile = ScoreTile(
         scores: scores, rowStride: work.scoreStride, rows: part.count, columns: keys.count,
-        begin: UnsafePointer(work.tileBegin + first), end: UnsafePointer(work.tileEnd + first))
+        begin: UnsafePointer(work.tileBegin + first), end: UnsafePointer(work.tileEnd + first),
+        hidesByInfinity: !scoring.isEmpty)
       Scalar.softmaxTile(tile, work.softmax.from(first), kernels)
     }
   }
@@ -169,7 +168,7 @@ struct GEMMAttention<Scalar: AttentionAccumulator> {
   /// 16 rows of 256 Floats are 16 KiB, half of the smallest first-level cache; the softmax takes as many rows as a vector has lanes.
   private static var rowsInCache: Int { 16 }
 
-  /// Computes scores of a tile again that overflowed.
+  /// Computes scores of a tile again that overflowed, before rules make numbers of them like any other.
   private func repair(
     _ keys: Range<Int>, _ rows: Range<Int>, of block: RowBlock, _ work: GEMMWorkspace<Scalar>
   ) {
@@ -213,7 +212,7 @@ struct GEMMAttention<Scalar: AttentionAccumulator> {
       if !work.softmax.isEmpty(row) {
         let isFinite = Scalar.run(
           store, into: target, stride: result.columnStride, output, width,
-          factor: work.softmax.normalizer(row, sink: sinks[index.head]))
+          factor: work.softmax.normalizer(row, sink: sinks.map { $0[index.head] } ?? -.infinity))
         if isFinite {
           result.setLogSumExp(work.softmax.logSumExp(row), index)
           continue

@@ -29,33 +29,36 @@ struct GEMMTiles: Sendable {
     readsKeysInPlace = problem.keys.isReadInPlace(accumulator, columns: sizes.headDimension)
     readsValuesInPlace = problem.values.isReadInPlace(accumulator, columns: sizes.valueDimension)
 
-    let (inPlaceKeys, inPlaceValues) = (readsKeysInPlace, readsValuesInPlace)
     let rowCount = sizes.groupSize * extent.queryCount
     // A strip of few rows no longer pays; nor does a transposed tile that few rows use.
     let stripRows = (variant.smallProductLimit ?? 0) / (Self.mostSmallKeys * sizes.headDimension)
     let transposes =
       stripRows >= TileProduct<Float>.fewestStripRows && rowCount >= Self.fewestRowsToTranspose
-    func layout(_ rows: Int, _ keys: Int) -> GEMMWorkspaceLayout {
+    func layout(_ rows: Int, _ keys: Int, packsKeys: Bool, packsValues: Bool) -> GEMMWorkspaceLayout {
       GEMMWorkspaceLayout(
         scalarSize: accumulator.byteCount, rows: rows, keys: keys,
         headDimension: sizes.headDimension, valueDimension: sizes.valueDimension,
-        packsKeys: !inPlaceKeys, packsValues: !inPlaceValues, transposesKeys: transposes)
+        packsKeys: packsKeys, packsValues: packsValues, transposesKeys: transposes)
+    }
+    // As if all were packed: how keys and values lie in memory must not change how results are rounded.
+    func isTooLarge(_ rows: Int, _ keys: Int) -> Bool {
+      layout(rows, keys, packsKeys: true, packsValues: true).byteCount > Self.mostWorkspaceBytes
     }
     var rows = Self.evenShare(of: rowCount, atMost: Self.mostRows)
     var keys = min(transposes ? Self.mostSmallKeys : Self.mostKeys, max(16, extent.keyCount))
     // Wide heads: tiles shrink evenly to sizes that products still run well at, then as far as it takes.
     for (fewestKeys, fewestRows) in [(64, 16), (4, 1)] {
-      while layout(rows, keys).byteCount > Self.mostWorkspaceBytes, keys > fewestKeys {
+      while isTooLarge(rows, keys), keys > fewestKeys {
         keys = max(fewestKeys, keys / 2)
       }
-      while layout(rows, keys).byteCount > Self.mostWorkspaceBytes, rows > fewestRows {
+      while isTooLarge(rows, keys), rows > fewestRows {
         rows = max(fewestRows, rows / 2)
       }
     }
     self.rows = rows
     self.keys = keys
     self.edgeKeys = min(keys, Self.mostEdgeKeys)
-    self.workspace = layout(rows, keys)
+    self.workspace = layout(rows, keys, packsKeys: !readsKeysInPlace, packsValues: !readsValuesInPlace)
   }
 
   /// The size of equal parts of `count` that are at most `limit`, rounded up to whole vectors: 512 rows are 3 × 176, not 192 + 192 + 128.

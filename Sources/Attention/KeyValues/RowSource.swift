@@ -1,3 +1,5 @@
+import CAttentionKernels
+
 /// Rows of keys, or of values, wherever they lie.
 ///
 /// A kernel asks for tiles of consecutive positions; a source says where each stretch of them lies. Whatever keeps keys and values in
@@ -26,6 +28,20 @@ struct RowRun {
   let rowStride: Int
   let columnStride: Int
   let count: Int
+}
+
+extension RowRun {
+  /// Asks for rows to be in cache soon; where columns are not neighbours it is not worth the while.
+  func prefetch(_ rows: Int, bytes: Int, elementSize: Int) {
+    if columnStride != elementSize { return }
+    if rowStride == bytes {
+      CAttentionKernels_prefetch(base, rows * bytes)
+    } else {
+      for row in 0..<rows {
+        CAttentionKernels_prefetch(base + row &* rowStride, bytes)
+      }
+    }
+  }
 }
 
 extension StridedOperand: RowSource {

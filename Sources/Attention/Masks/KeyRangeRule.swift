@@ -3,12 +3,14 @@
 /// Kernels know nothing of causal masks or windows: they ask for ranges, skip what no query sees and cut tiles where ranges end.
 /// So a rule is complete when it conforms to this protocol, in whatever file it stands, and is as fast as those built in:
 ///
-///     /// Queries see the keys of their own chunk.
+///     /// Queries see the keys of their own chunk, of `size >= 1`.
 ///     struct Chunked: KeyRangeRule {
 ///       let size: Int
 ///       var description: String { "chunked(\(size))" }
 ///       func visibleKeys(of query: QueryPlace) -> Range<Int> {
-///         let start = query.position / size * size
+///         // Rounded down: positions may lie before the first key.
+///         let chunk = (query.position >= 0 ? query.position : query.position - size + 1) / size
+///         let start = chunk * size
 ///         return query.keys(from: start, through: start + size - 1)
 ///       }
 ///     }

@@ -15,7 +15,8 @@ public enum ScoreStage: Int, Hashable, Sendable, CaseIterable {
 ///     weights: p[i,j], with Σ_j p[i,j] · v[j] the output of scaledDotProductAttention
 ///
 /// Weights of a row add up to 1, to 0 where the query sees no key, and to less than 1 with sinks. For long sequences ask for some
-/// `rows` at a time; positions, causal rules and masks are those of the whole problem all the same.
+/// `rows` at a time; positions, causal rules and masks are those of the whole problem all the same. The same score is bitwise the same
+/// whichever rows are asked for, and whatever else is in the batch: rows are computed in fixed blocks of a head, up to 192 of them for a few.
 ///
 /// - Parameters:
 ///   - queries: `[B, Hq, Tq, D]`.
@@ -26,7 +27,8 @@ public enum ScoreStage: Int, Hashable, Sendable, CaseIterable {
 ///   - stage: which scores.
 ///   - rows: the queries; all when nil.
 ///   - pool: the threads that work on it.
-/// - Returns: `[B, Hq, rows, Tk]` in the accumulation type. Beside it, about 1 MiB a thread is used.
+/// - Returns: `[B, Hq, rows, Tk]` in the accumulation type. Beside it a thread uses about 3 MiB, or as much as a row of `Tk` scores and 4
+///   keys take where that is more.
 /// - Throws: ``AttentionError`` where shapes, mask, scale, options or rows do not fit, or no memory holds the result.
 public func attentionScores<Element: AttentionElement>(
   queries: Tensor<Element>, keys: Tensor<Element>, scale: Double? = nil, mask: AttentionMask = .none,

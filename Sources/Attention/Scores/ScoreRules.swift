@@ -13,9 +13,6 @@ struct ScoreRules {
     softcap == nil && biases.isEmpty && alibiSlopes == nil && modifiers.isEmpty && visibilityMasks.isEmpty
   }
 
-  /// Whether a score that overflowed could come out as a number like any other.
-  var canHideOverflow: Bool { softcap != nil || !modifiers.isEmpty }
-
   /// The rules in the order in which scores meet them.
   var names: [String] {
     (softcap.map { ["softcap \($0)"] } ?? []) + biases.map { _ in "additive mask" }
@@ -55,13 +52,18 @@ private func sumOfSlopes(_ rules: [[Double]], _ sizes: AttentionSizes) throws(At
         "mask", "\(slopes.count) ALiBi slopes given, expected one for each of \(sizes.queryHeads) query heads"
       )
     }
-    for slope in slopes where !Float(slope).isFinite {
-      throw AttentionError("mask", "an ALiBi slope of \(slope) given, expected a finite number")
-    }
   }
   for slopes in rules.dropFirst() { for head in sum.indices { sum[head] += slopes[head] } }
+  for slope in sum where !(slope.magnitude <= steepestSlope) {
+    throw AttentionError(
+      "mask",
+      "ALiBi slopes that add up to \(slope) given, expected at most \(steepestSlope) on either side of 0")
+  }
   return sum
 }
+
+/// Distances fit 34 bits: times this they stay far inside Float's range. −∞ would pass for a hidden key.
+private let steepestSlope = 1e20
 
 /// A mask tensor under the shape of the scores; a short last axis hides the keys past it.
 private func maskOperand(

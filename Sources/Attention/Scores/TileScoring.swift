@@ -49,8 +49,7 @@ struct TileScoring<Scalar: AttentionAccumulator> {
       let index = block.index(number)
       let part = row(number) + columns.lowerBound
       let keys = keys.lowerBound + columns.lowerBound..<keys.lowerBound + columns.upperBound
-      for bias in biases {
-        let added = self.row(bias, keys, index, scratch)
+      if let added = sumOfBiases(keys, index, scratch) {
         for i in 0..<keys.count where added[i] == -.infinity { part[i] = -.infinity }
       }
       hide(part, keys, index)
@@ -63,26 +62,32 @@ struct TileScoring<Scalar: AttentionAccumulator> {
   }
 
   /// Adds the biases and ALiBi to part of one row of scores.
-  ///
-  /// Biases are summed before they meet the scores: −∞ in one of them hides the key whatever the others say, while a score that
-  /// is −∞ by itself hides nothing.
   func addBiases(
     to scores: UnsafeMutablePointer<Scalar>, _ keys: Range<Int>, _ index: RowIndex, _ extent: SequenceExtent,
     _ scratch: UnsafeMutablePointer<Scalar>
   ) {
-    if let first = biases.first {
-      var sum = self.row(first, keys, index, scratch)
-      for other in biases.dropFirst() {
-        if sum != UnsafePointer(scratch) { scratch.update(from: sum, count: keys.count) }
-        sum = UnsafePointer(scratch)
-        Scalar.combineBias(scratch, self.row(other, keys, index, scratch + keys.count), keys.count, kernels)
-      }
-      Scalar.addBias(scores, sum, keys.count, kernels)
-    }
+    if let sum = sumOfBiases(keys, index, scratch) { Scalar.addBias(scores, sum, keys.count, kernels) }
     if let slopes {
       let distance = keys.lowerBound - (index.query + extent.offset)
       Scalar.addALiBi(scores, keys.count, slopes[index.head], Scalar(distance), kernels)
     }
+  }
+
+  /// What all biases together add along part of one row; nil where there are none.
+  ///
+  /// They are summed before they meet the scores: −∞ in one of them, or in the sum, hides the key whatever the others say, while a
+  /// score that is −∞ by itself hides nothing.
+  private func sumOfBiases(
+    _ keys: Range<Int>, _ index: RowIndex, _ scratch: UnsafeMutablePointer<Scalar>
+  ) -> UnsafePointer<Scalar>? {
+    guard let first = biases.first else { return nil }
+    var sum = row(first, keys, index, scratch)
+    for other in biases.dropFirst() {
+      if sum != UnsafePointer(scratch) { scratch.update(from: sum, count: keys.count) }
+      sum = UnsafePointer(scratch)
+      Scalar.combineBias(scratch, row(other, keys, index, scratch + keys.count), keys.count, kernels)
+    }
+    return sum
   }
 
   /// Hides what boolean masks hide along part of one row of scores.

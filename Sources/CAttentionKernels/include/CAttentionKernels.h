@@ -15,16 +15,19 @@ extern "C" {
 
 // A tile of scores on its way to weights: `rows` rows of `columns` scores, `row_stride` elements apart. Row r sees the
 // columns begin[r] ..< end[r], cut to the tile (none where begin[r] >= end[r]). `maximum` and `sum` are the running state of
-// each row over the tiles so far (-infinity and 0 before the first).
+// each row over the tiles so far (-infinity and 0 before the first). Where hides_by_infinity is 0, no rule has made scores -infinity:
+// one that is overflowed, or comes from an infinity, and makes the row's sum NaN, so that it does not pass for a hidden key.
 struct CAttentionKernels_softmax_tile_f32 {
   float *scores;
   ptrdiff_t row_stride, rows, columns;
+  int hides_by_infinity;
   const int32_t *begin, *end;
   float *maximum, *sum, *rescale;
 };
 struct CAttentionKernels_softmax_tile_f64 {
   double *scores;
   ptrdiff_t row_stride, rows, columns;
+  int hides_by_infinity;
   const int32_t *begin, *end;
   double *maximum, *sum, *rescale;
 };

@@ -55,7 +55,7 @@ struct PropertyDraw: Sendable {
   var dataSeed: UInt64 = 0
   var shape = ProblemShape(queries: 1, keys: 1, headDimension: 1, valueDimension: 1)
   var element = Element.float32
-  /// What queries and keys are multiplied with: scores of factors of 1e20 overflow Float.
+  /// What queries and keys are multiplied with: scores of factors of 1e19 reach the end of Float, of 1e20 they overflow.
   var magnitude = 1.0
   var scale: Double?
   var softcap: Double?
@@ -82,7 +82,7 @@ extension PropertyDraw {
     dataSeed = random.next()
     shape = Self.shape(&random)
     element = random.pick([.float32, .float32, .float32, .float64, .float16, .bfloat16])
-    magnitude = random.chance(3) ? 1e20 : random.chance(10) ? 4 : 1
+    magnitude = random.chance(4) ? random.pick([1e20, 3e19, 1e19]) : random.chance(10) ? 4 : 1
     scale = random.chance(70) ? nil : random.pick([1, 0, -0.5, 0.01, 3])
     softcap = random.chance(75) ? nil : random.pick([0, 0.5, 5, 30])
     sinks = random.chance(75) ? nil : random.pick([.ordinary, .ordinary, .absent, .large, .infinite])
@@ -101,12 +101,14 @@ extension PropertyDraw {
       ])
     for tensor in storage.indices where random.chance(40) { storage[tensor] = random.next() }
     sharing = random.chance(80) ? .none : random.pick([.batch, .heads, .both])
-    poison = random.chance(65) ? .none : random.pick([.hidden, .hidden, .visible])
     let variant = Entry.forced(random.pick(ForcedVariant.all))
     let stage = Entry.scores(random.pick(ScoreStage.allCases), someRows: random.chance(50))
     entry =
       random.chance(50)
       ? variant : random.pick([.returning, .withLogSumExp, .intoTensor, .intoView, .merged, stage, stage])
+    poison = random.chance(65) ? .none : random.pick([.hidden, .hidden, .visible])
+    // Scores show at once what a row that is computed again would heal.
+    if case .scores = entry, random.chance(60) { poison = random.pick([.hidden, .visible]) }
     threads = random.pick([1, 2, 3, 7])
     twin = random.chance(55) ? .none : random.pick([.otherThreads, .sequenceAlone, .contiguousTensor])
     precision = random.chance(90) ? .accumulator : .float64

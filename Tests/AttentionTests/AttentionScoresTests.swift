@@ -47,9 +47,11 @@ import Testing
     ProblemShape(
       batch: 2, queryHeads: 6, keyValueHeads: 2, queries: 40, keys: 700, headDimension: 16, valueDimension: 4),
     ProblemShape(
-      batch: 3, queryHeads: 4, keyValueHeads: 2, queries: 512, keys: 512, headDimension: 64, valueDimension: 4),
+      batch: 3, queryHeads: 4, keyValueHeads: 2, queries: 512, keys: 512, headDimension: 64, valueDimension: 4
+    ),
     ProblemShape(
-      batch: 2, queryHeads: 2, keyValueHeads: 1, queries: 33, keys: 1500, headDimension: 128, valueDimension: 4),
+      batch: 2, queryHeads: 2, keyValueHeads: 1, queries: 33, keys: 1500, headDimension: 128,
+      valueDimension: 4),
   ]
 
   @Test(arguments: large) func rowsAreThoseOfTheWhole(shape: ProblemShape) throws {
@@ -73,11 +75,13 @@ import Testing
     let keyLengths = (0..<shape.batch).map { shape.keys - 77 * $0 }
     for stage in [ScoreStage.biased, .weights] {
       let together = try attentionScores(
-        queries: q, keys: k, mask: .queryLengths(queryLengths) & .keyLengths(keyLengths) & .causal, stage: stage)
+        queries: q, keys: k, mask: .queryLengths(queryLengths) & .keyLengths(keyLengths) & .causal,
+        stage: stage)
       for b in 0..<shape.batch {
         let alone = try attentionScores(
           queries: q.sliced(axis: 0, b..<b + 1).sliced(axis: 2, 0..<queryLengths[b]).contiguousCopy(),
-          keys: k.sliced(axis: 0, b..<b + 1).sliced(axis: 2, 0..<keyLengths[b]).contiguousCopy(), mask: .causal,
+          keys: k.sliced(axis: 0, b..<b + 1).sliced(axis: 2, 0..<keyLengths[b]).contiguousCopy(),
+          mask: .causal,
           stage: stage)
         let scores = together.sliced(axis: 0, b..<b + 1)
         let own = scores.sliced(axis: 2, 0..<queryLengths[b]).sliced(axis: 3, 0..<keyLengths[b])

@@ -230,7 +230,9 @@ import Testing
   }
 
   /// Products whose sums overflow before they cancel, on either side: the scores themselves are 0, and all keys weigh the same.
-  @Test(arguments: ForcedVariant.all, [AttentionMask.none, .causal(.offset(9)), .additive(.zeros([10])), .alibi(slopes: [0])])
+  @Test(
+    arguments: ForcedVariant.all,
+    [AttentionMask.none, .causal(.offset(9)), .additive(Tensor<Float>.zeros([10])), .alibi(slopes: [0])])
   func sumsThatOverflowOnTheWayAreExact(variant: ForcedVariant, mask: AttentionMask) throws {
     let q = Tensor<Float>(repeating: 1e19, shape: [1, 1, 60, 4])
     var k = Tensor<Float>.zeros([1, 1, 10, 4])
@@ -242,7 +244,8 @@ import Testing
       let result = try variant.attention(
         queries: q, keys: k, values: v, scale: 1, mask: mask, options: options, on: Pools.one)
       #expect(result.output.elements.allSatisfy { abs($0 - 3.5) < 1e-6 }, "\(variant) \(mask) \(options)")
-      let weights = try variant.scores(queries: q, keys: k, scale: 1, mask: mask, options: options, on: Pools.one)
+      let weights = try variant.scores(
+        queries: q, keys: k, scale: 1, mask: mask, options: options, on: Pools.one)
       #expect(weights.elements.allSatisfy { abs($0 - 0.1) < 1e-7 }, "\(variant) \(mask) \(options)")
     }
   }

@@ -150,6 +150,8 @@ import Testing
     let narrow = k.sliced(axis: 2, 0..<20)
     #expect(message(narrow, v)?.contains("shape \(narrow.shape) given") == true)
     let short = v.sliced(axis: 0, 0..<100)
-    #expect(message(k, short) == "values: shape \(short.shape) given, expected [173, 2, Dv] to match keys \(k.shape)")
+    #expect(
+      message(k, short)
+        == "values: shape \(short.shape) given, expected [173, 2, Dv] to match keys \(k.shape)")
   }
 }

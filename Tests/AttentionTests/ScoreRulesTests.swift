@@ -134,7 +134,9 @@ import Testing
     let low = try Tensor<Float>([-3e38, 0], shape: [2])
     let mask = AttentionMask.additive(low) & .additive(low)
     for modified in [mask, mask & .modifier(ScoreModifier { _, _ in 0 })] {
-      #expect(try scaledDotProductAttention(queries: q, keys: keys, values: values, mask: modified)[0, 0, 0, 0] == 0)
+      #expect(
+        try scaledDotProductAttention(queries: q, keys: keys, values: values, mask: modified)[0, 0, 0, 0] == 0
+      )
     }
   }
 

@@ -66,6 +66,33 @@ import Testing
     }
   }
 
+  /// Where no rule hides, −∞ among what a row sees has overflowed; what it does not see may hold anything.
+  @Test(arguments: KernelTables.names)
+  func anOverflowReachesTheSumWhereNothingHides(set: String) {
+    for columns in 1...40 {
+      for position in 0..<columns {
+        var scores = (0..<columns + 2).map { Float($0 % 5) - 1e30 }
+        (scores[position + 1], scores[0], scores[columns + 1]) = (-.infinity, -.infinity, -.infinity)
+        for hides in [false, true] {
+          var tile = scores
+          var state = State(rows: 1)
+          state.run(
+            KernelTables.named(set), &tile, stride: columns + 2, columns: columns + 2, [1],
+            [Int32(columns + 1)],
+            hidesByInfinity: hides)
+          #expect(state.sum[0].isNaN == !hides, "\(columns) columns, position \(position), hides \(hides)")
+        }
+        scores[position + 1] = -Float.greatestFiniteMagnitude
+        var state = State(rows: 1)
+        state.run(
+          KernelTables.named(set), &scores, stride: columns + 2, columns: columns + 2, [1],
+          [Int32(columns + 1)],
+          hidesByInfinity: false)
+        #expect(state.sum[0].isFinite, "\(columns) columns, position \(position)")
+      }
+    }
+  }
+
   private struct State {
     var maximum: [Float]
     var sum: [Float]
@@ -79,7 +106,7 @@ import Testing
 
     mutating func run(
       _ kernels: UnsafePointer<CAttentionKernels>, _ scores: inout [Float], stride: Int, columns: Int,
-      _ begin: [Int32], _ end: [Int32]
+      _ begin: [Int32], _ end: [Int32], hidesByInfinity: Bool = true
     ) {
       let rows = maximum.count
       scores.withUnsafeMutableBufferPointer { scores in
@@ -90,7 +117,8 @@ import Testing
                 end.withUnsafeBufferPointer { end in
                   var tile = CAttentionKernels_softmax_tile_f32(
                     scores: scores.baseAddress, row_stride: stride, rows: rows, columns: columns,
-                    begin: begin.baseAddress, end: end.baseAddress, maximum: maximum.baseAddress,
+                    hides_by_infinity: hidesByInfinity ? 1 : 0, begin: begin.baseAddress,
+                    end: end.baseAddress, maximum: maximum.baseAddress,
                     sum: sum.baseAddress, rescale: rescale.baseAddress)
                   kernels.pointee.softmax_tile_f32(&tile)
                 }

@@ -32,6 +32,9 @@ struct InspectCommand: ParsableCommand {
   /// Heads in one drawing: each takes memory and a panel.
   private static let largestPanelCount = 64
 
+  /// Heads in one report: far more than models have. A file without tokens may have as many as an integer counts.
+  private static let largestHeadCount = 4096
+
   /// How the report is written.
   enum Format: String, CaseIterable, ExpressibleByArgument {
     case text
@@ -149,15 +152,19 @@ struct InspectCommand: ParsableCommand {
     guard inspector.headCount > 0 else { throw CaseError("Q", "no heads, expected at least 1") }
     let all = IndexSelection.all
     let heads = try (head ?? all).indices(below: inspector.headCount, flag: "--head", of: "heads")
-    if svg != nil, heads.count > Self.largestPanelCount {
+    guard heads.memberCount <= Self.largestHeadCount else {
       throw CaseError(
-        "--svg", "\(heads.count) heads, at most \(Self.largestPanelCount) are drawn; choose with --head")
+        "--head", "\(heads.memberCount) heads, at most \(Self.largestHeadCount) are reported; choose some")
+    }
+    if svg != nil, heads.memberCount > Self.largestPanelCount {
+      throw CaseError(
+        "--svg",
+        "\(heads.memberCount) heads, at most \(Self.largestPanelCount) are drawn; choose with --head")
     }
     return CaseInspection(
       inspector: inspector, name: metadata["case"] ?? URL(fileURLWithPath: input).lastPathComponent,
-      sequence: sequence,
-      heads: heads,
-      queries: try query?.indices(below: inspector.queryCount, flag: "--query", of: "queries") ?? [],
+      sequence: sequence, heads: heads,
+      queries: try query?.indices(below: inspector.queryCount, flag: "--query", of: "queries") ?? RangeSet(),
       keys: try (key ?? all).indices(below: inspector.keyCount, flag: "--key", of: "keys"), labels: labels)
   }
 
@@ -165,14 +172,14 @@ struct InspectCommand: ParsableCommand {
     guard format == .json else {
       return try inspection.report(top: top, keepsRows: false).text(top: top)
     }
-    let count = inspection.inspector.keyCount
-      .multipliedReportingOverflow(by: 2 * inspection.heads.count * (1 + inspection.queries.count))
+    let (heads, queries) = (inspection.heads.memberCount, inspection.queries.memberCount)
+    let keys = inspection.inspector.keyCount
+    let count = keys.multipliedReportingOverflow(by: 2 * heads * (1 + queries))
     guard !count.overflow, count.partialValue <= InspectionReport.largestNumberCount else {
       throw CaseError(
         "--format json",
-        "\(inspection.queries.count) queries of \(inspection.heads.count) heads and \(inspection.inspector.keyCount) "
-          + "keys are more than \(InspectionReport.largestNumberCount) numbers; choose fewer with --head or --query"
-      )
+        "\(queries) queries of \(heads) heads and \(keys) keys are more than "
+          + "\(InspectionReport.largestNumberCount) numbers; choose fewer with --head or --query")
     }
     return try inspection.report(top: 0, keepsRows: true).json()
   }

@@ -68,6 +68,49 @@ import Testing
     }
   }
 
+  /// A file without a token, and an axis as long as an axis may be: nothing in it takes room but what is asked for.
+  private static let most = Int(Int32.max)
+
+  @Test func headsWithoutEndAreRefused() throws {
+    for keyCount in [0, 1] {
+      let change = { (contents: inout CaseContents) in
+        contents.tensors = [
+          "Q": Tensor<Float>.zeros([1, Self.most, 0, 4]), "K": Tensor<Float>.zeros([1, 1, keyCount, 4]),
+          "V": Tensor<Float>.zeros([1, 1, keyCount, 4]),
+        ]
+      }
+      try expectFailure(["--threads", "1"], names: "--head", change)
+      try expectFailure(["--threads", "1", "--format", "json"], names: "at most 4096", change)
+      try expectFailure(
+        ["--threads", "1", "--head", "0...\(Self.most - 1)"], names: "at most 4096", change)
+    }
+  }
+
+  @Test(
+    arguments: [
+      ([1, most, 0, 4], [1, most, 0, 4], ["--head", "0,7...8,\(most - 1)"], [0, 7, 8, most - 1]),
+      ([1, most, 0, 4], [1, 1, 1, 4], ["--head", "\(most - 1)"], [most - 1]),
+      ([most, 1, 0, 4], [most, 1, 0, 4], [], [0]),
+      ([most, 1, 0, 4], [most, 1, 0, 4], ["--sequence", "\(most - 1)"], [0]),
+    ] as [(Shape, Shape, [String], [Int])])
+  func aFewOfManyHeadsAndSequencesAreFine(
+    queries: Shape, keys: Shape, flags: [String], heads: [Int]
+  ) throws {
+    let directory = try TemporaryDirectory()
+    let contents = CaseContents(
+      [:],
+      [
+        "Q": Tensor<Float>.zeros(queries), "K": Tensor<Float>.zeros(keys), "V": Tensor<Float>.zeros(keys),
+      ])
+    let input = try contents.write(to: directory.file("case.safetensors"))
+    let result = try runAttention(["inspect", input, "--format", "json", "--threads", "1"] + flags)
+    try #require(result.status == 0, "\(flags): \(result)")
+    let report = try JSONSerialization.jsonObject(with: Data(result.standardOutput.utf8)) as? [String: Any]
+    let found = try #require(report?["heads"] as? [[String: Any]])
+    #expect(found.map { $0["head"] as? Int } == heads, "\(flags)")
+    #expect(found.allSatisfy { $0["mass"] as? [Double] == [Double](repeating: 0, count: keys[2]) })
+  }
+
   @Test func jsonHasItsLimit() throws {
     // 2 · (1 + 2000) · 1100 numbers are more than 4 194 304.
     let change = { (contents: inout CaseContents) in

@@ -10,6 +10,7 @@ import Testing
     ["--query", "+1"], ["--key", "0:2"], ["--sequence", "-1"], ["--sequence", "one"], ["--top", "-1"],
     ["--format", "xml"], ["--measure", "mass"], ["--threads", "0"], ["--threads", "1000000"],
     ["--output", "a", "--svg", "a"], ["--svg"], ["--heads", "1"], ["other.safetensors"],
+    ["--softcap", "-1"], ["--scale", "nan"], ["--q-num-heads", "0"], ["--is-casual"], ["--op", "MatMul"],
   ]) func commandLinesThatMakeNoSenseExitWith64(flags: [String]) throws {
     let result = try runAttention(["inspect", "case.safetensors"] + flags)
     #expect(result.status == 64, "\(flags): \(result)")
@@ -48,6 +49,8 @@ import Testing
     (["--svg", "DIR/missing/map.svg"], "missing/map.svg"),
     (["--output", "DIR/case.safetensors"], "--output"),
     (["--svg", "DIR/case.safetensors"], "--svg"), (["--output", "/dev/null"], "not a regular file"),
+    (["--op", "RotaryEmbedding"], "op: "), (["--interleaved"], "interleaved: "),
+    (["--q-num-heads", "3"], "q_num_heads: "),
   ]) func choicesThatTheCaseDoesNotHave(flags: [String], expected: String) throws {
     try expectFailure(flags, names: expected)
   }

@@ -73,6 +73,15 @@ import Testing
     #expect(largest.weight == 1 && largest.query == 0 && largest.key == 0)
   }
 
+  @Test func equalWeightsOfManyRowsAddUpAndTheFirstIsTheLargest() throws {
+    // More rows than one thread adds up at a time; 1/8 and its sums are exact.
+    let (q, k) = (Tensor<Float>.zeros([1, 1, 300, 2]), Tensor<Float>.zeros([1, 1, 8, 2]))
+    let summary = try AttentionInspector(queries: q, keys: k, values: k).summaries()[0]
+    #expect(summary.mass == [Double](repeating: 37.5, count: 8) && summary.attendingQueries == 300)
+    let largest = try #require(summary.largestWeight)
+    #expect(largest.weight == 0.125 && largest.query == 0 && largest.key == 0)
+  }
+
   @Test func queriesThatSeeNothingCountInNoAverage() throws {
     let (q, k) = (Tensor<Double>.zeros([1, 1, 4, 2]), Tensor<Double>.zeros([1, 1, 2, 2]))
     let inspector = try AttentionInspector(

@@ -15,8 +15,8 @@ import Parallelism
 /// the sink's. NaN in what a query sees makes its whole row NaN; what no query sees reaches nothing.
 ///
 /// Memory: weights are computed for one head at a time, in blocks of its rows. A block holds 16 MiB of weights, or one row (`Tk`
-/// numbers of ``AttentionElement/Accumulator``) where that is more; computing it takes about 1 MiB a thread beside it. No `Tq × Tk`
-/// matrix exists unless a function is asked for all its rows.
+/// numbers of ``AttentionElement/Accumulator``) where that is more; computing it takes about 1 MiB a thread beside it, or a row. No
+/// `Tq × Tk` matrix exists unless a function is asked for all its rows.
 public struct AttentionInspector<Element: AttentionElement>: Sendable {
   /// `[B, Hq, Tq, D]`
   public let queries: Tensor<Element>

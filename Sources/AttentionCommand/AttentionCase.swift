@@ -117,8 +117,8 @@ extension AttentionCase {
 /// Checks that a file has the tensors of a case of `Attention` and no others, keys and values of one type with the queries.
 ///
 /// - Returns: the element type of `Q`, `K` and `V`.
-/// - Throws: ``CaseError`` for tensors that are missing, unknown or of another type.
-func checkCaseTensors(of file: SafetensorsFile) throws(CaseError) -> ElementType {
+/// - Throws: ``CaseError`` for tensors that are missing, unknown or of another type, or of one that attention does not take.
+func checkCaseTensors(of file: SafetensorsFile) throws(CaseError) -> any AttentionElement.Type {
   try file.checkTensorNames(of: .attention)
   let type = try file.elementType(of: "Q", "the queries of the case")
   for (name, what) in [("K", "keys"), ("V", "values")] {
@@ -127,5 +127,5 @@ func checkCaseTensors(of file: SafetensorsFile) throws(CaseError) -> ElementType
   for name in ["past_key", "past_value"] where file[name] != nil {
     _ = try file.elementType(of: name, "", asIn: "Q")
   }
-  return type
+  return try type.attentionElement(of: "Q")
 }

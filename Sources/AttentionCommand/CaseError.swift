@@ -20,6 +20,7 @@ package struct CaseError: Error, Equatable, CustomStringConvertible {
       "keyPages": "K", "valuePages": "V", "blockTable": "block_table",
       "cumulativeQueryLengths": "cu_seqlens_q", "cumulativeKeyLengths": "cu_seqlens_k",
       "tensor": "input", "cosines": "cos_cache", "sines": "sin_cache", "positions": "position_ids",
+      "headDimension": "input",
     ]
     self.init(names[error.argument] ?? error.argument, error.reason)
   }

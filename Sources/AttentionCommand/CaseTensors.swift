@@ -73,11 +73,27 @@ extension SafetensorsFile {
 }
 
 extension ElementType {
-  /// Whether it is a type that attention works on.
-  var isFloatingPoint: Bool {
+  /// The type that attention works on; nil for types that it does not take.
+  private var attentionElement: (any AttentionElement.Type)? {
     switch self {
-    case .float64, .float32, .float16, .bfloat16: true
-    case .int64, .int32, .int8, .uint8, .bool: false
+    case .float64: Double.self
+    case .float32: Float.self
+    case .float16: Float16.self
+    case .bfloat16: BFloat16.self
+    case .int64, .int32, .int8, .uint8, .bool: nil
     }
+  }
+
+  /// Whether it is a type that attention works on.
+  var isFloatingPoint: Bool { attentionElement != nil }
+
+  /// The type that attention works on.
+  ///
+  /// - Throws: ``CaseError`` that names the tensor whose type this is, where attention does not take it.
+  func attentionElement(of name: String) throws(CaseError) -> any AttentionElement.Type {
+    guard let type = attentionElement else {
+      throw CaseError(name, "holds \(self), expected a floating-point type")
+    }
+    return type
   }
 }

@@ -22,25 +22,15 @@ func readCase(
   switch try CaseOperator(metadata) {
   case .attention:
     let attributes = try CaseAttributes(metadata)
-    let read: any ComputableCase =
-      switch try checkCaseTensors(of: file) {
-      case .float64: try AttentionCase<Double>(file, attributes)
-      case .float32: try AttentionCase<Float>(file, attributes)
-      case .float16: try AttentionCase<Float16>(file, attributes)
-      case .bfloat16: try AttentionCase<BFloat16>(file, attributes)
-      case let type: throw CaseError("Q", "holds \(type), expected a floating-point type")
-      }
-    return (read, attributes.ignoredNames)
+    func read<Element: AttentionElement>(_: Element.Type) throws -> any ComputableCase {
+      try AttentionCase<Element>(file, attributes)
+    }
+    return (try read(checkCaseTensors(of: file)), attributes.ignoredNames)
   case .rotaryEmbedding:
     let attributes = try RotaryAttributes(metadata)
-    let read: any ComputableCase =
-      switch try checkRotaryTensors(of: file) {
-      case .float64: try RotaryCase<Double>(file, attributes)
-      case .float32: try RotaryCase<Float>(file, attributes)
-      case .float16: try RotaryCase<Float16>(file, attributes)
-      case .bfloat16: try RotaryCase<BFloat16>(file, attributes)
-      case let type: throw CaseError("input", "holds \(type), expected a floating-point type")
-      }
-    return (read, attributes.ignoredNames)
+    func read<Element: AttentionElement>(_: Element.Type) throws -> any ComputableCase {
+      try RotaryCase<Element>(file, attributes)
+    }
+    return (try read(checkRotaryTensors(of: file)), attributes.ignoredNames)
   }
 }

@@ -1,7 +1,6 @@
 import ArgumentParser
 import Attention
 import Foundation
-import Parallelism
 import TensorFiles
 
 /// `attention inspect CASE`: who looks at what in a case file, as text, JSON and heat maps.
@@ -10,7 +9,7 @@ struct InspectCommand: ParsableCommand {
     commandName: "inspect",
     abstract: "Show who looks at what: weights, what values contribute, entropy, rank.",
     discussion: """
-      CASE is a file that `attention run` takes. Of each head the report tells the entropy of its weights (in nats, the \
+      CASE is a file that `attention run` takes, and flags override its attributes as they do there. Of each head the report tells the entropy of its weights (in nats, the \
       mean over queries), the effective rank of its values (Roy and Vetterli 2007), the largest weight, and the keys that \
       received most: by weight, and by the norm of what they contributed, weight times value (Kobayashi et al. 2020). A \
       large weight on a short value contributes little. With --query it adds the keys that these queries look at.
@@ -32,6 +31,9 @@ struct InspectCommand: ParsableCommand {
   /// Heads in one drawing: each takes memory and a panel.
   private static let largestPanelCount = 64
 
+  /// Heads in one report: far more than models have. A file without tokens may have as many as an integer counts.
+  private static let largestHeadCount = 4096
+
   /// How the report is written.
   enum Format: String, CaseIterable, ExpressibleByArgument {
     case text
@@ -44,10 +46,7 @@ struct InspectCommand: ParsableCommand {
     case norms
   }
 
-  @Argument(
-    help: ArgumentHelp("The case, a safetensors file.", valueName: "case"),
-    completion: .file(extensions: ["safetensors"]))
-  var input: String
+  @OptionGroup var source: CaseArguments
 
   @Option(help: ArgumentHelp("Query heads, or all. (default: all)", valueName: "indices"))
   var head: IndexSelection?
@@ -81,60 +80,43 @@ struct InspectCommand: ParsableCommand {
   @Option(help: "What heat maps show.")
   var measure = Measure.weights
 
-  @Option(parsing: .unconditional, help: "Threads to compute with. (default: what the process may use)")
-  var threads: Int?
-
   func validate() throws {
     if sequence < 0 { throw ValidationError("--sequence: \(sequence), expected 0 or more") }
     if top < 0 { throw ValidationError("--top: \(top), expected 0 or more") }
-    if let threads, !(1...WorkerPool.maximumThreadCount).contains(threads) {
-      throw ValidationError("--threads: \(threads), expected 1 to \(WorkerPool.maximumThreadCount)")
-    }
     if let output, output == svg {
       throw ValidationError("--output and --svg: both are \(output), expected two files")
     }
   }
 
   func run() throws {
-    let file = try SafetensorsFile(path: input)
-    for (flag, path) in [("--output", output), ("--svg", svg)] {
-      if let path, isSameFile(input, path) {
-        throw CaseError(flag, "\(path) is the case itself, expected another file")
+    let (file, metadata) = try source.open(outputs: [("--output", output), ("--svg", svg)])
+    let attributes = try CaseAttributes(metadata)
+    func inspect<Element: AttentionElement>(_: Element.Type) throws {
+      try source.warning {
+        try self.inspect(AttentionCase<Element>(file, attributes), attributes, metadata)
       }
     }
-    let attributes = try CaseAttributes(file.metadata)
-    switch try checkCaseTensors(of: file) {
-    case .float64: try run(file, attributes, as: Double.self)
-    case .float32: try run(file, attributes, as: Float.self)
-    case .float16: try run(file, attributes, as: Float16.self)
-    case .bfloat16: try run(file, attributes, as: BFloat16.self)
-    case let type: throw CaseError("Q", "holds \(type), expected a floating-point type")
-    }
+    try inspect(checkCaseTensors(of: file))
   }
 
-  private func run<E: AttentionElement>(
-    _ file: SafetensorsFile, _ attributes: CaseAttributes, as _: E.Type
-  ) throws {
-    var warnings = attributes.ignoredNames.map { "metadata \(quoted($0)) has no effect" }
-    do {
-      let attentionCase = try AttentionCase<E>(file, attributes)
-      let (queries, keys, values) = try attentionCase.inOnePiece()
-      let inspector = try AttentionInspector(
-        queries: queries, keys: keys, values: values, scale: attentionCase.scale, mask: attentionCase.mask,
-        options: attentionCase.options, on: threads.map { WorkerPool(threads: $0) } ?? .shared)
-      let labels = TokenLabels.of(file.metadata, queries: inspector.queryCount, keys: inspector.keyCount)
-      if let warning = labels.warning { warnings.append(warning) }
-      let inspection = try inspection(of: inspector, file.metadata, (labels.queries, labels.keys))
-      let report = try report(of: inspection)
-      // Both are complete before either is written.
-      let drawing = try svg.map { _ in try inspection.figure(showsNorms: measure == .norms).svg() }
-      if let svg, let drawing { try write(drawing, to: svg) }
-      try write(report, to: output)
-    } catch let error as AttentionError {
-      throw CaseError(error)
-    }
-    // After all that can fail: an error stays a single line.
-    for warning in warnings { warn(warning) }
+  /// Writes what was asked for.
+  ///
+  /// - Returns: warnings.
+  private func inspect<Element>(
+    _ attentionCase: AttentionCase<Element>, _ attributes: CaseAttributes, _ metadata: [String: String]
+  ) throws -> [String] {
+    let (queries, keys, values) = try attentionCase.inOnePiece()
+    let inspector = try AttentionInspector(
+      queries: queries, keys: keys, values: values, scale: attentionCase.scale, mask: attentionCase.mask,
+      options: attentionCase.options, on: source.pool)
+    let labels = TokenLabels.of(metadata, queries: inspector.queryCount, keys: inspector.keyCount)
+    let inspection = try inspection(of: inspector, metadata, (labels.queries, labels.keys))
+    let report = try report(of: inspection)
+    // Both are complete before either is written.
+    let drawing = try svg.map { _ in try inspection.figure(showsNorms: measure == .norms).svg() }
+    if let svg, let drawing { try write(drawing, to: svg) }
+    try write(report, to: output)
+    return warnings(ofIgnored: attributes.ignoredNames) + (labels.warning.map { [$0] } ?? [])
   }
 
   /// The parts of the case that the flags choose.
@@ -149,15 +131,19 @@ struct InspectCommand: ParsableCommand {
     guard inspector.headCount > 0 else { throw CaseError("Q", "no heads, expected at least 1") }
     let all = IndexSelection.all
     let heads = try (head ?? all).indices(below: inspector.headCount, flag: "--head", of: "heads")
-    if svg != nil, heads.count > Self.largestPanelCount {
+    guard heads.memberCount <= Self.largestHeadCount else {
       throw CaseError(
-        "--svg", "\(heads.count) heads, at most \(Self.largestPanelCount) are drawn; choose with --head")
+        "--head", "\(heads.memberCount) heads, at most \(Self.largestHeadCount) are reported; choose some")
+    }
+    if svg != nil, heads.memberCount > Self.largestPanelCount {
+      throw CaseError(
+        "--svg",
+        "\(heads.memberCount) heads, at most \(Self.largestPanelCount) are drawn; choose with --head")
     }
     return CaseInspection(
-      inspector: inspector, name: metadata["case"] ?? URL(fileURLWithPath: input).lastPathComponent,
-      sequence: sequence,
-      heads: heads,
-      queries: try query?.indices(below: inspector.queryCount, flag: "--query", of: "queries") ?? [],
+      inspector: inspector, name: metadata["case"] ?? URL(fileURLWithPath: source.input).lastPathComponent,
+      sequence: sequence, heads: heads,
+      queries: try query?.indices(below: inspector.queryCount, flag: "--query", of: "queries") ?? RangeSet(),
       keys: try (key ?? all).indices(below: inspector.keyCount, flag: "--key", of: "keys"), labels: labels)
   }
 
@@ -165,14 +151,14 @@ struct InspectCommand: ParsableCommand {
     guard format == .json else {
       return try inspection.report(top: top, keepsRows: false).text(top: top)
     }
-    let count = inspection.inspector.keyCount
-      .multipliedReportingOverflow(by: 2 * inspection.heads.count * (1 + inspection.queries.count))
+    let (heads, queries) = (inspection.heads.memberCount, inspection.queries.memberCount)
+    let keys = inspection.inspector.keyCount
+    let count = keys.multipliedReportingOverflow(by: 2 * heads * (1 + queries))
     guard !count.overflow, count.partialValue <= InspectionReport.largestNumberCount else {
       throw CaseError(
         "--format json",
-        "\(inspection.queries.count) queries of \(inspection.heads.count) heads and \(inspection.inspector.keyCount) "
-          + "keys are more than \(InspectionReport.largestNumberCount) numbers; choose fewer with --head or --query"
-      )
+        "\(queries) queries of \(heads) heads and \(keys) keys are more than "
+          + "\(InspectionReport.largestNumberCount) numbers; choose fewer with --head or --query")
     }
     return try inspection.report(top: 0, keepsRows: true).json()
   }
@@ -193,17 +179,5 @@ extension InspectCommand {
         try writeAll(UnsafeRawBufferPointer(bytes), to: STDOUT_FILENO, path: "standard output")
       }
     }
-  }
-
-  private func warn(_ warning: String) {
-    let bytes = Array("attention: warning: \(warning)\n".utf8)
-    // A warning that nobody can receive is no reason to fail.
-    _ = Foundation.write(STDERR_FILENO, bytes, bytes.count)
-  }
-
-  /// Whether two paths lead to one file that exists.
-  private func isSameFile(_ first: String, _ second: String) -> Bool {
-    var (a, b) = (stat(), stat())
-    return stat(first, &a) == 0 && stat(second, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino
   }
 }

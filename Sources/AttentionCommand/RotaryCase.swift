@@ -88,11 +88,11 @@ struct RotaryCase<Element: AttentionElement>: ComputableCase {
 /// Checks that a file has the tensors of a case of `RotaryEmbedding` and no others, its tables of one type with its input.
 ///
 /// - Returns: the element type of `input`.
-/// - Throws: ``CaseError`` for tensors that are missing, unknown or of another type.
-func checkRotaryTensors(of file: SafetensorsFile) throws(CaseError) -> ElementType {
+/// - Throws: ``CaseError`` for tensors that are missing, unknown or of a type that attention does not take.
+func checkRotaryTensors(of file: SafetensorsFile) throws(CaseError) -> any AttentionElement.Type {
   try file.checkTensorNames(of: .rotaryEmbedding)
   let type = try file.elementType(of: "input", "what is to be turned")
   _ = try file.elementType(of: "cos_cache", "the cosines", asIn: "input")
   _ = try file.elementType(of: "sin_cache", "the sines", asIn: "input")
-  return type
+  return try type.attentionElement(of: "input")
 }

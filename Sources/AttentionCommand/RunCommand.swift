@@ -1,13 +1,4 @@
 import ArgumentParser
-import Attention
-import Parallelism
-import TensorFiles
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#endif
 
 /// `attention run CASE -o OUT`: one case file in, one file of results out.
 struct RunCommand: ParsableCommand {
@@ -62,63 +53,24 @@ struct RunCommand: ParsableCommand {
         attention run rotary.safetensors -o out.safetensors --interleaved
       """)
 
-  @Argument(
-    help: ArgumentHelp("The case, a safetensors file.", valueName: "case"),
-    completion: .file(extensions: ["safetensors"]))
-  var input: String
+  @OptionGroup var source: CaseArguments
 
   @Option(
     name: [.short, .long],
     help: ArgumentHelp("Where the results go, a safetensors file; not the case itself.", valueName: "out"))
   var output: String
 
-  @OptionGroup(title: "Attributes of the case")
-  var attributes: AttributeFlags
-
-  @Option(parsing: .unconditional, help: "Threads to compute with. (default: what the process may use)")
-  var threads: Int?
-
   @Flag(help: "Say on stderr how the case is computed.")
   var explain = false
 
-  func validate() throws {
-    if let threads, !(1...WorkerPool.maximumThreadCount).contains(threads) {
-      throw ValidationError("--threads: \(threads), expected 1 to \(WorkerPool.maximumThreadCount)")
-    }
-  }
-
   func run() throws {
-    let file = try SafetensorsFile(path: input)
-    if isSameFile(input, output) {
-      throw CaseError("--output", "\(output) is the case itself, expected another file")
-    }
-    let metadata = file.metadata.merging(attributes.overrides) { _, flag in flag }
-    let ignoredNames: [String]
-    do {
+    let (file, metadata) = try source.open(outputs: [("--output", output)])
+    try source.warning {
       let read = try readCase(file, metadata)
-      ignoredNames = read.ignoredNames
-      let pool = threads.map { WorkerPool(threads: $0) } ?? .shared
+      let pool = source.pool
       if explain { printError(try read.case.explanation(on: pool)) }
       try read.case.results(on: pool).write(to: output)
-    } catch let error as AttentionError {
-      throw CaseError(error)
+      return warnings(ofIgnored: read.ignoredNames)
     }
-    // After all that can fail: an error stays a single line.
-    for name in ignoredNames {
-      printError("attention: warning: metadata \(quoted(name)) has no effect")
-    }
-  }
-
-  /// Whether two paths lead to one file that exists.
-  private func isSameFile(_ first: String, _ second: String) -> Bool {
-    var (a, b) = (stat(), stat())
-    return stat(first, &a) == 0 && stat(second, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino
-  }
-
-  /// Writes a line, or several, to stderr.
-  private func printError(_ line: String) {
-    let bytes = Array("\(line)\n".utf8)
-    // A message that nobody can receive is no reason to fail.
-    _ = write(STDERR_FILENO, bytes, bytes.count)
   }
 }

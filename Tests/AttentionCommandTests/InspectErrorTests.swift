@@ -10,6 +10,7 @@ import Testing
     ["--query", "+1"], ["--key", "0:2"], ["--sequence", "-1"], ["--sequence", "one"], ["--top", "-1"],
     ["--format", "xml"], ["--measure", "mass"], ["--threads", "0"], ["--threads", "1000000"],
     ["--output", "a", "--svg", "a"], ["--svg"], ["--heads", "1"], ["other.safetensors"],
+    ["--softcap", "-1"], ["--scale", "nan"], ["--q-num-heads", "0"], ["--is-casual"], ["--op", "MatMul"],
   ]) func commandLinesThatMakeNoSenseExitWith64(flags: [String]) throws {
     let result = try runAttention(["inspect", "case.safetensors"] + flags)
     #expect(result.status == 64, "\(flags): \(result)")
@@ -48,6 +49,8 @@ import Testing
     (["--svg", "DIR/missing/map.svg"], "missing/map.svg"),
     (["--output", "DIR/case.safetensors"], "--output"),
     (["--svg", "DIR/case.safetensors"], "--svg"), (["--output", "/dev/null"], "not a regular file"),
+    (["--op", "RotaryEmbedding"], "op: "), (["--interleaved"], "interleaved: "),
+    (["--q-num-heads", "3"], "q_num_heads: "),
   ]) func choicesThatTheCaseDoesNotHave(flags: [String], expected: String) throws {
     try expectFailure(flags, names: expected)
   }
@@ -66,6 +69,49 @@ import Testing
     try expectFailure(["--svg", "DIR/map.svg"], names: "at most 64") {
       $0.tensors["Q"] = Tensor<Float>.zeros([1, 66, 3, 2])
     }
+  }
+
+  /// A file without a token, and an axis as long as an axis may be: nothing in it takes room but what is asked for.
+  private static let most = Int(Int32.max)
+
+  @Test func headsWithoutEndAreRefused() throws {
+    for keyCount in [0, 1] {
+      let change = { (contents: inout CaseContents) in
+        contents.tensors = [
+          "Q": Tensor<Float>.zeros([1, Self.most, 0, 4]), "K": Tensor<Float>.zeros([1, 1, keyCount, 4]),
+          "V": Tensor<Float>.zeros([1, 1, keyCount, 4]),
+        ]
+      }
+      try expectFailure(["--threads", "1"], names: "--head", change)
+      try expectFailure(["--threads", "1", "--format", "json"], names: "at most 4096", change)
+      try expectFailure(
+        ["--threads", "1", "--head", "0...\(Self.most - 1)"], names: "at most 4096", change)
+    }
+  }
+
+  @Test(
+    arguments: [
+      ([1, most, 0, 4], [1, most, 0, 4], ["--head", "0,7...8,\(most - 1)"], [0, 7, 8, most - 1]),
+      ([1, most, 0, 4], [1, 1, 1, 4], ["--head", "\(most - 1)"], [most - 1]),
+      ([most, 1, 0, 4], [most, 1, 0, 4], [], [0]),
+      ([most, 1, 0, 4], [most, 1, 0, 4], ["--sequence", "\(most - 1)"], [0]),
+    ] as [(Shape, Shape, [String], [Int])])
+  func aFewOfManyHeadsAndSequencesAreFine(
+    queries: Shape, keys: Shape, flags: [String], heads: [Int]
+  ) throws {
+    let directory = try TemporaryDirectory()
+    let contents = CaseContents(
+      [:],
+      [
+        "Q": Tensor<Float>.zeros(queries), "K": Tensor<Float>.zeros(keys), "V": Tensor<Float>.zeros(keys),
+      ])
+    let input = try contents.write(to: directory.file("case.safetensors"))
+    let result = try runAttention(["inspect", input, "--format", "json", "--threads", "1"] + flags)
+    try #require(result.status == 0, "\(flags): \(result)")
+    let report = try JSONSerialization.jsonObject(with: Data(result.standardOutput.utf8)) as? [String: Any]
+    let found = try #require(report?["heads"] as? [[String: Any]])
+    #expect(found.map { $0["head"] as? Int } == heads, "\(flags)")
+    #expect(found.allSatisfy { $0["mass"] as? [Double] == [Double](repeating: 0, count: keys[2]) })
   }
 
   @Test func jsonHasItsLimit() throws {

@@ -104,6 +104,32 @@ import Testing
     #expect(lines.allSatisfy { $0.last != " " })
   }
 
+  @Test func flagsOverrideAttributes() throws {
+    let tensors: [String: any WritableTensor] = [
+      "Q": randomTensor([2, 3, 32], seed: 4, as: Float.self),
+      "K": randomTensor([2, 5, 16], seed: 5, as: Float.self),
+      "V": randomTensor([2, 5, 12], seed: 6, as: Float.self),
+    ]
+    let attributes = [
+      "q_num_heads": "4", "kv_num_heads": "2", "is_causal": "1", "softcap": "0.5", "scale": "-2",
+      "case": "one",
+    ]
+    let flags = [
+      "--q-num-heads", "4", "--kv-num-heads", "2", "--is-causal", "--softcap", "0.5", "--scale", "-2",
+      "--query", "all", "--sequence", "1",
+    ]
+    let expected = try json(CaseContents(attributes, tensors), ["--query", "all", "--sequence", "1"])
+    let others = ["q_num_heads": "8", "is_causal": "0", "scale": "3", "case": "one"]
+    for metadata in [["case": "one"], others] {
+      let found = try json(CaseContents(metadata, tensors), flags)
+      #expect(NSDictionary(dictionary: found) == NSDictionary(dictionary: expected), "\(metadata)")
+    }
+    let without = try json(
+      CaseContents(attributes.merging(["softcap": "0"]) { $1 }, tensors),
+      ["--query", "all", "--sequence", "1"])
+    #expect(NSDictionary(dictionary: without) != NSDictionary(dictionary: expected))
+  }
+
   @Test func filesAreWrittenWholeAndNothingElse() throws {
     let directory = try TemporaryDirectory()
     let input = try Self.uniform().write(to: directory.file("case.safetensors"))

@@ -19,6 +19,9 @@ import Testing
     expectRefused("sequence") { () throws(AttentionError) in
       _ = try inspector.valueNorms(sequence: index, head: 0)
     }
+    expectRefused("sequence") { () throws(AttentionError) in
+      try inspector.forEachBlock(sequence: index, head: 0) { _, _ in }
+    }
   }
 
   @Test(arguments: [-1, 4, .max, .min]) func heads(index: Int) {
@@ -41,8 +44,13 @@ import Testing
       _ = try inspector.weights(sequence: 0, head: 0, queries: range)
     }
     expectRefused("queries") { () throws(AttentionError) in
-      try inspector.forEachBlock(of: range) { _, _ in }
+      try inspector.forEachBlock(sequence: 0, head: 0, queries: range) { _, _ in }
     }
+  }
+
+  @Test(arguments: [-1..<1, 2..<5, 4..<5, .max..<Int.max, .min ..< .max]) func summaries(range: Range<Int>) {
+    expectRefused("heads") { () throws(AttentionError) in _ = try inspector.summaries(heads: range) }
+    expectRefused("sequences") { () throws(AttentionError) in _ = try inspector.summaries(sequences: range) }
   }
 
   @Test func emptyRangesAreFine() throws {
@@ -55,11 +63,66 @@ import Testing
       ([1, 2, 3, 5], [1, 2, 3, 4], "keys"), ([1, 2, 3, 4], [1, 2, 4, 4], "values"),
       ([1, 2, 3, 4], [1, 1, 3, 4], "values"), ([1, 2, 3, 4], [2, 2, 3, 4], "values"),
       ([1, 2, 3, 4], [1, 2, 3, 0], "values"), ([1, 2, 3, 4], [1, 2, 3], "values"),
+      ([1, 2, 3, 0], [1, 2, 3, 4], "keys"), ([1, 2, 3], [1, 2, 3, 4], "keys"),
+      ([1, 0, 3, 4], [1, 0, 3, 4], "keys"),
     ] as [(Shape, Shape, String)] {
       expectRefused(argument) { () throws(AttentionError) in
         _ = try AttentionInspector(queries: q, keys: .zeros(k), values: .zeros(v))
       }
     }
+  }
+
+  /// What attention refuses, its inspector refuses under the same name.
+  @Test func whatAttentionRefuses() throws {
+    let (q, k) = (Tensor<Float>.zeros([1, 2, 3, 4]), Tensor<Float>.zeros([1, 2, 5, 4]))
+    let wide = try Tensor<Float>.zeros([1, 1, 1, 1]).broadcast(to: [1, 2, 5, (1 << 21) + 1])
+    func refuse(
+      _ argument: String, _ q: Tensor<Float>, _ v: Tensor<Float>, _ scale: Double?, _ mask: AttentionMask,
+      _ options: AttentionOptions
+    ) {
+      expectRefused(argument) { () throws(AttentionError) in
+        _ = try AttentionInspector(queries: q, keys: k, values: v, scale: scale, mask: mask, options: options)
+      }
+      expectRefused(argument) { () throws(AttentionError) in
+        _ = try scaledDotProductAttention(
+          queries: q, keys: k, values: v, scale: scale, mask: mask, options: options)
+      }
+    }
+    refuse("values", q, wide, nil, .none, AttentionOptions())
+    refuse("queries", q.selected(axis: 0, 0), k, nil, .none, AttentionOptions())
+    refuse("scale", q, k, .nan, .none, AttentionOptions())
+    refuse("mask", q, k, nil, .keyLengths([6]), AttentionOptions())
+    refuse("softcap", q, k, nil, .none, AttentionOptions(softcap: -1))
+    refuse("sinks", q, k, nil, .none, AttentionOptions(sinks: [0]))
+  }
+
+  @Test func resultsBeyondMemory() throws {
+    let most = Int(Int32.max)
+    let one = Tensor<Float>.zeros([1, 1, 1, 1])
+    let long = try AttentionInspector(
+      queries: one, keys: one.broadcast(to: [1, 1, most, 1]),
+      values: one.broadcast(to: [1, 1, most, 1 << 21]))
+    expectRefused("values") { () throws(AttentionError) in
+      _ = try long.contributions(sequence: 0, head: 0, query: 0)
+    }
+    // As many heads and sequences as an axis can have, and not a token.
+    let empty = Tensor<Float>.zeros([most, most, 0, 1])
+    let many = try AttentionInspector(queries: empty, keys: empty, values: empty)
+    expectRefused("heads") { () throws(AttentionError) in _ = try many.summaries() }
+    let last = most - 1..<most
+    let summary = try #require(try many.summaries(sequences: last, heads: last).first)
+    #expect(summary.sequence == most - 1 && summary.head == most - 1 && summary.attendingQueries == 0)
+    #expect(try many.summaries(heads: 0..<0).isEmpty && many.summaries(sequences: 0..<0).isEmpty)
+  }
+
+  @Test func headsOfNothing() throws {
+    for (queryHeads, keyValueHeads) in [(0, 0), (0, 2)] {
+      let k = Tensor<Float>.zeros([1, keyValueHeads, 2, 4])
+      let inspector = try AttentionInspector(queries: .zeros([1, queryHeads, 2, 4]), keys: k, values: k)
+      #expect(inspector.keyValueHead(of: 3) == 3, "\(queryHeads) on \(keyValueHeads)")
+      #expect(try inspector.summaries().isEmpty)
+    }
+    #expect((0..<4).map { inspector.keyValueHead(of: $0) } == [0, 0, 1, 1])
   }
 
   private func expectRefused(

@@ -1,4 +1,5 @@
 import Attention
+import Synchronization
 import Testing
 
 #if canImport(Glibc)
@@ -9,13 +10,16 @@ import Testing
 
 /// Mass, entropy and the largest weight of each head, from its rows of weights and from cases with a known answer.
 @Suite struct InspectionSummaryTests {
+  /// More rows than are added up in one part.
+  private static let longShape = ProblemShape(queries: 150, keys: 21, headDimension: 8, valueDimension: 6)
+
   /// The sums by their definitions, over weights that ``InspectionTests`` compares with the oracle.
-  @Test(arguments: InspectionTests.shapes, MaskCase.all) func summariesAreTheSumsOfWeights(
+  @Test(arguments: InspectionTests.shapes + [longShape], MaskCase.all) func summariesAreTheSumsOfWeights(
     shape: ProblemShape, mask: MaskCase
   ) throws {
     let (q, k, v) = shape.inputs(Double.self)
     var inspector = try AttentionInspector(queries: q, keys: k, values: v, mask: mask.make(shape).mask)
-    inspector.blockByteCount = 3 * shape.batch * shape.queryHeads * shape.keys * 8
+    inspector.blockByteCount = (shape.queries < 100 ? 3 : 100) * shape.keys * 8
     let summaries = try inspector.summaries()
     #expect(summaries.count == shape.batch * shape.queryHeads)
     for (pair, summary) in summaries.enumerated() {
@@ -27,17 +31,19 @@ import Testing
       let rows = (0..<shape.queries).map { i in (0..<shape.keys).map { weights[i, $0] } }
       let seeing = rows.filter { $0.contains { $0 > 0 } }
       #expect(summary.attendingQueries == seeing.count, "\(context)")
-      // Weights are at most 1 and there are at most 12 rows: Double sums in any order agree to 12 · 2⁻⁵², and a row's
-      // matrix product may round otherwise in a block of another size, by the weights' tolerance of 4e-15.
+      // Each of n additions rounds a sum of at most n, so that sums in two orders differ by at most n² · 2⁻⁵². A row's matrix
+      // product may round otherwise in a block of another size, by the weights' tolerance of 4e-15.
+      let n = Double(shape.queries)
+      let tolerance = n * (4e-15 + n * 0x1p-52)
       for key in 0..<shape.keys {
         let mass = rows.reduce(0) { $0 + $1[key] }
-        #expect(abs(summary.mass[key] - mass) <= 12 * 4e-15, "\(context), key \(key)")
+        #expect(abs(summary.mass[key] - mass) <= tolerance, "\(context), key \(key)")
         #expect(
-          abs(summary.contributionMass[key] - mass * norms[key]) <= 12 * 4e-15 * (1 + norms[key]),
+          abs(summary.contributionMass[key] - mass * norms[key]) <= tolerance * (1 + norms[key]),
           "\(context), key \(key)")
       }
       #expect(
-        abs(summary.mass.reduce(0, +) - Double(seeing.count)) <= 12 * 4e-15 * Double(shape.keys), "\(context)"
+        abs(summary.mass.reduce(0, +) - Double(seeing.count)) <= tolerance * Double(shape.keys), "\(context)"
       )
       let entropies = seeing.map { $0.reduce(0) { $0 - ($1 > 0 ? $1 * log($1) : 0) } }
       let entropy = entropies.reduce(0, +) / Double(max(1, entropies.count))
@@ -65,6 +71,15 @@ import Testing
     #expect(abs(causal.entropy - expected) <= 4 * 0x1p-24 * expected)
     let largest = try #require(causal.largestWeight)
     #expect(largest.weight == 1 && largest.query == 0 && largest.key == 0)
+  }
+
+  @Test func equalWeightsOfManyRowsAddUpAndTheFirstIsTheLargest() throws {
+    // More rows than one thread adds up at a time; 1/8 and its sums are exact.
+    let (q, k) = (Tensor<Float>.zeros([1, 1, 300, 2]), Tensor<Float>.zeros([1, 1, 8, 2]))
+    let summary = try AttentionInspector(queries: q, keys: k, values: k).summaries()[0]
+    #expect(summary.mass == [Double](repeating: 37.5, count: 8) && summary.attendingQueries == 300)
+    let largest = try #require(summary.largestWeight)
+    #expect(largest.weight == 0.125 && largest.query == 0 && largest.key == 0)
   }
 
   @Test func queriesThatSeeNothingCountInNoAverage() throws {
@@ -113,8 +128,9 @@ import Testing
     #expect(seen[0].contributionMass[3].isNaN && seen[0].contributionMass[0].isFinite)
   }
 
-  @Test func threadsChangeNothing() throws {
-    let shape = InspectionTests.shapes[1]
+  @Test(arguments: [InspectionTests.shapes[1], longShape]) func threadsChangeNothing(shape: ProblemShape)
+    throws
+  {
     let (q, k, v) = shape.inputs(Float.self)
     let one = try AttentionInspector(queries: q, keys: k, values: v, mask: .causal, on: Pools.one).summaries()
     let more = try AttentionInspector(queries: q, keys: k, values: v, mask: .causal, on: Pools.seven)
@@ -122,6 +138,52 @@ import Testing
     for (a, b) in zip(one, more) {
       #expect(a.mass == b.mass && a.entropy == b.entropy && a.effectiveRank == b.effectiveRank)
     }
+  }
+
+  /// Where a modifier was asked for a score.
+  private final class Visits: Sendable {
+    let places = Mutex<Set<[Int]>>([])
+  }
+
+  @Test(arguments: [
+    (0..<2, 0..<4), (1..<2, 2..<4), (0..<1, 1..<2), (0..<2, 3..<4), (1..<1, 0..<4), (0..<2, 4..<4),
+  ])
+  func whatIsNotAskedForIsNotComputed(sequences: Range<Int>, heads: Range<Int>) throws {
+    let shape = InspectionTests.shapes[1]
+    let (q, k, v) = shape.inputs(Float.self)
+    // Slopes and lengths that differ, so that no head and no sequence is another's twin.
+    let mask = AttentionMask.alibi(slopes: [0, 0.1, 0.5, 2]) & .keyLengths([21, 13])
+    let all = try AttentionInspector(queries: q, keys: k, values: v, mask: mask).summaries()
+    let visits = Visits()
+    let modifier = ScoreModifier { score, place in
+      visits.places.withLock { _ = $0.insert([place.sequence, place.head]) }
+      return score
+    }
+    let some = try AttentionInspector(queries: q, keys: k, values: v, mask: mask & .modifier(modifier))
+      .summaries(sequences: sequences, heads: heads)
+    let expected = all.filter { sequences.contains($0.sequence) && heads.contains($0.head) }
+    #expect(some.map { [$0.sequence, $0.head] } == expected.map { [$0.sequence, $0.head] })
+    for (a, b) in zip(some, expected) {
+      #expect(a.mass == b.mass && a.contributionMass == b.contributionMass, "\(a.sequence) \(a.head)")
+      #expect(a.entropy == b.entropy && a.largestWeight == b.largestWeight, "\(a.sequence) \(a.head)")
+      #expect(a.effectiveRank == b.effectiveRank && a.attendingQueries == b.attendingQueries)
+    }
+    #expect(visits.places.withLock { $0 } == Set(expected.map { [$0.sequence, $0.head] }))
+  }
+
+  @Test func theRankIsOfWhatTheHeadSees() throws {
+    // Values 0 and 1 point one way, value 2 another. Both heads read them; head 1 sees no more than two.
+    let v = try Tensor<Double>([1, 0, 2, 0, 0, 3], shape: [1, 1, 3, 2])
+    let mask = try Tensor<Bool>([true, true, true, true, true, false], shape: [1, 2, 1, 3])
+    let inspector = try AttentionInspector(
+      queries: Tensor<Double>.zeros([1, 2, 4, 1]), keys: .zeros([1, 1, 3, 1]), values: v, mask: .boolean(mask)
+    )
+    let summaries = try inspector.summaries()
+    // Singular values √5 and 3, in units of their sum.
+    let (a, b) = (5.0.squareRoot() / (5.0.squareRoot() + 3), 3 / (5.0.squareRoot() + 3))
+    #expect(abs(summaries[0].effectiveRank - exp(-a * log(a) - b * log(b))) < 1e-12)
+    #expect(abs(summaries[1].effectiveRank - 1) < 1e-12)
+    #expect(try inspector.summaries(heads: 1..<2)[0].effectiveRank == summaries[1].effectiveRank)
   }
 
   @Test func emptyProblemsHaveEmptySummaries() throws {

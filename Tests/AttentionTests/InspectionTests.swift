@@ -27,26 +27,27 @@ import Testing
     let (rule, rules) = mask.make(shape)
     var inspector = try AttentionInspector(queries: q, keys: k, values: v, mask: rule)
     // Blocks of two rows: every block boundary of the range is met.
-    inspector.blockByteCount =
-      2 * shape.batch * shape.queryHeads * shape.keys
-      * E.Accumulator.elementType.byteCount
+    inspector.blockByteCount = 2 * shape.keys * E.Accumulator.elementType.byteCount
     let oracle = AttentionOracle(
       queries: q, keys: k, values: v, isVisible: rules.isVisible, bias: rules.bias)
     let rows = 1..<shape.queries
     for sequence in 0..<shape.batch {
       for head in 0..<shape.queryHeads {
-        let weights = try inspector.weights(sequence: sequence, head: head, queries: rows)
-        #expect(weights.shape == [rows.count, shape.keys])
-        for query in rows {
-          let expected = oracle.weights(sequence: sequence, head: head, query: query)
-          let worst =
-            (0..<shape.keys).map {
-              abs(weights[query - 1, $0].doubleValue - expected[$0])
-            }.max() ?? 0
-          #expect(
-            worst <= Self.tolerance(E.self),
-            "\(E.self) \(shape) \(mask), sequence \(sequence) head \(head) query \(query)")
+        func check(_ queries: Range<Int>, _ weights: Tensor<E.Accumulator>) {
+          #expect(weights.shape == [queries.count, shape.keys])
+          for query in queries {
+            let expected = oracle.weights(sequence: sequence, head: head, query: query)
+            let worst =
+              (0..<shape.keys).map {
+                abs(weights[query - queries.lowerBound, $0].doubleValue - expected[$0])
+              }.max() ?? 0
+            #expect(
+              worst <= Self.tolerance(E.self),
+              "\(E.self) \(shape) \(mask), sequence \(sequence) head \(head) query \(query) of \(queries)")
+          }
         }
+        check(rows, try inspector.weights(sequence: sequence, head: head, queries: rows))
+        try inspector.forEachBlock(sequence: sequence, head: head, queries: rows, check)
       }
     }
   }
@@ -138,19 +139,19 @@ import Testing
     let shape = Self.shapes[1]
     let (q, k, v) = shape.inputs(Float.self)
     var inspector = try AttentionInspector(queries: q, keys: k, values: v)
-    inspector.blockByteCount = 4 * shape.batch * shape.queryHeads * shape.keys * 4
+    inspector.blockByteCount = 4 * shape.keys * 4
     var blocks: [Range<Int>] = []
     var shapes: [Shape] = []
-    try inspector.forEachBlock(of: 0..<9) { block, weights in
+    try inspector.forEachBlock(sequence: 1, head: 2, queries: 0..<9) { block, weights in
       blocks.append(block)
       shapes.append(weights.shape)
     }
     #expect(blocks == [0..<4, 4..<8, 8..<9])
-    #expect(shapes == [[2, 4, 4, 21], [2, 4, 4, 21], [2, 4, 1, 21]])
+    #expect(shapes == [[4, 21], [4, 21], [1, 21]])
     // A row that takes more than a block may have still comes alone.
     inspector.blockByteCount = 1
     var count = 0
-    try inspector.forEachBlock { block, _ in count += block.count == 1 ? 1 : 0 }
+    try inspector.forEachBlock(sequence: 0, head: 0) { block, _ in count += block.count == 1 ? 1 : 0 }
     #expect(count == shape.queries)
   }
 }

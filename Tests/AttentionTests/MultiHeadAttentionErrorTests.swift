@@ -104,6 +104,31 @@ import Testing
     }
   }
 
+  @Test func refusesHeadsThatAreNotItsOwn() throws {
+    // All of these fit each other: attention alone would take them.
+    let attention = try attention()
+    func attend(_ q: Shape, _ k: Shape, _ v: Shape) throws -> Shape {
+      try attention.attend(queries: .zeros(q), keys: .zeros(k), values: .zeros(v)).shape
+    }
+    #expect(try attend([2, 4, 3, 5], [2, 2, 6, 5], [2, 2, 6, 3]) == [2, 3, 13])
+    expectError("queries", "[2, 4, 3, 7]", "[B, 4, Tq, 5]") {
+      try attend([2, 4, 3, 7], [2, 2, 6, 7], [2, 2, 6, 3])
+    }
+    expectError("queries", "[2, 2, 3, 5]") { try attend([2, 2, 3, 5], [2, 2, 6, 5], [2, 2, 6, 3]) }
+    expectError("queries", "[4, 3, 5]") { try attend([4, 3, 5], [2, 2, 6, 5], [2, 2, 6, 3]) }
+    expectError("keys", "[2, 4, 6, 5]", "[B, 2, Tk, 5]") {
+      try attend([2, 4, 3, 5], [2, 4, 6, 5], [2, 4, 6, 3])
+    }
+    expectError("keys", "[2, 1, 6, 5]") { try attend([2, 4, 3, 5], [2, 1, 6, 5], [2, 1, 6, 3]) }
+    expectError("keys", "[2, 2, 6, 4]") { try attend([2, 4, 3, 5], [2, 2, 6, 4], [2, 2, 6, 3]) }
+    expectError("keys", "[2, 2, 5]") { try attend([2, 4, 3, 5], [2, 2, 5], [2, 2, 6, 3]) }
+    expectError("values", "[2, 2, 6, 5]", "[B, 2, Tk, 3]") {
+      try attend([2, 4, 3, 5], [2, 2, 6, 5], [2, 2, 6, 5])
+    }
+    expectError("values", "[2, 1, 6, 3]") { try attend([2, 4, 3, 5], [2, 2, 6, 5], [2, 1, 6, 3]) }
+    expectError("values", "[2, 2, 7, 3]") { try attend([2, 4, 3, 5], [2, 2, 6, 5], [2, 2, 7, 3]) }
+  }
+
   @Test func refusesPyTorchTensorsThatDoNotFit() throws {
     let whole: [String: Tensor<Float>] = [
       "a.in_proj_weight": .zeros([12, 4]), "a.in_proj_bias": .zeros([12]),

@@ -22,6 +22,20 @@ import Testing
         _ = try RotaryEmbedding(headDimension: dimension, positions: 4)
       }
     }
+    // Wider than the rows that attention takes: frequencies alone could be more than there is memory for.
+    for dimension in [(1 << 21) + 1, (1 << 21) + 2, 1 << 32, 1 << 33, 1 << 62, Int.max] {
+      expectRefusal(of: "headDimension", "\(dimension)", "\(1 << 21)") {
+        _ = try RotaryEmbedding(headDimension: dimension, positions: 1)
+      }
+      expectRefusal(of: "headDimension", "\(dimension)") {
+        _ = try RotaryEmbedding(headDimension: dimension, rotaryDimension: 2, positions: 1)
+      }
+      let table = Tensor<Float>.zeros([10, 4])
+      expectRefusal(of: "headDimension", "\(dimension)", "\(1 << 21)") {
+        _ = try RotaryEmbedding(cosines: table, sines: table, headDimension: dimension)
+      }
+    }
+    #expect(throws: Never.self) { try RotaryEmbedding(headDimension: 1 << 21, positions: 1) }
     for dimension in [7, 1, 0, -2, 10, Int.max, Int.min] {
       expectRefusal(of: "rotaryDimension", "\(dimension)", "8") {
         _ = try RotaryEmbedding(headDimension: 8, rotaryDimension: dimension, positions: 4)
@@ -36,8 +50,6 @@ import Testing
         _ = try RotaryEmbedding(headDimension: 64, positions: positions)
       }
     }
-    expectRefusal(of: "positions") { _ = try RotaryEmbedding(headDimension: 1 << 62, positions: 1 << 62) }
-    expectRefusal(of: "positions") { _ = try RotaryEmbedding(headDimension: 1 << 33, positions: 1) }
     for base in [0, -10_000, 0.5, .nan, .infinity, -.infinity] as [Double] {
       expectRefusal(of: "base", "\(base)") {
         _ = try RotaryEmbedding(headDimension: 8, positions: 4, base: base)
@@ -102,7 +114,9 @@ import Testing
     expectRefusal(of: "cosines", "8", "6") {
       _ = try RotaryEmbedding(cosines: table, sines: table, headDimension: 6)
     }
-    for shape: Shape in [[1 << 40, 4], [1 << 31, 1 << 31], [1, 1 << 40], [1 << 30, 1 << 30, 1]] {
+    for shape: Shape in [
+      [1 << 40, 4], [1 << 31, 1 << 31], [1, 1 << 40], [1 << 30, 1 << 30, 1], [1, (1 << 20) + 1],
+    ] {
       let giant = try Tensor<Float>.zeros([1, 1]).broadcast(to: shape)
       expectRefusal(of: "cosines", "\(shape)") { _ = try RotaryEmbedding(cosines: giant, sines: giant) }
     }

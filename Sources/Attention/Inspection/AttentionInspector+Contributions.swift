@@ -3,12 +3,14 @@ extension AttentionInspector {
   ///
   /// - Returns: `[Tk, Dv]`; the sum of its rows is the output of the query. 0 where the weight is 0, whatever the value
   ///   holds: a key that is not seen contributes nothing.
-  /// - Throws: ``AttentionError`` where the sequence, the head or the query is out of range.
+  /// - Throws: ``AttentionError`` where the sequence, the head or the query is out of range, or no memory holds the result.
   public func contributions(
     sequence: Int, head: Int, query: Int
   ) throws(AttentionError) -> Tensor<Element.Accumulator> {
     // Before the range of one is made: `query + 1` must not overflow.
     try check(query: query)
+    try check(sequence: sequence, head: head)
+    try checkMemory(for: Element.Accumulator.self, valueWidth)
     let weights = try weights(sequence: sequence, head: head, queries: query..<query + 1)
     var result = values(sequence: sequence, head: head).converted(to: Element.Accumulator.self)
     result.withMutableView { view in
@@ -25,7 +27,7 @@ extension AttentionInspector {
   ///
   /// The vectors are not formed.
   /// - Returns: `[n, Tk]` for `n` queries; 0 where the weight is 0.
-  /// - Throws: ``AttentionError`` where the sequence, the head or a query is out of range.
+  /// - Throws: ``AttentionError`` where the sequence, the head or a query is out of range, or no memory holds the result.
   public func contributionNorms(
     sequence: Int, head: Int, queries: Range<Int>
   ) throws(AttentionError) -> Tensor<Element.Accumulator> {
@@ -40,9 +42,10 @@ extension AttentionInspector {
   /// The length `‖v[j]‖` of each value that a query head reads.
   ///
   /// - Returns: `[Tk]`, summed in Double without overflow on the way; NaN where a value holds NaN.
-  /// - Throws: ``AttentionError`` where the sequence or the head is out of range.
+  /// - Throws: ``AttentionError`` where the sequence or the head is out of range, or no memory holds the result.
   public func valueNorms(sequence: Int, head: Int) throws(AttentionError) -> [Double] {
     try check(sequence: sequence, head: head)
+    try checkMemory(for: Double.self, 1)
     var norms: [Double] = []
     norms.reserveCapacity(keyCount)
     values(sequence: sequence, head: head).forEachRow { norms.append(norm(of: $0, count: $1, stride: $2)) }
@@ -52,6 +55,12 @@ extension AttentionInspector {
   /// The values `[Tk, Dv]` that a query head reads, as a view.
   func values(sequence: Int, head: Int) -> Tensor<Element> {
     values.selected(axis: 0, sequence).selected(axis: 0, keyValueHead(of: head))
+  }
+
+  /// Throws where there is no memory for a result of so many columns for each key: views repeat little memory many times, and
+  /// what grows stops the process.
+  private func checkMemory<Result: TensorElement>(for _: Result.Type, _ columns: Int) throws(AttentionError) {
+    let _: Tensor<Result> = try allocated([keyCount, columns], for: "values", values.shape)
   }
 
   private func check(query: Int) throws(AttentionError) {

@@ -14,8 +14,9 @@ import Parallelism
 /// Edges: a query that sees no key has weights of 0. With sinks the weights of a row add up to less than 1; the rest is
 /// the sink's. NaN in what a query sees makes its whole row NaN; what no query sees reaches nothing.
 ///
-/// Memory: weights of all heads are computed for blocks of query rows. A block takes at most 16 MiB, or one query of every
-/// sequence and head (`B · Hq · Tk` numbers) where that is more. No `Tq × Tk` matrix exists unless a function is asked for all its rows.
+/// Memory: weights are computed for one head at a time, in blocks of its rows. A block holds 16 MiB of weights, or one row (`Tk`
+/// numbers of ``AttentionElement/Accumulator``) where that is more; computing it takes about 1 MiB a thread beside it, or a row. No
+/// `Tq × Tk` matrix exists unless a function is asked for all its rows.
 public struct AttentionInspector<Element: AttentionElement>: Sendable {
   /// `[B, Hq, Tq, D]`
   public let queries: Tensor<Element>
@@ -45,17 +46,6 @@ public struct AttentionInspector<Element: AttentionElement>: Sendable {
     queries: Tensor<Element>, keys: Tensor<Element>, values: Tensor<Element>, scale: Double? = nil,
     mask: AttentionMask = .none, options: AttentionOptions = AttentionOptions(), on pool: WorkerPool = .shared
   ) throws(AttentionError) {
-    // No rows: everything but the values is checked, nothing is computed.
-    _ = try attentionScores(
-      queries: queries, keys: keys, scale: scale, mask: mask, options: options, rows: 0..<0, on: pool)
-    guard values.rank == 4, values.shape[0] == keys.shape[0], values.shape[1] == keys.shape[1],
-      values.shape[2] == keys.shape[2], values.shape[3] >= 1
-    else {
-      throw AttentionError(
-        "values",
-        "shape \(values.shape) given, expected [\(keys.shape[0]), \(keys.shape[1]), \(keys.shape[2]), Dv] "
-          + "to match keys \(keys.shape)")
-    }
     self.queries = queries
     self.keys = keys
     self.values = values
@@ -63,6 +53,15 @@ public struct AttentionInspector<Element: AttentionElement>: Sendable {
     self.mask = mask
     self.options = options
     self.pool = pool
+    // What attention would refuse, under the names that it has there.
+    _ = try AttentionProblem(inputs)
+  }
+
+  /// The call that is inspected.
+  private var inputs: AttentionInputs<Element> {
+    AttentionInputs(
+      queries: queries, keyValues: KeyValues(keys: keys, values: values), scale: scale, mask: mask,
+      options: options)
   }
 
   /// `B`
@@ -77,31 +76,34 @@ public struct AttentionInspector<Element: AttentionElement>: Sendable {
   public var valueWidth: Int { values.shape[3] }
 
   /// The key/value head that a query head reads: `head / (Hq / Hkv)`.
-  public func keyValueHead(of head: Int) -> Int { head / (headCount / keys.shape[1]) }
+  ///
+  /// A head that does not exist is counted on; where there are none at all, each would read its own.
+  public func keyValueHead(of head: Int) -> Int { head / max(1, headCount / max(1, keys.shape[1])) }
 }
 
 // MARK: - Weights
 
 extension AttentionInspector {
-  /// Calls `body` with the weights of a range of queries, block after block in order.
+  /// Calls `body` with the weights of a head's queries, block after block in order: all of them, where the whole matrix would be too
+  /// large.
   ///
   /// - Parameters:
-  ///   - queries: the rows of every sequence and head; all when nil.
-  ///   - body: receives the block's queries and their weights `[B, Hq, n, Tk]`.
-  /// - Throws: ``AttentionError`` where a query is out of range.
+  ///   - sequence: which sequence.
+  ///   - head: which query head.
+  ///   - queries: the rows; all when nil.
+  ///   - body: receives the block's queries and their weights `[n, Tk]`. How many rows a block has follows from `Tk` alone.
+  /// - Throws: ``AttentionError`` where the sequence, the head or a query is out of range, or there is no memory for a block.
   public func forEachBlock(
-    of queries: Range<Int>? = nil,
+    sequence: Int, head: Int, queries: Range<Int>? = nil,
     _ body: (_ queries: Range<Int>, _ weights: Tensor<Element.Accumulator>) -> Void
   ) throws(AttentionError) {
     let all = queries ?? 0..<queryCount
+    try check(sequence: sequence, head: head)
     try check(all, named: "queries", within: queryCount)
     var next = all.lowerBound
     while next < all.upperBound {
       let block = next..<next + min(rowsPerBlock, all.upperBound - next)
-      let weights = try attentionScores(
-        queries: self.queries, keys: keys, scale: scale, mask: mask, options: options, stage: .weights,
-        rows: block, on: pool)
-      body(block, weights)
+      body(block, try weights(sequence: sequence, head: head, queries: block))
       next = block.upperBound
     }
   }
@@ -109,28 +111,20 @@ extension AttentionInspector {
   /// The weights `p[i,j]` of some queries of one head.
   ///
   /// - Returns: `[n, Tk]` for `n` queries. Rows add up to 1, to less with sinks, to 0 where a query sees no key.
-  /// - Throws: ``AttentionError`` where the sequence, the head or a query is out of range.
+  /// - Throws: ``AttentionError`` where the sequence, the head or a query is out of range, or no memory holds the result.
   public func weights(
     sequence: Int, head: Int, queries: Range<Int>
   ) throws(AttentionError) -> Tensor<Element.Accumulator> {
     try check(sequence: sequence, head: head)
     try check(queries, named: "queries", within: queryCount)
-    let inputs = AttentionInputs(
-      queries: self.queries, keyValues: KeyValues(keys: keys, values: keys), scale: scale, mask: mask,
-      options: options)
     let weights = try attentionScores(inputs, .weights, rows: queries, of: (sequence, head), on: pool)
     return weights.selected(axis: 0, 0).selected(axis: 0, 0)
   }
 
   /// How many queries a block has: as many as its bytes allow, at least one.
   private var rowsPerBlock: Int {
-    var bytes = MemoryLayout<Element.Accumulator>.stride
-    for length in [sequenceCount, headCount, keyCount] {
-      let (product, overflow) = bytes.multipliedReportingOverflow(by: max(1, length))
-      if overflow { return 1 }
-      bytes = product
-    }
-    return max(1, blockByteCount / bytes)
+    // An axis is at most 2³¹ − 1 long.
+    max(1, blockByteCount / (MemoryLayout<Element.Accumulator>.stride * max(1, keyCount)))
   }
 }
 

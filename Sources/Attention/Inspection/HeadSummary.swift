@@ -1,9 +1,3 @@
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#endif
-
 /// One head of one sequence, summed up over all its queries.
 public struct HeadSummary: Sendable {
   /// One weight, and whose it is.
@@ -41,82 +35,92 @@ public struct HeadSummary: Sendable {
   /// The mean weight that went to the sink and not to any key, `1 − Σ_j p[i,j]`; 0 without sinks.
   public let sinkShare: Double
 
-  /// The ``effectiveRank(of:)`` of the values that some query of the head's group sees: a value that no query sees, in
+  /// The ``effectiveRank(of:)`` of the values that received mass from the head: a value that none of its queries sees, in
   /// padding for instance, has no part in it. NaN where one of them is not finite.
   public let effectiveRank: Double
 }
 
 extension AttentionInspector {
-  /// All heads of all sequences, summed up in one pass over the weights.
+  /// Heads summed up over all their queries, in one pass over their weights.
   ///
-  /// - Returns: `B · Hq` summaries, head after head, sequence after sequence. They do not depend on the number of threads.
-  /// - Throws: ``AttentionError`` where LAPACK finds no memory, or no singular values.
+  /// - Parameters:
+  ///   - sequences: which sequences; all when nil.
+  ///   - heads: which query heads of each; all when nil. Nothing is computed of others.
+  /// - Returns: a summary each, head after head, sequence after sequence. They depend neither on what else was asked for nor on
+  ///   the number of threads.
+  /// - Throws: ``AttentionError`` where a sequence or a head is out of range, there is no memory for the result, or LAPACK finds
+  ///   none, or no singular values.
   ///
-  /// Time is that of computing the weights once, one logarithm for each weight that is not 0, and a decomposition of each
-  /// key/value head's `[Tk, Dv]` values. Memory: a block of weights, and two numbers a key and head for the result.
-  public func summaries() throws(AttentionError) -> [HeadSummary] {
-    let (pairs, overflow) = sequenceCount.multipliedReportingOverflow(by: headCount)
-    let (massCount, massOverflow) = pairs.multipliedReportingOverflow(by: keyCount)
-    guard !overflow, !massOverflow, massCount <= Int.max / MemoryLayout<Double>.stride else {
-      throw AttentionError(
-        "keys", "shape \(keys.shape) and \(headCount) query heads ask for more numbers than fit an Int")
-    }
-    // Few inputs can ask for many masses: many query heads that share keys.
-    guard var masses = Tensor<Double>.uninitialized([pairs, keyCount]) else {
-      throw AttentionError(
-        "keys",
-        "shape \(keys.shape) and \(headCount) query heads ask for results beyond this machine's memory")
-    }
-    var tallies = [HeadTally](repeating: HeadTally(), count: pairs)
-    try masses.withMutableView { (masses) throws(AttentionError) in
-      masses.base.initialize(repeating: 0, count: massCount)
-      try tallies.withUnsafeMutableBufferPointer { (tallies) throws(AttentionError) in
-        try forEachBlock { block, weights in
-          let weights = weights.contiguous()
-          weights.withUnsafePointer { base in
-            // A task has a head to itself and takes its rows in order: sums do not depend on who computes them.
-            pool.run(pairs) { pair in
-              for row in 0..<block.count {
-                tallies[pair].add(
-                  base + (pair * block.count + row) * keyCount, query: block.lowerBound + row,
-                  to: masses.base + pair * keyCount, count: keyCount)
-              }
-            }
-          }
-        }
-      }
-    }
-    return try summaries(tallies, masses.elements)
-  }
-
-  private func summaries(_ tallies: [HeadTally], _ masses: [Double]) throws(AttentionError) -> [HeadSummary] {
+  /// Time is that of computing the weights once, one logarithm for each weight that is not 0, and a decomposition of the `[Tk, Dv]`
+  /// values; neighbouring heads that read the same ones share it. Memory: a block of weights (see ``AttentionInspector``); for each 64
+  /// of its rows, or less, `Tk` Doubles of sums; a few matrices of `4096 + Dv` by `Dv` Doubles, see ``effectiveRank(of:)``; and `2 · Tk`
+  /// Doubles a head for the result.
+  public func summaries(
+    sequences: Range<Int>? = nil, heads: Range<Int>? = nil
+  ) throws(AttentionError) -> [HeadSummary] {
+    let sequences = sequences ?? 0..<sequenceCount
+    let heads = heads ?? 0..<headCount
+    try check(sequences, named: "sequences", within: sequenceCount)
+    try check(heads, named: "heads", within: headCount)
+    // Axes beside one of length 0 may be of any length: there is nothing to walk along.
+    if heads.isEmpty { return [] }
+    try checkMemory(for: heads, of: sequences)
     var result: [HeadSummary] = []
-    result.reserveCapacity(tallies.count)
-    var ranks: [Double] = []
-    for (pair, tally) in tallies.enumerated() {
-      let (sequence, head) = pair.quotientAndRemainder(dividingBy: headCount)
-      // Heads of a group share their values, and so their rank.
-      let groupSize = headCount / keys.shape[1]
-      if head.isMultiple(of: groupSize) {
-        let seen = (0..<keyCount).map { key in
-          (pair..<pair + groupSize).contains { masses[$0 * keyCount + key] != 0 }
-        }
-        ranks.append(try effectiveRank(sequence: sequence, head: head, seen))
+    for sequence in sequences {
+      var values: ValueFacts?
+      for head in heads {
+        result.append(try summary(sequence: sequence, head: head, &values))
       }
-      let mass = Array(masses[pair * keyCount..<(pair + 1) * keyCount])
-      let norms = try valueNorms(sequence: sequence, head: head)
-      let queries = Double(max(1, tally.attending))
-      // Rounded sums may exceed 1 by a little.
-      let unspent = 1 - tally.weightSum / queries
-      result.append(
-        HeadSummary(
-          sequence: sequence, head: head, attendingQueries: tally.attending, mass: mass,
-          contributionMass: zip(mass, norms).map { $0 == 0 ? 0 : $0 * $1 },
-          entropy: tally.entropySum / queries, largestWeight: tally.largest,
-          sinkShare: options.sinks == nil || tally.attending == 0 || unspent < 0 ? 0 : unspent,
-          effectiveRank: ranks[pair / groupSize]))
     }
     return result
+  }
+
+  /// Throws where there is no memory for so many summaries. Few inputs can ask for many: heads that share keys, or a batch without
+  /// tokens.
+  private func checkMemory(for heads: Range<Int>, of sequences: Range<Int>) throws(AttentionError) {
+    let word = MemoryLayout<Double>.stride
+    // Two arrays, with 32 bytes before each of their elements.
+    let words = MemoryLayout<HeadSummary>.stride / word + 2 * (32 / word + keyCount)
+    let (pairs, overflow) = sequences.count.multipliedReportingOverflow(by: heads.count)
+    let bytes = pairs.multipliedReportingOverflow(by: words * word)
+    guard !overflow, !bytes.overflow, Tensor<Double>.uninitialized([pairs, words]) != nil else {
+      throw AttentionError(
+        "heads",
+        "\(heads) of sequences \(sequences) given, with \(keyCount) keys each, whose summaries are beyond this machine's memory"
+      )
+    }
+  }
+
+  private func summary(
+    sequence: Int, head: Int, _ values: inout ValueFacts?
+  ) throws(AttentionError) -> HeadSummary {
+    var tally = HeadTally(keyCount: keyCount)
+    try forEachBlock(sequence: sequence, head: head) { queries, weights in
+      tally.add(weights, of: queries, on: pool)
+    }
+    var facts: ValueFacts
+    if let values, values.keyValueHead == keyValueHead(of: head) {
+      facts = values
+    } else {
+      facts = ValueFacts(
+        keyValueHead: keyValueHead(of: head), norms: try valueNorms(sequence: sequence, head: head))
+    }
+    let seen = tally.mass.map { $0 != 0 }
+    if seen != facts.seen {
+      facts.seen = seen
+      facts.effectiveRank = try effectiveRank(sequence: sequence, head: head, seen)
+    }
+    values = facts
+    let sums = tally.sums
+    let queries = Double(max(1, sums.attending))
+    // Rounded sums may exceed 1 by a little.
+    let unspent = 1 - sums.weightSum / queries
+    return HeadSummary(
+      sequence: sequence, head: head, attendingQueries: sums.attending, mass: tally.mass,
+      contributionMass: zip(tally.mass, facts.norms).map { $0 == 0 ? 0 : $0 * $1 },
+      entropy: sums.entropySum / queries, largestWeight: sums.largest,
+      sinkShare: options.sinks == nil || sums.attending == 0 || unspent < 0 ? 0 : unspent,
+      effectiveRank: facts.effectiveRank)
   }
 
   /// The effective rank of the values that are seen; NaN where they are not finite.
@@ -132,40 +136,16 @@ extension AttentionInspector {
   }
 }
 
-/// The running sums of one head.
-private struct HeadTally {
-  var attending = 0
-  var weightSum = 0.0
-  var entropySum = 0.0
-  var largest: HeadSummary.Weight?
+/// What heads that read the same values have in common.
+private struct ValueFacts {
+  let keyValueHead: Int
+  let norms: [Double]
+  /// The values that the last of these heads saw, and their effective rank; nil before the first.
+  var seen: [Bool]?
+  var effectiveRank = 0.0
 
-  /// Adds one row of weights.
-  @_specialize(where W == Float)
-  @_specialize(where W == Double)
-  mutating func add<W: FloatingPointElement>(
-    _ row: UnsafePointer<W>, query: Int, to mass: UnsafeMutablePointer<Double>, count: Int
-  ) {
-    var sum = 0.0
-    var entropy = 0.0
-    var largest = self.largest?.weight ?? 0
-    var largestKey: Int?
-    for key in 0..<count {
-      let weight = row[key].doubleValue
-      // 0 · ln 0 is 0.
-      if weight == 0 { continue }
-      mass[key] += weight
-      sum += weight
-      entropy -= weight * log(weight)
-      if weight > largest {
-        largest = weight
-        largestKey = key
-      }
-    }
-    if sum == 0 { return }
-    attending += 1
-    weightSum += sum
-    // A weight a rounding above 1 has a logarithm above 0. Not max(): it would hide NaN.
-    entropySum += entropy < 0 ? 0 : entropy
-    if let largestKey { self.largest = HeadSummary.Weight(weight: largest, query: query, key: largestKey) }
+  init(keyValueHead: Int, norms: [Double]) {
+    self.keyValueHead = keyValueHead
+    self.norms = norms
   }
 }

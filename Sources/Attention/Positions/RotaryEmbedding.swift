@@ -56,7 +56,7 @@ public struct RotaryEmbedding: Sendable {
   /// An embedding for positions 0 ..< `positions`.
   ///
   /// - Parameters:
-  ///   - headDimension: `D`, the width of a row.
+  ///   - headDimension: `D`, the width of a row: 1 … 2²¹, as attention takes them.
   ///   - rotaryDimension: `R`, even, 2 … `D`; the whole row when nil.
   ///   - positions: how many; at least 1. Their angles, `positions · R/2`, may be 2³¹ at most.
   ///   - base: `rope_theta`; finite and at least 1.
@@ -71,9 +71,7 @@ public struct RotaryEmbedding: Sendable {
     headDimension: Int, rotaryDimension: Int? = nil, positions: Int, base: Double = 10_000,
     layout: Layout = .halves, scaling: RotaryScaling = .none, on pool: WorkerPool = .shared
   ) throws(AttentionError) {
-    guard headDimension >= 1 else {
-      throw AttentionError("headDimension", "\(headDimension) given, expected at least 1")
-    }
+    try RotaryTables.check(headDimension: headDimension)
     let turned = rotaryDimension ?? headDimension
     guard turned >= 2, turned.isMultiple(of: 2), turned <= headDimension else {
       throw AttentionError(
@@ -81,7 +79,7 @@ public struct RotaryEmbedding: Sendable {
         "\(turned) given, expected an even number from 2 to the head dimension \(headDimension)")
     }
     guard positions >= 1 else { throw AttentionError("positions", "\(positions) given, expected at least 1") }
-    guard turned / 2 <= RotaryTables.mostAngles, positions <= RotaryTables.mostAngles / (turned / 2) else {
+    guard positions <= RotaryTables.mostAngles / (turned / 2) else {
       throw AttentionError(
         "positions",
         "\(positions) given, expected at most \(RotaryTables.mostAngles) / \(turned / 2) for rotary dimension \(turned)"
@@ -105,12 +103,12 @@ public struct RotaryEmbedding: Sendable {
   /// An embedding by given tables, as ONNX `RotaryEmbedding` has them in `cos_cache` and `sin_cache`.
   ///
   /// - Parameters:
-  ///   - cosines: `[positions, R/2]`, row `p` for position `p`; or `[B, T, R/2]`, a row for each token of tensors with just these
+  ///   - cosines: `[positions, R/2]` with `R` up to 2²¹, row `p` for position `p`; or `[B, T, R/2]`, a row for each token of tensors with just these
   ///     axes, which ask for ``RotaryPositions/rowPerToken``.
   ///   - sines: the same shape.
-  ///   - headDimension: the width of the rows that it turns, at least `R`; any when nil.
+  ///   - headDimension: the width of the rows that it turns, `R` … 2²¹; any when nil.
   ///   - layout: which numbers of a row are a pair.
-  /// - Throws: ``AttentionError`` where the shapes are others, the columns none, or `R` is above the head dimension.
+  /// - Throws: ``AttentionError`` where the shapes are others, the columns none or too many, or `R` is above the head dimension.
   ///
   /// Float tables (and Double ones, for Double tensors) whose columns are neighbours are used where they are; others are
   /// converted or copied once.
@@ -124,13 +122,18 @@ public struct RotaryEmbedding: Sendable {
     guard sines.shape == shape else {
       throw AttentionError("sines", "shape \(sines.shape) given, expected that of the cosines, \(shape)")
     }
-    // The rows are at most all elements, which fit an Int: but they and twice the pairs need bounds of their own.
-    guard pairs <= RotaryTables.mostAngles, let rows = Shape(shape.dropLast()).checkedElementCount,
+    guard pairs <= RotaryTables.widestRow / 2 else {
+      throw AttentionError(
+        "cosines", "shape \(shape) given, expected at most \(RotaryTables.widestRow / 2) pairs of columns")
+    }
+    // The rows are at most all elements, which fit an Int: but they need a bound of their own.
+    guard let rows = Shape(shape.dropLast()).checkedElementCount,
       rows <= RotaryTables.mostAngles / pairs
     else {
       throw AttentionError(
         "cosines", "shape \(shape) given, expected at most \(RotaryTables.mostAngles) angles")
     }
+    if let headDimension { try RotaryTables.check(headDimension: headDimension) }
     if let headDimension, 2 * pairs > headDimension {
       throw AttentionError(
         "cosines",

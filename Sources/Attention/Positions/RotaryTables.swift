@@ -86,6 +86,16 @@ final class RotaryTables: Sendable {
   /// overflows.
   static let mostAngles = 1 << 31
 
+  /// The widest rows that are turned, as wide as attention takes them: a few arrays of half as many frequencies fit any machine.
+  static let widestRow = 1 << 21
+
+  /// Throws where no row is so wide.
+  static func check(headDimension: Int) throws(AttentionError) {
+    guard (1...widestRow).contains(headDimension) else {
+      throw AttentionError("headDimension", "\(headDimension) given, expected 1 to \(widestRow)")
+    }
+  }
+
   let rows: Int
   let pairs: Int
   let single: RotaryTable<Float>

@@ -73,21 +73,23 @@ extension MultiHeadAttention {
       let shared = try fusedProjection.columns(start..<fusedProjection.outputWidth).applied(
         to: keys, named: isSelf ? "queries" : "keys")
       /// Columns of the fused weight's result, as heads.
-      func heads(_ count: Int, from first: Int, width: Int) throws(AttentionError) -> Tensor<Element> {
-        try split(shared.sliced(axis: 2, first - start..<first - start + count * width), count)
+      func heads(
+        _ argument: String, _ count: Int, from first: Int, width: Int
+      ) throws(AttentionError) -> Tensor<Element> {
+        try split(shared.sliced(axis: 2, first - start..<first - start + count * width), count, argument)
       }
       return (
         isSelf
-          ? try heads(Hq, from: 0, width: D)
-          : try split(queryProjection.applied(to: queries, named: "queries"), Hq),
-        try heads(Hkv, from: Hq * D, width: D),
-        try heads(Hkv, from: (Hq + Hkv) * D, width: Dv)
+          ? try heads("queries", Hq, from: 0, width: D)
+          : try split(queryProjection.applied(to: queries, named: "queries"), Hq, "queries"),
+        try heads("keys", Hkv, from: Hq * D, width: D),
+        try heads("values", Hkv, from: (Hq + Hkv) * D, width: Dv)
       )
     }
     return (
-      try split(queryProjection.applied(to: queries, named: "queries"), Hq),
-      try split(keyProjection.applied(to: keys, named: "keys"), Hkv),
-      try split(valueProjection.applied(to: values, named: "values"), Hkv)
+      try split(queryProjection.applied(to: queries, named: "queries"), Hq, "queries"),
+      try split(keyProjection.applied(to: keys, named: "keys"), Hkv, "keys"),
+      try split(valueProjection.applied(to: values, named: "values"), Hkv, "values")
     )
   }
 
@@ -105,18 +107,16 @@ extension MultiHeadAttention {
   ///   - options: what else is done to scores.
   ///   - pool: the threads that attention runs on.
   /// - Returns: `[B, Tq, outputWidth]`, row-major.
-  /// - Throws: ``AttentionError`` where shapes, mask, scale or options do not fit.
+  /// - Throws: ``AttentionError`` where heads are not as many or as wide as the weights make them, or shapes, mask, scale or
+  ///   options do not fit.
   public func attend(
     queries: Tensor<Element>, keys: Tensor<Element>, values: Tensor<Element>, scale: Double? = nil,
     mask: AttentionMask = .none, options: AttentionOptions = AttentionOptions(),
     on pool: WorkerPool = .shared
   ) throws(AttentionError) -> Tensor<Element> {
-    guard queries.rank == 4, queries.shape[1] == queryHeads else {
-      throw AttentionError("queries", "shape \(queries.shape) given, expected [B, \(queryHeads), Tq, D]")
-    }
-    guard values.rank == 4, values.shape[3] == valueDimension else {
-      throw AttentionError("values", "shape \(values.shape) given, expected [B, Hkv, Tk, \(valueDimension)]")
-    }
+    try check(queries, "queries", queryHeads, "Tq", headDimension)
+    try check(keys, "keys", keyValueHeads, "Tk", headDimension)
+    try check(values, "values", keyValueHeads, "Tk", valueDimension)
     var heads = try emptyHeads(for: queries)
     try scaledDotProductAttention(
       queries: queries, keys: keys, values: values, scale: scale, mask: mask, options: options, on: pool,
@@ -134,10 +134,7 @@ extension MultiHeadAttention {
   /// - Returns: `[B, Tq, outputWidth]`, row-major.
   /// - Throws: ``AttentionError`` where the shape does not fit.
   public func output(of heads: Tensor<Element>) throws(AttentionError) -> Tensor<Element> {
-    guard heads.rank == 4, heads.shape[1] == queryHeads, heads.shape[3] == valueDimension else {
-      throw AttentionError(
-        "heads", "shape \(heads.shape) given, expected [B, \(queryHeads), Tq, \(valueDimension)]")
-    }
+    try check(heads, "heads", queryHeads, "Tq", valueDimension)
     do {
       return try outputProjection.applied(to: heads.mergeHeads(), named: "heads")
     } catch {
@@ -176,11 +173,24 @@ extension MultiHeadAttention {
     }
   }
 
-  private func split(_ projected: Tensor<Element>, _ heads: Int) throws(AttentionError) -> Tensor<Element> {
+  /// Throws unless heads are as many and as wide as the weights make them.
+  private func check(
+    _ heads: Tensor<Element>, _ argument: String, _ count: Int, _ tokens: String, _ width: Int
+  ) throws(AttentionError) {
+    guard heads.rank == 4, heads.shape[1] == count, heads.shape[3] == width else {
+      throw AttentionError(
+        argument, "shape \(heads.shape) given, expected [B, \(count), \(tokens), \(width)]")
+    }
+  }
+
+  /// Columns of a product as heads.
+  private func split(
+    _ projected: Tensor<Element>, _ heads: Int, _ argument: String
+  ) throws(AttentionError) -> Tensor<Element> {
     do {
       return try projected.splitHeads(heads)
     } catch {
-      throw AttentionError("queries", error.description)
+      throw AttentionError(argument, error.description)
     }
   }
 

@@ -1,16 +1,19 @@
 import Attention
 
-/// Inspects one case: two passes over blocks of weights, one for the sums, one for the rows that were chosen.
+/// Inspects some heads of one sequence, and computes nothing of others.
+///
+/// Weights come a head after the other, a block of rows at a time: once for the sums of all rows, again for the rows of chosen
+/// queries, and again for heat maps. Beside the block, which ``AttentionInspector`` bounds, one row is held as `Tk` Doubles.
 struct CaseInspection<Element: AttentionElement> {
   let inspector: AttentionInspector<Element>
   let name: String
   let sequence: Int
-  /// Query heads, ascending.
-  let heads: [Int]
-  /// Queries of the report, ascending.
-  let queries: [Int]
-  /// Keys of heat maps, ascending.
-  let keys: [Int]
+  /// Query heads.
+  let heads: RangeSet<Int>
+  /// Queries of the report.
+  let queries: RangeSet<Int>
+  /// Keys of heat maps.
+  let keys: RangeSet<Int>
   let labels: (queries: TokenLabels, keys: TokenLabels)
 
   /// The report.
@@ -23,64 +26,61 @@ struct CaseInspection<Element: AttentionElement> {
       name: name, sequence: sequence, queryLabels: labels.queries, keyLabels: labels.keys,
       queryHeadCount: inspector.headCount, keyValueHeadCount: inspector.keys.shape[1],
       valueWidth: inspector.valueWidth, isSingle: Element.Accumulator.elementType == .float32)
-    let summaries = try inspector.summaries()
-    for head in heads {
-      report.heads.append(
-        InspectionReport.Head(
-          summary: summaries[sequence * inspector.headCount + head],
-          keyValueHead: inspector.keyValueHead(of: head)))
+    // Runs of heads, because those that share values share what is found out about them.
+    for run in heads.ranges {
+      for summary in try inspector.summaries(sequences: sequence..<sequence + 1, heads: run) {
+        report.heads.append(
+          InspectionReport.Head(
+            summary: summary, keyValueHead: inspector.keyValueHead(of: summary.head)))
+      }
     }
     if queries.isEmpty { return report }
-    let norms = try valueNorms()
-    try forEachRow(of: queries) { place, query, weights in
-      report.heads[place].queries.append(
-        InspectionReport.Query(
-          query, weights: weights, norms: norms[place], top: top, keepsRow: keepsRows))
+    for (place, head) in heads.members.enumerated() {
+      let norms = try inspector.valueNorms(sequence: sequence, head: head)
+      try forEachRow(of: queries, head: head) { query, weights in
+        report.heads[place].queries.append(
+          InspectionReport.Query(query, weights: weights, norms: norms, top: top, keepsRow: keepsRows))
+      }
     }
     return report
   }
 
-  /// The heat map of each head, rows being ``queries``, or all of them where none are chosen, and columns ``keys``.
+  /// The rows of heat maps: ``queries``, or all of them where none are chosen.
+  var rows: RangeSet<Int> { queries.isEmpty ? RangeSet(0..<inspector.queryCount) : queries }
+
+  /// The heat map of each head, with ``rows`` and the columns ``keys``.
   ///
   /// - Parameter showsNorms: contributions' norms instead of weights.
   func heatMaps(showsNorms: Bool) throws(AttentionError) -> [HeatMap] {
-    let rows = queries.isEmpty ? Array(0..<inspector.queryCount) : queries
-    let limit = heads.count == 1 ? HeatMapFigure.cellLimit : HeatMapFigure.smallCellLimit
-    let empty = HeatMap(rows: rows.count, columns: keys.count, limit: limit)
-    var maps = [HeatMap](repeating: empty, count: heads.count)
-    var rowCounts = [Int](repeating: 0, count: heads.count)
-    let norms = showsNorms ? try valueNorms() : nil
-    try forEachRow(of: rows) { place, _, weights in
-      maps[place].add(row: rowCounts[place], weights, at: keys, factors: norms?[place])
-      rowCounts[place] += 1
+    let columns = keys.members
+    let limit = heads.memberCount == 1 ? HeatMapFigure.cellLimit : HeatMapFigure.smallCellLimit
+    var maps: [HeatMap] = []
+    for head in heads.members {
+      let norms = showsNorms ? try inspector.valueNorms(sequence: sequence, head: head) : nil
+      var map = HeatMap(rows: rows.memberCount, columns: columns.count, limit: limit)
+      var row = 0
+      try forEachRow(of: rows, head: head) { _, weights in
+        map.add(row: row, weights, at: columns, factors: norms)
+        row += 1
+      }
+      maps.append(map)
     }
     return maps
   }
 
-  /// Calls `body` with each row of each head, those of a head in order: the head's place among ``heads``, the query, and
-  /// its weights.
+  /// Calls `body` with each row of a head in order: the query, and its weights.
   private func forEachRow(
-    of queries: [Int], _ body: (_ place: Int, _ query: Int, _ weights: UnsafeBufferPointer<Double>) -> Void
+    of queries: RangeSet<Int>, head: Int,
+    _ body: (_ query: Int, _ weights: UnsafeBufferPointer<Double>) -> Void
   ) throws(AttentionError) {
-    for run in contiguousRuns(of: queries) {
-      try inspector.forEachBlock(of: run) { block, weights in
-        let weights = weights.selected(axis: 0, sequence)
-        for (place, head) in heads.enumerated() {
-          let rows = weights.selected(axis: 0, head).converted(to: Double.self).contiguous()
-          rows.withUnsafePointer { base in
-            for (row, query) in block.enumerated() {
-              let start = base + row * inspector.keyCount
-              body(place, query, UnsafeBufferPointer(start: start, count: inspector.keyCount))
-            }
+    for run in queries.ranges {
+      try inspector.forEachBlock(sequence: sequence, head: head, queries: run) { block, weights in
+        for (row, query) in block.enumerated() {
+          weights.selected(axis: 0, row).converted(to: Double.self).withUnsafePointer {
+            body(query, UnsafeBufferPointer(start: $0, count: inspector.keyCount))
           }
         }
       }
     }
-  }
-
-  private func valueNorms() throws(AttentionError) -> [[Double]] {
-    var norms: [[Double]] = []
-    for head in heads { norms.append(try inspector.valueNorms(sequence: sequence, head: head)) }
-    return norms
   }
 }

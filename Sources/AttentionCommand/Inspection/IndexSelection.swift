@@ -23,11 +23,11 @@ struct IndexSelection: ExpressibleByArgument, Equatable {
     self.ranges = ranges
   }
 
-  /// The indices in ascending order, each once.
+  /// The indices, as ranges: there may be as many of them as an axis of a file is long.
   ///
   /// - Throws: ``CaseError`` where one is not below `count`.
-  func indices(below count: Int, flag: String, of what: String) throws(CaseError) -> [Int] {
-    guard let ranges else { return Array(0..<count) }
+  func indices(below count: Int, flag: String, of what: String) throws(CaseError) -> RangeSet<Int> {
+    guard let ranges else { return RangeSet(0..<count) }
     for range in ranges where range.upperBound >= count {
       throw CaseError(
         flag,
@@ -35,8 +35,7 @@ struct IndexSelection: ExpressibleByArgument, Equatable {
           ? "\(range.upperBound) given, but the case has no \(what)"
           : "\(range.upperBound) given, expected \(what) from 0 to \(count - 1)")
     }
-    // All are below count now, so that the set is no larger than the case.
-    return Set(ranges.flatMap { $0 }).sorted()
+    return RangeSet(ranges.map { Range($0) })
   }
 
   /// `I`, `I..<J` or `I...J`; neither may be empty.
@@ -57,15 +56,10 @@ struct IndexSelection: ExpressibleByArgument, Equatable {
   }
 }
 
-/// Runs of neighbours in ascending indices, so that they can be worked on as ranges.
-func contiguousRuns(of indices: [Int]) -> [Range<Int>] {
-  var runs: [Range<Int>] = []
-  for index in indices {
-    if let last = runs.last, last.upperBound == index {
-      runs[runs.count - 1] = last.lowerBound..<index + 1
-    } else {
-      runs.append(index..<index + 1)
-    }
-  }
-  return runs
+extension RangeSet<Int> {
+  /// How many indices there are.
+  var memberCount: Int { ranges.reduce(0) { $0 + $1.count } }
+
+  /// The indices in ascending order, each once.
+  var members: [Int] { Array(ranges.joined()) }
 }

@@ -105,8 +105,8 @@ extension Double: AttentionAccumulator {
 
   static func cap(
     _ scores: UnsafeMutablePointer<Double>, _ count: Int, _ softcap: Double, _ kernels: KernelTable
-  ) {
-    kernels.pointee.softcap_f64(scores, count, softcap, 1 / softcap)
+  ) -> Bool {
+    kernels.pointee.softcap_f64(scores, count, softcap, 1 / softcap) != 0
   }
 
   static func addALiBi(

@@ -98,8 +98,8 @@ extension Float: AttentionAccumulator {
 
   static func cap(
     _ scores: UnsafeMutablePointer<Float>, _ count: Int, _ softcap: Float, _ kernels: KernelTable
-  ) {
-    kernels.pointee.softcap_f32(scores, count, softcap, 1 / softcap)
+  ) -> Bool {
+    kernels.pointee.softcap_f32(scores, count, softcap, 1 / softcap) != 0
   }
 
   static func addALiBi(

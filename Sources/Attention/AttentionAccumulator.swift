@@ -42,8 +42,10 @@ protocol AttentionAccumulator: BLASScalar, AttentionElement, BinaryFloatingPoint
     _ sum: UnsafeMutablePointer<Self>, _ bias: UnsafePointer<Self>, _ count: Int, _ kernels: KernelTable)
   /// Whether all numbers are finite.
   static func areFinite(_ numbers: UnsafePointer<Self>, _ count: Int, _ kernels: KernelTable) -> Bool
-  /// `s = softcap · tanh(s / softcap)`
-  static func cap(_ scores: UnsafeMutablePointer<Self>, _ count: Int, _ softcap: Self, _ kernels: KernelTable)
+  /// `s = softcap · tanh(s / softcap)`; whether all scores were finite before.
+  static func cap(
+    _ scores: UnsafeMutablePointer<Self>, _ count: Int, _ softcap: Self, _ kernels: KernelTable
+  ) -> Bool
   /// `s[i] −= slope · |distance + i|`
   static func addALiBi(
     _ scores: UnsafeMutablePointer<Self>, _ count: Int, _ slope: Self, _ distance: Self,

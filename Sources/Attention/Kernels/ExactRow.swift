@@ -66,19 +66,24 @@ struct ExactRow<Scalar: AttentionAccumulator> {
     }
   }
 
-  /// Computes scaled products of a row again, in Double, where they are not finite.
+  /// Computes scaled products of a row again, in Double, where one of them is not finite: sums overflow before they cancel.
   ///
-  /// Sums overflow before they cancel; a softcap or a modifier would turn what is left of that into a number like any other.
   /// - Parameters:
   ///   - scores: those of `keys`, before any rule.
   ///   - keys: counted in the sequence.
   func repair(
     _ scores: UnsafeMutablePointer<Scalar>, of keys: Range<Int>, _ index: RowIndex, _ block: RowBlock
   ) {
-    if Scalar.areFinite(scores, keys.count, kernels) { return }
+    if !Scalar.areFinite(scores, keys.count, kernels) { products(into: scores, of: keys, index, block) }
+  }
+
+  /// The scaled products of a row with some keys, in Double, rounded once.
+  func products(
+    into scores: UnsafeMutablePointer<Scalar>, of keys: Range<Int>, _ index: RowIndex, _ block: RowBlock
+  ) {
     let query = load(index)
     var key = query
-    for i in 0..<keys.count where !scores[i].isFinite {
+    for i in 0..<keys.count {
       self.keys.read(
         block.sequence, block.keyValueHead, block.extent.keyStart + keys.lowerBound + i, into: &key)
       scores[i] = Scalar(problem.scale * product(query, key))

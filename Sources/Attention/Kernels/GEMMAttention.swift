@@ -151,11 +151,10 @@ struct GEMMAttention<Scalar: AttentionAccumulator> {
       let part = first..<min(first + step, rows.upperBound)
       let scores = work.scores + first * work.scoreStride
       if !scoring.isEmpty {
-        repair(keys, part, of: block, work)
         scoring.apply(
           to: scores, rowStride: work.scoreStride, keys: keys, rows: part, of: block,
           seen: { Int(work.tileBegin[$0])..<max(Int(work.tileBegin[$0]), Int(work.tileEnd[$0])) },
-          scratch: work.biasRows)
+          scratch: work.biasRows, exact)
       }
       let tile = ScoreTile(
         scores: scores, rowStride: work.scoreStride, rows: part.count, columns: keys.count,
@@ -167,17 +166,6 @@ struct GEMMAttention<Scalar: AttentionAccumulator> {
 
   /// 16 rows of 256 Floats are 16 KiB, half of the smallest first-level cache; the softmax takes as many rows as a vector has lanes.
   private static var rowsInCache: Int { 16 }
-
-  /// Computes scores of a tile again that overflowed, before rules make numbers of them like any other.
-  private func repair(
-    _ keys: Range<Int>, _ rows: Range<Int>, of block: RowBlock, _ work: GEMMWorkspace<Scalar>
-  ) {
-    for row in rows {
-      let begin = Int(work.tileBegin[row])
-      let seen = keys.lowerBound + begin..<keys.lowerBound + max(begin, Int(work.tileEnd[row]))
-      exact.repair(work.scores + row * work.scoreStride + begin, of: seen, block.index(row), block)
-    }
-  }
 
   /// The rows between the first and the last that see any of these keys; sets what each sees of the tile.
   private func rowsSeeing(

@@ -103,17 +103,17 @@ struct ScoreRows<Scalar: AttentionAccumulator> {
         MatrixOperand(work.queries, leadingDimension: depth), keyValues.transposedKeys(keys, block, work),
         alpha: factors.products, into: MutableMatrixOperand(scores, leadingDimension: work.scoreStride),
         adds: false)
-      for row in rows { exact.repair(scores + row * work.scoreStride, of: keys, block.index(row), block) }
+      func row(_ row: Int) -> UnsafeMutablePointer<Scalar> { scores + row * work.scoreStride }
       switch selection.stage {
-      case .scaled: break
-      case .softcapped: for row in rows { scoring.cap(scores + row * work.scoreStride, keys.count) }
+      case .scaled: for i in rows { exact.repair(row(i), of: keys, block.index(i), block) }
+      case .softcapped: for i in rows { scoring.cap(row(i), keys, block.index(i), block, exact) }
       case .biased, .weights:
         scoring.apply(
           to: scores, rowStride: work.scoreStride, keys: keys, rows: rows, of: block,
           seen: { row in
             let begin = max(Int(work.begin[row]), keys.lowerBound) - keys.lowerBound
             return begin..<max(begin, min(Int(work.end[row]), keys.upperBound) - keys.lowerBound)
-          }, scratch: work.biasRows)
+          }, scratch: work.biasRows, exact)
       }
     }
     if selection.stage == .weights {

@@ -24,9 +24,11 @@ struct TileScoring<Scalar: AttentionAccumulator> {
   ///   - scores: of the block's `rows` and of `keys`; the first row's scores come first.
   ///   - seen: for each row of the block, the columns of the tile that it sees.
   ///   - scratch: room for two rows, where biases are brought together.
+  ///   - exact: computes products again that overflowed.
   func apply(
     to scores: UnsafeMutablePointer<Scalar>, rowStride: Int, keys: Range<Int>, rows: Range<Int>,
-    of block: RowBlock, seen: (Int) -> Range<Int>, scratch: UnsafeMutablePointer<Scalar>
+    of block: RowBlock, seen: (Int) -> Range<Int>, scratch: UnsafeMutablePointer<Scalar>,
+    _ exact: ExactRow<Scalar>
   ) {
     func row(_ row: Int) -> UnsafeMutablePointer<Scalar> { scores + (row - rows.lowerBound) * rowStride }
     for number in rows {
@@ -35,7 +37,7 @@ struct TileScoring<Scalar: AttentionAccumulator> {
       let index = block.index(number)
       let part = row(number) + columns.lowerBound
       let keys = keys.lowerBound + columns.lowerBound..<keys.lowerBound + columns.upperBound
-      cap(part, keys.count)
+      cap(part, keys, index, block, exact)
       addBiases(to: part, keys, index, block.extent, scratch)
       if rules.modifiers.isEmpty { hide(part, keys, index) }
     }
@@ -56,9 +58,17 @@ struct TileScoring<Scalar: AttentionAccumulator> {
     }
   }
 
-  /// `s = softcap · tanh(s / softcap)`
-  func cap(_ scores: UnsafeMutablePointer<Scalar>, _ count: Int) {
-    if let softcap { Scalar.cap(scores, count, softcap, kernels) }
+  /// `s = softcap · tanh(s / softcap)` along part of one row of products; nothing where there is no softcap.
+  ///
+  /// Products that overflowed are computed again before anything makes numbers of them like any other.
+  func cap(
+    _ scores: UnsafeMutablePointer<Scalar>, _ keys: Range<Int>, _ index: RowIndex, _ block: RowBlock,
+    _ exact: ExactRow<Scalar>
+  ) {
+    guard let softcap else { return exact.repair(scores, of: keys, index, block) }
+    if Scalar.cap(scores, keys.count, softcap, kernels) { return }
+    exact.products(into: scores, of: keys, index, block)
+    _ = Scalar.cap(scores, keys.count, softcap, kernels)
   }
 
   /// Adds the biases and ALiBi to part of one row of scores.

@@ -81,9 +81,9 @@ struct CAttentionKernels {
   void (*scale_and_add_f64)(double *target, ptrdiff_t n, double factor, const double *other, double other_factor);
 
   // scores[i] = cap * tanh(scores[i] * inverse_cap), tanh within 4 ulp, never beyond cap. NaN stays NaN; an infinite score
-  // gives cap with its sign.
-  void (*softcap_f32)(float *scores, ptrdiff_t n, float cap, float inverse_cap);
-  void (*softcap_f64)(double *scores, ptrdiff_t n, double cap, double inverse_cap);
+  // gives cap with its sign. Returns 1 where every score was finite before, else 0.
+  int (*softcap_f32)(float *scores, ptrdiff_t n, float cap, float inverse_cap);
+  int (*softcap_f64)(double *scores, ptrdiff_t n, double cap, double inverse_cap);
 
   // scores[i] += -slope * |first_distance + i|, the product not rounded where the hardware has fma. i is exact up to 2^24
   // in float, 2^53 in double; the distance is rounded once, not at all where it is an integer up to there.

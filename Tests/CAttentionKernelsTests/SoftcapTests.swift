@@ -19,7 +19,7 @@ import Testing
         bits += bits >= bend && bits < flat ? 13 : 4099
       }
       var output = input
-      kernels.pointee.softcap_f32(&output, output.count, 1, 1)
+      _ = kernels.pointee.softcap_f32(&output, output.count, 1, 1)
       for (x, y) in zip(input, output) {
         let error: Double
         if x.bitPattern < bend {
@@ -54,7 +54,7 @@ import Testing
     }
     input += [0.55, 0.55.nextDown, 0.55.nextUp, .leastNonzeroMagnitude, .greatestFiniteMagnitude, 19, 0]
     var output = input
-    kernels.pointee.softcap_f64(&output, output.count, 1, 1)
+    _ = kernels.pointee.softcap_f64(&output, output.count, 1, 1)
     for (x, y) in zip(input, output) {
       // The C library's tanh is within 2 ulp: a bound of 2 against it proves 4.
       let exact = tanh(x)
@@ -76,10 +76,10 @@ import Testing
         var double = scores
         let narrow = single
         single.withUnsafeMutableBufferPointer {
-          kernels.pointee.softcap_f32($0.baseAddress! + offset, n, Float(cap), Float(inverse))
+          _ = kernels.pointee.softcap_f32($0.baseAddress! + offset, n, Float(cap), Float(inverse))
         }
         double.withUnsafeMutableBufferPointer {
-          kernels.pointee.softcap_f64($0.baseAddress! + offset, n, cap, inverse)
+          _ = kernels.pointee.softcap_f64($0.baseAddress! + offset, n, cap, inverse)
         }
         for index in scores.indices {
           let context: Comment = "\(set), n \(n), offset \(offset), at \(index)"
@@ -106,9 +106,9 @@ import Testing
     for n in [1, 7, 40] {
       for value in values {
         var single = [Float](repeating: value, count: n)
-        kernels.pointee.softcap_f32(&single, n, 30, 1)
+        _ = kernels.pointee.softcap_f32(&single, n, 30, 1)
         var double = [Double](repeating: Double(value), count: n)
-        kernels.pointee.softcap_f64(&double, n, 30, 1)
+        _ = kernels.pointee.softcap_f64(&double, n, 30, 1)
         let context: Comment = "\(set), \(value), n \(n)"
         if value.isNaN {
           #expect(single.allSatisfy { $0.isNaN } && double.allSatisfy { $0.isNaN }, context)
@@ -125,8 +125,8 @@ import Testing
     var generator = SystemIndependentGenerator(state: 5)
     var positive = (0..<4096).map { _ in Float(generator.next() >> 40) * 0x1p-20 }
     var negative = positive.map { -$0 }
-    kernels.pointee.softcap_f32(&positive, positive.count, 5, 0.2)
-    kernels.pointee.softcap_f32(&negative, negative.count, 5, 0.2)
+    _ = kernels.pointee.softcap_f32(&positive, positive.count, 5, 0.2)
+    _ = kernels.pointee.softcap_f32(&negative, negative.count, 5, 0.2)
     #expect(positive == negative.map { -$0 })
   }
 }

@@ -32,7 +32,7 @@ protocol AttentionAccumulator: BLASScalar, AttentionElement, BinaryFloatingPoint
     _ source: MatrixOperand<Self>, rows: Int, columns: Int, into target: MutableMatrixOperand<Self>,
     _ kernels: KernelTable)
   static func scale(_ row: UnsafeMutablePointer<Self>, _ count: Int, _ factor: Self, _ kernels: KernelTable)
-  /// `target = target · factor + other · otherFactor`; a side whose factor is 0 does not count, whatever it holds.
+  /// `target = target · factor + other · otherFactor`
   static func scaleAndAdd(
     _ target: UnsafeMutablePointer<Self>, _ count: Int, _ factor: Self, _ other: UnsafePointer<Self>,
     _ otherFactor: Self, _ kernels: KernelTable)

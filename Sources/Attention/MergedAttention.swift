@@ -93,11 +93,13 @@ private struct RowMerge<Scalar: AttentionAccumulator> {
         let sum = memory.baseAddress.map { $0.assumingMemoryBound(to: Scalar.self) }
         guard let sum else { return }
         for row in task * rowsPerTask..<min(rows, (task + 1) * rowsPerTask) {
+          sum.update(repeating: 0, count: width)
           var total = -Scalar.infinity
-          for source in sources {
+          // What saw nothing leaves no trace. All others count, and a NaN shows even where its weight rounds to 0.
+          for source in sources where source.logSumExp[row] != -.infinity {
             let merge = OnlineSoftmax.merge(total, source.logSumExp[row])
-            Scalar.run(
-              load, into: sum + width, source.output + row * width * elementSize, stride: 1, width, factor: 1)
+            let values = source.output + row * width * elementSize
+            Scalar.run(load, into: sum + width, values, stride: 1, width, factor: 1)
             Scalar.scaleAndAdd(sum, width, merge.first, sum + width, merge.second, kernels)
             total = merge.logSumExp
           }

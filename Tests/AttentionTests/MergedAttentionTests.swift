@@ -57,7 +57,7 @@ import Testing
   }
 
   @Test func infiniteSumsTakeAllOrLeaveItUndefined() throws {
-    #expect(try merge([(3, .infinity), (.nan, 2)]) == (3, .infinity))
+    #expect(try merge([(3, .infinity), (4, 2)]) == (3, .infinity))
     #expect(try merge([(1, 2), (3, .infinity), (7, -.infinity)]) == (3, .infinity))
     let undefined = try merge([(1, .infinity), (3, .infinity)])
     #expect(undefined.0.isNaN && undefined.1.isNaN)
@@ -66,6 +66,13 @@ import Testing
     {
       let result = try merge(parts)
       #expect(result.0.isNaN && result.1.isNaN, "\(parts)")
+    }
+  }
+
+  /// As a visible NaN does in one call, however small its weight.
+  @Test func aNaNShowsUnderAWeightThatRoundsToZero() throws {
+    for parts in [[(Float.nan, Float(-500)), (3, 2)], [(3, 2), (.nan, -500)], [(3, .infinity), (.nan, 2)]] {
+      #expect(try merge(parts).0.isNaN, "\(parts)")
     }
   }
 

@@ -3,20 +3,16 @@ import Testing
 
 /// Sums of two weighted rows. The numbers are eighths, so every result is exact and has to be equal.
 @Suite struct ScaleAndAddTests {
-  private static let factors: [Double] = [0, -0.0, 1, 0.5, -2, 0.375]
+  private static let factors: [Double] = [0, 1, 0.5, -2, 0.375]
 
   @Test(arguments: KernelTables.names, factors)
-  func aFactorOfZeroLeavesItsPartOut(set: String, factor: Double) {
+  func sumsWeightedRows(set: String, factor: Double) {
     let kernels = KernelTables.named(set)
     for otherFactor in Self.factors {
       for n in 0...70 {
         let (offset, count) = (n % 4, n + 24)
-        // What has no part in the result holds NaN and infinities.
-        let poison: [Double] = [.nan, .infinity, -.infinity]
-        var target = (0..<count).map { Double($0 * 13 % 57 - 28) / 8 }
-        var other = (0..<count).map { Double($0 * 17 % 61 - 30) / 8 }
-        if factor == 0 { for index in offset..<offset + n { target[index] = poison[index % 3] } }
-        if otherFactor == 0 { for index in other.indices { other[index] = poison[index % 3] } }
+        let target = (0..<count).map { Double($0 * 13 % 57 - 28) / 8 }
+        let other = (0..<count).map { Double($0 * 17 % 61 - 30) / 8 }
         let (narrowTarget, narrowOther) = (target.map(Float.init), other.map(Float.init))
         var single = narrowTarget
         var double = target
@@ -34,8 +30,8 @@ import Testing
         }
         for index in target.indices {
           let isInside = index >= offset && index < offset + n
-          let own = factor == 0 ? 0 : target[index] * factor
-          let part = isInside && otherFactor != 0 ? other[index - offset + 1] * otherFactor : 0
+          let own = target[index] * factor
+          let part = isInside ? other[index - offset + 1] * otherFactor : 0
           let expected = isInside ? own + part : target[index]
           #expect(
             single[index] == Float(expected) && double[index] == expected,
@@ -48,9 +44,10 @@ import Testing
   @Test(arguments: KernelTables.names)
   func whatCountsIsNotHidden(set: String) {
     let kernels = KernelTables.named(set)
-    for (own, other) in [(Float.nan, Float(1)), (1, .nan), (.infinity, -.infinity)] {
+    for (own, other, factor) in [(Float.nan, Float(1), Float(0)), (1, .nan, 0), (.infinity, -.infinity, 0.5)]
+    {
       var target = [Float](repeating: own, count: 37)
-      kernels.pointee.scale_and_add_f32(&target, 37, 0.5, [Float](repeating: other, count: 37), 0.5)
+      kernels.pointee.scale_and_add_f32(&target, 37, factor, [Float](repeating: other, count: 37), factor)
       #expect(target.allSatisfy { $0.isNaN }, "\(set), \(own) and \(other)")
     }
   }

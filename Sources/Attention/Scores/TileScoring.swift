@@ -30,27 +30,26 @@ struct TileScoring<Scalar: AttentionAccumulator> {
     of block: RowBlock, seen: (Int) -> Range<Int>, scratch: UnsafeMutablePointer<Scalar>,
     _ exact: ExactRow<Scalar>
   ) {
-    func row(_ row: Int) -> UnsafeMutablePointer<Scalar> { scores + (row - rows.lowerBound) * rowStride }
-    for number in rows {
-      let columns = seen(number)
-      if columns.isEmpty { continue }
-      let index = block.index(number)
-      let part = row(number) + columns.lowerBound
-      let keys = keys.lowerBound + columns.lowerBound..<keys.lowerBound + columns.upperBound
+    func forEachRow(_ body: (UnsafeMutablePointer<Scalar>, _ keys: Range<Int>, RowIndex) -> Void) {
+      for row in rows {
+        let columns = seen(row)
+        if columns.isEmpty { continue }
+        body(
+          scores + (row - rows.lowerBound) * rowStride + columns.lowerBound,
+          keys.lowerBound + columns.lowerBound..<keys.lowerBound + columns.upperBound, block.index(row))
+      }
+    }
+    let isModified = !rules.modifiers.isEmpty
+    forEachRow { part, keys, index in
       cap(part, keys, index, block, exact)
       addBiases(to: part, keys, index, block.extent, scratch)
-      if rules.modifiers.isEmpty { hide(part, keys, index) }
+      if !isModified { hide(part, keys, index) }
     }
-    if rules.modifiers.isEmpty { return }
+    if !isModified { return }
     let tile = ScoreBlock(scores, rowStride: rowStride, keys: keys, rows: rows, of: block)
     for modifier in rules.modifiers { Scalar.modify(tile, modifier) }
     // What a modifier makes of a hidden key's score does not bring the key back.
-    for number in rows {
-      let columns = seen(number)
-      if columns.isEmpty { continue }
-      let index = block.index(number)
-      let part = row(number) + columns.lowerBound
-      let keys = keys.lowerBound + columns.lowerBound..<keys.lowerBound + columns.upperBound
+    forEachRow { part, keys, index in
       if let added = sumOfBiases(keys, index, scratch) {
         for i in 0..<keys.count where added[i] == -.infinity { part[i] = -.infinity }
       }

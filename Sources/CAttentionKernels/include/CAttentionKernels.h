@@ -76,7 +76,7 @@ struct CAttentionKernels {
   int (*all_finite_f32)(const float *x, ptrdiff_t n);
   int (*all_finite_f64)(const double *x, ptrdiff_t n);
 
-  // target[i] = target[i] * factor + other[i] * other_factor; a part whose factor is 0 does not count, NaN in it neither.
+  // target[i] = target[i] * factor + other[i] * other_factor
   void (*scale_and_add_f32)(float *target, ptrdiff_t n, float factor, const float *other, float other_factor);
   void (*scale_and_add_f64)(double *target, ptrdiff_t n, double factor, const double *other, double other_factor);
 

@@ -122,23 +122,6 @@ public func scaledDotProductAttention<Element: AttentionElement>(
   withExtendedLifetime(inputs) {}
 }
 
-/// Attention over keys and values from any source: parts that follow each other, or pages; see ``KeyValues``.
-///
-/// Everything else is as in ``scaledDotProductAttentionWithLogSumExp(queries:keys:values:scale:mask:options:on:)``: the result is
-/// that of one tensor with the same keys and values in the same order.
-///
-/// - Returns: `output` `[B, Hq, Tq, Dv]` and `logSumExp` `[B, Hq, Tq]`.
-/// - Throws: ``AttentionError`` where shapes, mask, scale or options do not fit.
-public func scaledDotProductAttention<Element: AttentionElement>(
-  queries: Tensor<Element>, keyValues: KeyValues<Element>, scale: Double? = nil,
-  mask: AttentionMask = .none, options: AttentionOptions = AttentionOptions(), on pool: WorkerPool = .shared
-) throws(AttentionError) -> (output: Tensor<Element>, logSumExp: Tensor<Element.Accumulator>) {
-  let inputs = AttentionInputs(
-    queries: queries, keyValues: keyValues, scale: scale, mask: mask, options: options)
-  let problem = try AttentionProblem(inputs)
-  return try inputs.withOutputAndLogSumExp(of: problem) { attend(problem, into: $0, on: pool) }
-}
-
 /// Plans a problem and runs it.
 func attend(
   _ problem: AttentionProblem, into result: AttentionResult, on pool: WorkerPool,

@@ -80,7 +80,7 @@ extension AttentionCase {
       try scaledDotProductAttentionWithLogSumExp(
         queries: queries, keys: keys, values: values, scale: scale, mask: mask, options: options, on: pool)
     case .paged(let queries, let pages):
-      try scaledDotProductAttention(
+      try scaledDotProductAttentionWithLogSumExp(
         queries: queries, keyValues: pages.keyValues, scale: scale, mask: mask, options: options, on: pool)
     case .packed(let queries, let keys, let values, let sequences):
       try packedScaledDotProductAttention(

@@ -10,6 +10,8 @@ struct AttentionCommand: ParsableCommand {
     commandName: "attention",
     abstract: "Attention on CPUs, for tensors in safetensors files.",
     discussion: """
+      Exit codes: 0; 64 for a command line that no file could make right; 1 for all else.
+
       EXAMPLES:
         attention run case.safetensors -o out.safetensors
         attention inspect case.safetensors --svg heads.svg

@@ -71,6 +71,9 @@ struct AttributeFlags: ParsableArguments {
     return values.compactMapValues { $0 }
   }
 
+  /// The flag of an attribute.
+  static func flag(_ attribute: String) -> String { "--" + attribute.replacing("_", with: "-") }
+
   /// Checks each value by itself: the operator that they are for may stand in the file.
   func validate() throws {
     let overrides = overrides
@@ -84,8 +87,7 @@ struct AttributeFlags: ParsableArguments {
         }
       }
     } catch {
-      let flag = "--" + error.name.replacing("_", with: "-")
-      throw ValidationError("\(flag): \(error.reason)")
+      throw ValidationError("\(Self.flag(error.name)): \(error.reason)")
     }
   }
 }

@@ -43,7 +43,16 @@ struct CaseArguments: ParsableArguments {
     for case (let flag, let path?) in outputs where isSameFile(input, path) {
       throw CaseError(flag, "\(path) is the case itself, expected another file")
     }
-    return (file, file.metadata.merging(attributes.overrides) { _, flag in flag })
+    let metadata = file.metadata.merging(attributes.overrides) { _, flag in flag }
+    try checkFlags(for: CaseOperator(metadata))
+    return (file, metadata)
+  }
+
+  /// Throws where a flag is an attribute of another operator than the case's.
+  private func checkFlags(for op: CaseOperator) throws(CaseError) {
+    for name in attributes.overrides.keys.sorted() where name != "op" && !op.attributeNames.contains(name) {
+      throw CaseError(AttributeFlags.flag(name), "an attribute of another operator, not of \(op.rawValue)")
+    }
   }
 
   /// Does what a command does, in the words of a case file.

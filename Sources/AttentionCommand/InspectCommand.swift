@@ -9,8 +9,8 @@ struct InspectCommand: ParsableCommand {
     commandName: "inspect",
     abstract: "Show who looks at what: weights, what values contribute, entropy, rank.",
     discussion: """
-      CASE is a file that `attention run` takes, and flags override its attributes as they do there. Of each head the report tells the entropy of its weights (in nats, the \
-      mean over queries), the effective rank of its values (Roy and Vetterli 2007), the largest weight, and the keys that \
+      CASE is a file of Attention that `attention run` takes, and flags override its attributes as they do there. Of \
+      each head the report tells the entropy of its weights (in nats, the mean over queries), the effective rank of its values (Roy and Vetterli 2007), the largest weight, and the keys that \
       received most: by weight, and by the norm of what they contributed, weight times value (Kobayashi et al. 2020). A \
       large weight on a short value contributes little. With --query it adds the keys that these queries look at.
 
@@ -60,7 +60,9 @@ struct InspectCommand: ParsableCommand {
       valueName: "indices"))
   var query: IndexSelection?
 
-  @Option(help: ArgumentHelp("Keys that are columns of heat maps. (default: all)", valueName: "indices"))
+  @Option(
+    help: ArgumentHelp("With --svg, keys that are columns of heat maps. (default: all)", valueName: "indices")
+  )
   var key: IndexSelection?
 
   @Option(help: "Keys that the text names of each head and query.")
@@ -77,11 +79,14 @@ struct InspectCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Where to draw a heat map of each head, an SVG file.", valueName: "file"))
   var svg: String?
 
-  @Option(help: "What heat maps show.")
+  @Option(help: "With --svg, what heat maps show.")
   var measure = Measure.weights
 
   func validate() throws {
     if sequence < 0 { throw ValidationError("--sequence: \(sequence), expected 0 or more") }
+    if key != nil && svg == nil {
+      throw ValidationError("--key: only heat maps have columns, expected --svg too")
+    }
     if top < 0 { throw ValidationError("--top: \(top), expected 0 or more") }
     if let output, output == svg {
       throw ValidationError("--output and --svg: both are \(output), expected two files")

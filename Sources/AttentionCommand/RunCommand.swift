@@ -26,8 +26,9 @@ struct RunCommand: ParsableCommand {
         block_table         [B, blocks], the pages of each sequence in K and V,
                             those being [numBlocks, blockSize, Hkv, D]
 
-      Query 0 stands on key 0; after the past; or so that the last query stands on the last key that \
-      nonpad_kv_seqlen counts; unless causal_alignment says otherwise. OUT receives
+      Where queries stand among the keys, for causal rules, windows and ALiBi: with nonpad_kv_seqlen the last query \
+      on the last key that it counts; with a past, query 0 on the first key after it; else query 0 on key 0. \
+      causal_alignment overrides all three. OUT receives
 
         Y                   in the layout and type of Q
         lse                 [B, Hq, Tq], [Hq, total] if packed: the log-sum-exp of

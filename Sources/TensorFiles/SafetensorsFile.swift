@@ -70,7 +70,9 @@ public final class SafetensorsFile: Sendable {
     guard headerCount <= SafetensorsHeader.maximumByteCount else {
       throw TensorFileError(
         path: path,
-        reason: "a header of \(headerCount) bytes, at most \(SafetensorsHeader.maximumByteCount) are allowed")
+        reason:
+          "no safetensors file: its first 8 bytes name a header of \(headerCount) bytes, at most \(SafetensorsHeader.maximumByteCount) are allowed"
+      )
     }
     let dataStart = 8 + Int(headerCount)
     guard dataStart <= bytes.count else {

@@ -7,7 +7,8 @@ import Testing
   @Test(arguments: [
     ["--head", "-1"], ["--head", "x"], ["--head", "1,"], ["--head", ""], ["--head", "0-1"],
     ["--head", "99999999999999999999"], ["--query", "3..<3"], ["--query", "3...2"], ["--query", "..<2"],
-    ["--query", "+1"], ["--key", "0:2"], ["--sequence", "-1"], ["--sequence", "one"], ["--top", "-1"],
+    ["--query", "+1"], ["--key", "0:2"], ["--key", "0"], ["--sequence", "-1"], ["--sequence", "one"],
+    ["--top", "-1"],
     ["--format", "xml"], ["--measure", "mass"], ["--threads", "0"], ["--threads", "1000000"],
     ["--output", "a", "--svg", "a"], ["--svg"], ["--heads", "1"], ["other.safetensors"],
     ["--softcap", "-1"], ["--scale", "nan"], ["--q-num-heads", "0"], ["--is-casual"], ["--op", "MatMul"],
@@ -44,12 +45,13 @@ import Testing
 
   @Test(arguments: [
     (["--head", "2"], "--head"), (["--head", "0,1...5"], "0 to 1"), (["--query", "3"], "--query"),
-    (["--query", "0..<9223372036854775807"], "0 to 2"), (["--key", "4"], "--key"),
+    (["--query", "0..<9223372036854775807"], "0 to 2"), (["--key", "4", "--svg", "DIR/map.svg"], "--key"),
     (["--sequence", "1"], "--sequence"),
     (["--svg", "DIR/missing/map.svg"], "missing/map.svg"),
     (["--output", "DIR/case.safetensors"], "--output"),
     (["--svg", "DIR/case.safetensors"], "--svg"), (["--output", "/dev/null"], "not a regular file"),
-    (["--op", "RotaryEmbedding"], "op: "), (["--interleaved"], "interleaved: "),
+    (["--op", "RotaryEmbedding"], "op: "), (["--interleaved"], "Error: --interleaved: "),
+    (["--num-heads", "3"], "Error: --num-heads: "),
     (["--q-num-heads", "3"], "q_num_heads: "),
   ]) func choicesThatTheCaseDoesNotHave(flags: [String], expected: String) throws {
     try expectFailure(flags, names: expected)

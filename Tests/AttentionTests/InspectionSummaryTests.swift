@@ -13,6 +13,18 @@ import Testing
   /// More rows than are added up in one part.
   private static let longShape = ProblemShape(queries: 150, keys: 21, headDimension: 8, valueDimension: 6)
 
+  @Test func aSummaryPrintsOnOneLine() throws {
+    let same = Tensor<Float>(repeating: 1, shape: [1, 1, 2, 4])
+    var values = same
+    values[0, 0, 1, 2] = 0
+    let summary = try AttentionInspector(queries: same, keys: same, values: values, mask: .causal)
+      .summaries()[0]
+    #expect(
+      "\(summary)"
+        == "sequence 0 head 0: entropy 0.347 nats, effective rank \((summary.effectiveRank * 1000).rounded() / 1000), "
+        + "largest weight 1.0 at 0 → 0, most mass {0: 1.5, 1: 0.5}")
+  }
+
   /// The sums by their definitions, over weights that ``InspectionTests`` compares with the oracle.
   @Test(arguments: InspectionTests.shapes + [longShape], MaskCase.all) func summariesAreTheSumsOfWeights(
     shape: ProblemShape, mask: MaskCase

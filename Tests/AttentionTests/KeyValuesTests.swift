@@ -27,7 +27,8 @@ import Testing
           keys: k.sliced(axis: 2, range).contiguousCopy(), values: v.sliced(axis: 2, range).contiguousCopy()))
       start += length
     }
-    let result = try scaledDotProductAttention(queries: q, keyValues: KeyValues(joining: parts), mask: mask)
+    let result = try scaledDotProductAttentionWithLogSumExp(
+      queries: q, keyValues: KeyValues(joining: parts), mask: mask)
     #expect(
       result.output == expected.output && result.logSumExp == expected.logSumExp, "\(E.self) \(lengths)")
   }
@@ -43,7 +44,7 @@ import Testing
           keys: k.sliced(axis: 2, range).contiguousCopy(), values: v.sliced(axis: 2, range).contiguousCopy())
       }
       let joined = KeyValues(joining: [part(0..<300), part(300..<700)])
-      let result = try scaledDotProductAttention(queries: q, keyValues: joined).output
+      let result = try scaledDotProductAttentionWithLogSumExp(queries: q, keyValues: joined).output
       #expect(try result == scaledDotProductAttention(queries: q, keys: k, values: v), "\(E.self) \(width)")
     }
     try check(Float.self)
@@ -59,7 +60,7 @@ import Testing
       KeyValues(keys: shared, values: shared), KeyValues(keys: suffix, values: suffix),
     ])
     let whole = try Tensor.concatenate([shared, suffix], axis: 2)
-    let result = try scaledDotProductAttention(queries: q, keyValues: joined, mask: .causal)
+    let result = try scaledDotProductAttentionWithLogSumExp(queries: q, keyValues: joined, mask: .causal)
     #expect(
       try result.output == scaledDotProductAttention(queries: q, keys: whole, values: whole, mask: .causal))
   }
@@ -72,7 +73,7 @@ import Testing
     let mask = AttentionMask.keyLengths(lengths) & .causal
     let expected = try scaledDotProductAttentionWithLogSumExp(queries: q, keys: k, values: v, mask: mask)
     let source = KeyValues(keyPages: paged.keys, valuePages: paged.values, blockTable: table)
-    let result = try scaledDotProductAttention(queries: q, keyValues: source, mask: mask)
+    let result = try scaledDotProductAttentionWithLogSumExp(queries: q, keyValues: source, mask: mask)
     #expect(
       result.output == expected.output && result.logSumExp == expected.logSumExp, "pages of \(pageSize)")
   }
@@ -108,6 +109,25 @@ import Testing
     return ((keys, values), try Tensor(table, shape: [2, pagesEach]))
   }
 
+  @Test func allFormsOfACallAgree() throws {
+    let (q, k, v) = Self.shape.inputs(Float.self)
+    let source = KeyValues(keys: k, values: v)
+    let expected = try scaledDotProductAttentionWithLogSumExp(queries: q, keyValues: source, mask: .causal)
+      .output
+    #expect(try scaledDotProductAttention(queries: q, keyValues: source, mask: .causal) == expected)
+    // In the layout of a projection.
+    var output = Tensor<Float>(repeating: .nan, shape: [2, 70, 4, 12]).permuted(0, 2, 1, 3)
+    let strides = output.strides
+    try scaledDotProductAttention(queries: q, keyValues: source, mask: .causal, into: &output)
+    #expect(output == expected && output.strides == strides)
+    var wrong = Tensor<Float>.zeros([2, 4, 70, 13])
+    #expect {
+      try scaledDotProductAttention(queries: q, keyValues: source, into: &wrong)
+    } throws: {
+      ($0 as? AttentionError)?.argument == "output"
+    }
+  }
+
   @Test func refusesPagesThatDoNotExist() throws {
     let q = Tensor<Float>.zeros([1, 1, 1, 4])
     let pages = Tensor<Float>.zeros([3, 8, 1, 4])
@@ -119,7 +139,7 @@ import Testing
       let source = KeyValues(
         keyPages: pages, valuePages: values ?? pages, blockTable: try Tensor(table, shape: shape))
       do {
-        _ = try scaledDotProductAttention(queries: q, keyValues: source, mask: mask)
+        _ = try scaledDotProductAttentionWithLogSumExp(queries: q, keyValues: source, mask: mask)
         return nil
       } catch { return error.argument }
     }
@@ -141,7 +161,7 @@ import Testing
     let good = part([1, 2, 5, 4], [1, 2, 5, 6])
     func refusal(_ parts: [KeyValues<Float>]) -> String? {
       do {
-        _ = try scaledDotProductAttention(queries: q, keyValues: KeyValues(joining: parts))
+        _ = try scaledDotProductAttentionWithLogSumExp(queries: q, keyValues: KeyValues(joining: parts))
         return nil
       } catch { return error.argument }
     }

@@ -89,7 +89,7 @@ struct PropertyCall<E: AttentionElement> {
         options: problem.options, on: pool)
       return PropertyResult(output, sums)
     }
-    let (output, sums) = try scaledDotProductAttention(
+    let (output, sums) = try scaledDotProductAttentionWithLogSumExp(
       queries: q, keyValues: keyValues, scale: draw.scale, mask: mask, options: problem.options, on: pool)
     return PropertyResult(output, sums)
   }

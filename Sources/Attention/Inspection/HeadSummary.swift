@@ -40,6 +40,19 @@ public struct HeadSummary: Sendable {
   public let effectiveRank: Double
 }
 
+extension HeadSummary: CustomStringConvertible {
+  /// One line: the numbers, and the five keys that received most.
+  public var description: String {
+    func short(_ x: Double) -> String { "\((x * 1000).rounded() / 1000)" }
+    let keys = mass.indices.sorted { (mass[$1], $0) < (mass[$0], $1) }.prefix(5)
+    let received = keys.map { "\($0): \(short(mass[$0]))" }.joined(separator: ", ")
+    let largest = largestWeight.map { "\(short($0.weight)) at \($0.query) → \($0.key)" } ?? "none"
+    return
+      "sequence \(sequence) head \(head): entropy \(short(entropy)) nats, effective rank \(short(effectiveRank)), "
+      + "largest weight \(largest), most mass {\(received)}"
+  }
+}
+
 extension AttentionInspector {
   /// Heads summed up over all their queries, in one pass over their weights.
   ///

@@ -4,9 +4,9 @@
 /// A tile is whatever part of the scores a kernel works on: every new score may depend on its old value and its place, and on nothing
 /// else. It runs on many threads at once.
 ///
-///     // Keys count less the older they are, by a logarithm.
+///     // Keys count less the older they are, by the root of their distance.
 ///     let mask = AttentionMask.causal & .modifier(ScoreModifier { score, place in
-///       score - log(Double(1 + place.position - place.key))
+///       score - 0.1 * Double(abs(place.position - place.key)).squareRoot()
 ///     })
 public struct ScoreModifier: Sendable {
   let float: @Sendable (ScoreBlock<Float>) -> Void

@@ -68,16 +68,17 @@ struct PropertyCheck<E: AttentionElement> {
 
   /// How far results may be off.
   ///
-  /// The contract's 2e-6 where it promises that (in Double the same ulps: times 2⁻²⁹, and what narrower types round off). Else its rule, twice the naive computation's
-  /// error plus 1e-5, and what rounding does to scores of this size: the naive error of a few rows may be small by luck. A score that
-  /// is a sum of terms of `size` in all is off by some `u · size`, with `u` half a step of 1, and so is every weight, in parts of itself:
-  /// 16 of them for the handful of operations that a score passes through.
+  /// The contract's 2e-6 where it promises that; in Double the same ulps, times 2⁻²⁹ and twice, and what narrower types round off.
+  /// Else its rule, twice the naive computation's error plus 1e-5, and what rounding does to scores of this size: the naive error of a
+  /// few rows may be small by luck. A score that is a sum of terms of `size` in all is off by some `u · size`, with `u` half a step of
+  /// 1, and so is every weight, in parts of itself: 16 of them for the handful of operations that a score passes through.
   private func tolerances(
     _ rows: [Row], _ expected: [[Double]], _ references: [PropertyReference<E>]
   ) -> (output: Tolerance, logSumExp: Tolerance) {
     let isDouble = E.elementType == .float64 || draw.precision == .float64
     let step = isDouble ? 0x1p-53 : 0x1p-24
-    let ulps = isDouble ? 0x1p-29 : 1
+    // The oracle, in Double itself, rounds as much as what is compared with it: twice the ulps.
+    let ulps = isDouble ? 2 * 0x1p-29 : 1
     let isNarrowed = isDouble && E.elementType != .float64
     // Half a step of the smallest Float16 is 2⁻²⁵.
     let rounding = Tolerance(relative: Self.halfStep, absolute: E.elementType == .float16 ? 0x1p-25 : 0)

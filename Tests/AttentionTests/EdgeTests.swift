@@ -229,18 +229,22 @@ import Testing
     #expect(logSumExp.shape == [B, H, Tq])
   }
 
-  /// Products whose sums overflow before they cancel, on either side: the scores themselves are 0, and all keys weigh the same.
+  /// Products whose sums overflow before they cancel, on either side and on both, as +∞ brings −∞ to light: the scores themselves are 0, and all keys weigh the same.
   @Test(
     arguments: ForcedVariant.all,
     [AttentionMask.none, .causal(.offset(9)), .additive(Tensor<Float>.zeros([10])), .alibi(slopes: [0])])
   func sumsThatOverflowOnTheWayAreExact(variant: ForcedVariant, mask: AttentionMask) throws {
     let q = Tensor<Float>(repeating: 1e19, shape: [1, 1, 60, 4])
-    var k = Tensor<Float>.zeros([1, 1, 10, 4])
-    for d in 0..<4 { k[0, 0, 3, d] = d < 2 ? -2e19 : 2e19 }
-    for d in 0..<4 { k[0, 0, 7, d] = d < 2 ? 2e19 : -2e19 }
     var v = Tensor<Float>.zeros([1, 1, 10, 1])
     for (key, value) in [(3, 10), (7, 20), (9, 5)] as [(Int, Float)] { v[0, 0, key, 0] = value }
-    for options in [AttentionOptions(), AttentionOptions(softcap: 1e30)] {
+    func overflowing(_ keys: [(key: Int, sign: Float)]) -> Tensor<Float> {
+      var k = Tensor<Float>.zeros([1, 1, 10, 4])
+      for (key, sign) in keys { for d in 0..<4 { k[0, 0, key, d] = sign * (d < 2 ? 2e19 : -2e19) } }
+      return k
+    }
+    for (k, options) in [[(3, -1)], [(7, 1)], [(3, -1), (7, 1)]].map(overflowing).flatMap({ k in
+      [(k, AttentionOptions()), (k, AttentionOptions(softcap: 1e30))]
+    }) {
       let result = try variant.attention(
         queries: q, keys: k, values: v, scale: 1, mask: mask, options: options, on: Pools.one)
       #expect(result.output.elements.allSatisfy { abs($0 - 3.5) < 1e-6 }, "\(variant) \(mask) \(options)")

@@ -17,9 +17,12 @@ static int supported(const struct CAttentionKernels *sets[most_sets]) {
   int has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
   if (has_avx2)
     sets[count++] = &CAttentionKernels_set_avx2;
-  if (has_avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+  int has_avx512 = has_avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                   __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+  if (has_avx512)
     sets[count++] = &CAttentionKernels_set_avx512;
+  if (has_avx512 && __builtin_cpu_supports("avx512bf16"))
+    sets[count++] = &CAttentionKernels_set_avx512bf16;
 #endif
   return count;
 }

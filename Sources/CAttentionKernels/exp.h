@@ -26,6 +26,20 @@ static inline f32_vec f32_exp_nonpositive(f32_vec x) {
   return f32_scale2(e, n);
 }
 
+// 2^x for x <= 127: n is the nearest integer, 2^x = 2^n 2^r with |r| <= 1/2 and 2^r = 1 + r q(r). q is a minimax fit in units of the
+// last place (Lawson's iteration), off by 1.05 of them; with its rounding the result is off by less than 2. Results below the normal
+// range may be 0. -infinity gives NaN, because r is infinity less infinity: a score of -infinity that no rule made must not pass for
+// a weight of 0.
+static inline f32_vec f32_exp2_flush(f32_vec x) {
+  f32_vec n = f32_round(x), r = f32_sub(x, n);
+  f32_vec q = f32_set1(1.322570747e-03f);
+  q = f32_fma(q, r, f32_set1(9.671762925e-03f));
+  q = f32_fma(q, r, f32_set1(5.550891439e-02f));
+  q = f32_fma(q, r, f32_set1(2.402223704e-01f));
+  q = f32_fma(q, r, f32_set1(6.931468292e-01f));
+  return f32_scale2_flush(f32_fma(q, r, f32_set1(1.0f)), n);
+}
+
 static inline f64_vec f64_exp_nonpositive(f64_vec x) {
   // exp(-746) is under half the smallest subnormal, 2^-1075.
   x = f64_max(f64_set1(-746.0), x);

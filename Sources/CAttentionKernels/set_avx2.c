@@ -17,6 +17,8 @@
 
 #define ISA avx2
 #define ISA_NAME "avx2"
+#define ISA_DOTS_BF16 0
+#define FUSED_TILE_ROWS 6
 #include "set.inc"
 
 #pragma clang attribute pop

@@ -17,6 +17,8 @@
 
 #define ISA avx512
 #define ISA_NAME "avx512"
+#define ISA_DOTS_BF16 0
+#define FUSED_TILE_ROWS 8
 #include "set.inc"
 
 #pragma clang attribute pop

@@ -12,4 +12,6 @@
 #define attn_f16_from_f32 attn_f16_from_f32_bits
 #define ISA scalar
 #define ISA_NAME "scalar"
+#define ISA_DOTS_BF16 0
+#define FUSED_TILE_ROWS 4
 #include "set.inc"

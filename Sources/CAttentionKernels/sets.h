@@ -9,6 +9,7 @@ extern const struct CAttentionKernels CAttentionKernels_set_scalar;
 #if defined(__x86_64__)
 extern const struct CAttentionKernels CAttentionKernels_set_avx2;
 extern const struct CAttentionKernels CAttentionKernels_set_avx512;
+extern const struct CAttentionKernels CAttentionKernels_set_avx512bf16;
 #endif
 
 #endif

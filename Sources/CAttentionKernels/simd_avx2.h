@@ -80,6 +80,37 @@ static inline f32_vec f32_scale2(f32_vec x, f32_vec n) {
   __m256i second = _mm256_slli_epi32(_mm256_add_epi32(_mm256_sub_epi32(whole, half), bias), 23);
   return _mm256_mul_ps(_mm256_mul_ps(x, _mm256_castsi256_ps(first)), _mm256_castsi256_ps(second));
 }
+static inline f32_vec f32_scale2_flush(f32_vec x, f32_vec n) {
+  __m256i whole = _mm256_cvtps_epi32(_mm256_max_ps(n, f32_set1(-127.0f)));
+  __m256i factor = _mm256_slli_epi32(_mm256_add_epi32(whole, _mm256_set1_epi32(127)), 23);
+  return _mm256_mul_ps(x, _mm256_castsi256_ps(factor));
+}
+static inline int f32_any_less(f32_vec a, f32_vec b) {
+  return _mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_LT_OQ)) != 0;
+}
+static inline f32_vec f32_set1_word(const void *p) {
+  float word;
+  memcpy(&word, p, sizeof word);
+  return _mm256_set1_ps(word);
+}
+static inline f32_vec f32_pack_pairs(f32_vec low, f32_vec high) {
+  uint16_t halves[2][8];
+  f32_store_bf16(halves[0], low);
+  f32_store_bf16(halves[1], high);
+  __m256i first = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)halves[0]));
+  __m256i second = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)halves[1]));
+  return _mm256_castsi256_ps(_mm256_or_si256(first, _mm256_slli_epi32(second, 16)));
+}
+static inline f32_vec f32_dot_pairs(f32_vec acc, f32_vec a, f32_vec b) {
+  const __m256i upper = _mm256_set1_epi32((int)0xFFFF0000);
+  __m256i x = _mm256_castps_si256(a), y = _mm256_castps_si256(b);
+  acc = _mm256_fmadd_ps(_mm256_castsi256_ps(_mm256_slli_epi32(x, 16)),
+                        _mm256_castsi256_ps(_mm256_slli_epi32(y, 16)), acc);
+  return _mm256_fmadd_ps(_mm256_castsi256_ps(_mm256_and_si256(x, upper)),
+                         _mm256_castsi256_ps(_mm256_and_si256(y, upper)), acc);
+}
+// 12 sums, 2 vectors of queries and a key fill 15 of the 16 registers.
+enum { f32_tile_rows = 6 };
 static inline void f32_unzip(f32_vec *a, f32_vec *b) {
   // Shuffles work within 128 bits: what they leave is a quarter of a, one of b, one of a, one of b.
   __m256d even = _mm256_castps_pd(_mm256_shuffle_ps(*a, *b, 0x88));

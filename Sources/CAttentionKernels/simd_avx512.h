@@ -61,6 +61,44 @@ static inline f32_vec f32_round(f32_vec x) {
   return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
 static inline f32_vec f32_scale2(f32_vec x, f32_vec n) { return _mm512_scalef_ps(x, n); }
+static inline f32_vec f32_scale2_flush(f32_vec x, f32_vec n) { return _mm512_scalef_ps(x, n); }
+static inline int f32_any_less(f32_vec a, f32_vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ) != 0; }
+static inline f32_vec f32_set1_word(const void *p) {
+  float word;
+  memcpy(&word, p, sizeof word);
+  return _mm512_set1_ps(word);
+}
+#ifdef CATTENTIONKERNELS_AVX512_BF16
+static inline f32_vec f32_pack_pairs(f32_vec low, f32_vec high) {
+  // What the conversion leaves is all of `low`, then all of `high`.
+  const __m512i in_turn = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21,
+                                           5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+  __m512i halves = (__m512i)_mm512_cvtne2ps_pbh(high, low);
+  return _mm512_castsi512_ps(_mm512_permutexvar_epi16(in_turn, halves));
+}
+static inline f32_vec f32_dot_pairs(f32_vec acc, f32_vec a, f32_vec b) {
+  return _mm512_dpbf16_ps(acc, (__m512bh)a, (__m512bh)b);
+}
+#else
+static inline f32_vec f32_pack_pairs(f32_vec low, f32_vec high) {
+  uint16_t halves[2][16];
+  f32_store_bf16(halves[0], low);
+  f32_store_bf16(halves[1], high);
+  __m512i first = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)halves[0]));
+  __m512i second = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)halves[1]));
+  return _mm512_castsi512_ps(_mm512_or_si512(first, _mm512_slli_epi32(second, 16)));
+}
+static inline f32_vec f32_dot_pairs(f32_vec acc, f32_vec a, f32_vec b) {
+  const __m512i upper = _mm512_set1_epi32((int)0xFFFF0000);
+  __m512i x = _mm512_castps_si512(a), y = _mm512_castps_si512(b);
+  acc = _mm512_fmadd_ps(_mm512_castsi512_ps(_mm512_slli_epi32(x, 16)),
+                        _mm512_castsi512_ps(_mm512_slli_epi32(y, 16)), acc);
+  return _mm512_fmadd_ps(_mm512_castsi512_ps(_mm512_and_si512(x, upper)),
+                         _mm512_castsi512_ps(_mm512_and_si512(y, upper)), acc);
+}
+#endif
+// 16 sums, 2 vectors of queries, a key, and what the exponential of the tile before needs: 32 registers hold them.
+enum { f32_tile_rows = 8 };
 static inline void f32_unzip(f32_vec *a, f32_vec *b) {
   const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
   f32_vec low = *a, high = *b;

@@ -9,11 +9,18 @@
 // abs(x), copysign(x, s) x without its sign, with the sign of s
 // select_less(a, b, x, y)  x where a < b, y elsewhere: where a or b is NaN too
 // iota()                 0, 1, 2, ...: each lane's number
-// round(x)               to the nearest integer, ties to even, for |x| < 2^22 (f32), 2^51 (f64)
+// round(x)               to the nearest integer, ties to even; f64 for |x| < 2^51 only
 // scale2(x, n)           x * 2^n for integral n <= 0, right below the normal range too
+// scale2_flush(x, n)     x * 2^n for integral n <= 127, where results below the normal range may become 0; n may be -infinity.
+//                        NaN where x is
+// any_less(a, b)         whether some lane of a is less than that of b
 // unzip(a, b)            of the 2 * lanes elements of a and b in a row, those at even places to a, at odd ones to b
 // zip(a, b)              the reverse: the elements of a and b in turn
 // transpose(rows)        lane j of vector i and lane i of vector j change places, for `lanes` vectors
+// set1_word(p)           the 32 bits at p, wherever they lie, in every lane
+// pack_pairs(low, high)  words of two bf16 numbers: the low halves are `low` rounded to nearest even, the high ones `high`
+// dot_pairs(acc, a, b)   acc + low(a) low(b) + high(a) high(b) of such words; subnormal numbers may count as 0
+// tile_rows              so many keys times two vectors of queries are summed up in registers
 
 #ifndef CATTENTIONKERNELS_SIMD_SCALAR_H
 #define CATTENTIONKERNELS_SIMD_SCALAR_H
@@ -55,9 +62,12 @@ static inline void f32_transpose(f32_vec rows[f32_lanes]) { (void)rows; }
 static inline float f32_reduce_add(f32_vec v) { return v; }
 static inline float f32_reduce_max(f32_vec v) { return v; }
 static inline f32_vec f32_round(f32_vec x) {
-  // Adding 1.5 * 2^23 leaves no bits for the fraction; the addition itself rounds to nearest even.
+  // Adding 1.5 * 2^23 leaves no bits for the fraction; the addition itself rounds to nearest even. From 2^22 on that would
+  // round to 2 and more; there what is left of a fraction is a half, from 2^23 on nothing.
   const float shift = 0x1.8p23f;
-  return (x + shift) - shift;
+  if (__builtin_fabsf(x) < 0x1p22f)
+    return (x + shift) - shift;
+  return __builtin_fabsf(x) < 0x1p23f ? __builtin_rintf(x) : x;
 }
 static inline f32_vec f32_scale2(f32_vec x, f32_vec n) {
   // 2^n may lie below the normal range where x * 2^n does not round to 0: two factors that are both normal.
@@ -68,6 +78,31 @@ static inline f32_vec f32_scale2(f32_vec x, f32_vec n) {
   memcpy(&b, &second, sizeof b);
   return x * a * b;
 }
+static inline f32_vec f32_scale2_flush(f32_vec x, f32_vec n) {
+  int32_t whole = n > -127.0f ? (int32_t)n : -127;
+  uint32_t bits = (uint32_t)(whole + 127) << 23;
+  float factor;
+  memcpy(&factor, &bits, sizeof factor);
+  return x * factor;
+}
+static inline int f32_any_less(f32_vec a, f32_vec b) { return a < b; }
+static inline f32_vec f32_set1_word(const void *p) {
+  float word;
+  memcpy(&word, p, sizeof word);
+  return word;
+}
+static inline f32_vec f32_pack_pairs(f32_vec low, f32_vec high) {
+  uint32_t bits = attn_bf16_from_f32(low) | (uint32_t)attn_bf16_from_f32(high) << 16;
+  return f32_set1_word(&bits);
+}
+static inline f32_vec f32_dot_pairs(f32_vec acc, f32_vec a, f32_vec b) {
+  uint32_t x, y;
+  memcpy(&x, &a, sizeof x);
+  memcpy(&y, &b, sizeof y);
+  acc = f32_fma(attn_f32_from_bf16((uint16_t)x), attn_f32_from_bf16((uint16_t)y), acc);
+  return f32_fma(attn_f32_from_bf16((uint16_t)(x >> 16)), attn_f32_from_bf16((uint16_t)(y >> 16)), acc);
+}
+enum { f32_tile_rows = 4 };
 
 typedef double f64_vec;
 enum { f64_lanes = 1 };

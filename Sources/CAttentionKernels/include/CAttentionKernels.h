@@ -49,9 +49,82 @@ struct CAttentionKernels_rotation {
   int interleaved;
 };
 
+// Memory that is read soon, as hints: `rows` rows of `bytes` each. Kernels move it on as they ask for rows.
+struct CAttentionKernels_ahead {
+  const char *next;
+  ptrdiff_t stride, bytes, rows;
+};
+enum { CAttentionKernels_aheads = 3 };
+
+// The rows of a panel in a tensor: row r is query (first + r) / heads of head (first + r) % heads. Columns are neighbours.
+struct CAttentionKernels_panel_rows {
+  void *base; // query 0 of head 0
+  ptrdiff_t query_stride, head_stride; // bytes
+  ptrdiff_t heads, first, count;
+};
+
+// A panel: `panel_rows` query rows on their way through blocks of keys, each a lane of two vectors, and what is known of them.
+// Everything is aligned to 64 bytes; [n] stands for n * panel_rows numbers.
+struct CAttentionKernels_panel {
+  const float *queries; // [head_dim], or [head_dim / 2] words of bf16 pairs
+  float *output;        // [value_dim]: weights times values so far, not divided by their sum
+  // [1] each. Weights are 2^(score + shift) with scores in units of log 2; a score above the threshold moves the shift.
+  float *shift, *threshold, *sum;
+  ptrdiff_t rows; // the lanes from there on are not used
+  int has_output; // whether `output` holds anything
+  const int32_t *begin, *end; // [1]: the keys that each row sees, counted in the sequence; NULL where all see all
+  const float *slopes;        // [1]: ALiBi slopes in units of log 2; NULL for none
+  const int64_t *positions;   // [1]: the key that each row stands on, for slopes
+};
+
+// A block of keys and values, read where they lie, and what all panels that see it share.
+struct CAttentionKernels_block {
+  const void *keys, *values;
+  ptrdiff_t key_stride, value_stride; // from row to row, in elements (values of bf16 kernels: in words)
+  ptrdiff_t first, count;             // the first key's position in the sequence; at most block_keys keys
+  ptrdiff_t head_dim, value_dim;
+  float factor;   // of products of bf16 pairs; those of f32 take it from their queries
+  float softcap;  // in units of log 2: scores are already divided by it. 0 for none
+  float *scratch; // `block_scratch` numbers, aligned to 64 bytes
+  struct CAttentionKernels_ahead *ahead; // CAttentionKernels_aheads of them; those with no rows are passed over
+};
+
+// What becomes of a panel's output: rows of `value_dim` columns times 1 / sum, or times the factors where there are any.
+struct CAttentionKernels_finish {
+  const struct CAttentionKernels_panel *panel;
+  struct CAttentionKernels_panel_rows rows;
+  ptrdiff_t value_dim;
+  const float *factors; // [1], or NULL
+};
+
 struct CAttentionKernels {
-  // What the set is called: "scalar", "avx2", "avx512".
+  // What the set is called: "scalar", "avx2", "avx512", "avx512bf16", "neon".
   const char *name;
+
+  // Fused attention, a panel of queries by a block of keys at a time.
+  //
+  // The lanes are queries: scores are the sums K Q', a key element times a vector of queries, outputs V' P'. Keys and values are read as
+  // they lie, a number at a time; maxima, sums and rescaling are a lane each, and nothing is reduced across lanes. What a lane comes to
+  // depends on its own query, keys and range alone: on no other lane.
+  ptrdiff_t panel_rows, block_keys, block_scratch;
+  int dots_bf16_pairs; // whether the CPU multiplies bf16 pairs by itself
+
+  // queries[d * panel_rows + r] = column d of row r times factor; 0 for rows past the panel's.
+  void (*pack_panel_f32)(float *queries, const struct CAttentionKernels_panel_rows *rows, ptrdiff_t columns, float factor);
+  // Words of columns 2d and 2d + 1, as they are; `columns` is even. exact[r] is 1 where an element of row r is subnormal, or 2^64 and
+  // more, else 0: kernels of pairs take the former for 0, and would miss products of the latter with subnormal keys.
+  void (*pack_panel_bf16)(float *queries, const struct CAttentionKernels_panel_rows *rows, ptrdiff_t columns,
+                          uint8_t *exact);
+  // words[j * columns + c] = column c of rows 2j and 2j + 1; 0 past the last row. Strides in elements.
+  void (*pack_value_pairs)(float *words, const void *values, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t columns);
+  // Adds what a panel sees of a block to its output and sum. Where a score that counts is NaN or -infinity, the row's sum becomes NaN.
+  // Weights times values that are hidden may leave NaN in the output.
+  void (*attend_block_f32)(const struct CAttentionKernels_block *block, struct CAttentionKernels_panel *panel);
+  void (*attend_block_bf16)(const struct CAttentionKernels_block *block, struct CAttentionKernels_panel *panel);
+  // Writes the rows of a panel. finite[r] is 1 where all of row r was finite before rounding, else 0.
+  void (*finish_panel_f32)(const struct CAttentionKernels_finish *finish, uint8_t *finite);
+  void (*finish_panel_f16)(const struct CAttentionKernels_finish *finish, uint8_t *finite);
+  void (*finish_panel_bf16)(const struct CAttentionKernels_finish *finish, uint8_t *finite);
 
   // Scores become weights exp(score - maximum), in place; columns that a row does not see become 0. Moves maximum and
   // sum on; rescale[r] is the factor exp(old maximum - new maximum) that brings what was summed before to the new scale.

@@ -42,6 +42,14 @@ struct AttentionResult {
     }
   }
 
+  /// Whether a log-sum-exp of each row was asked for.
+  var wantsLogSumExp: Bool { logSumExp != nil }
+
+  /// Query 0 of a head, and the distances in bytes from query to query and from head to head.
+  func rows(_ sequence: Int, _ head: Int) -> (base: UnsafeMutableRawPointer, query: Int, head: Int) {
+    (outputBase + output.byteOffset(sequence, head, 0), output.byteStrides.row, output.byteStrides.head)
+  }
+
   /// The distance in elements between neighbours of an output row.
   var columnStride: Int { output.byteStrides.column / output.elementType.byteCount }
 

@@ -2,18 +2,33 @@
 package struct ForcedVariant: Sendable, CustomStringConvertible {
   /// The instruction set.
   package let set: String
-  /// Whether products are cut for BLAS's small-matrix kernels and keys transposed for them.
+  /// The kernel, where it can compute the problem; else the one that the rule chooses.
+  package let kernel: AttentionPlan.Kernel
+  /// Whether BLAS's products are cut for its small-matrix kernels and keys transposed for them.
   package let usesSmallProducts: Bool
 
-  /// Every instruction set of this CPU, with and without small products; the best set comes last.
+  /// Every instruction set of this CPU with every kernel, BLAS's with and without small products; the best set comes last.
   package static var all: [ForcedVariant] {
     KernelVariant.setNames.flatMap { set in
-      [false, true].map { ForcedVariant(set: set, usesSmallProducts: $0) }
+      [
+        ForcedVariant(set: set, kernel: .gemm, usesSmallProducts: false),
+        ForcedVariant(set: set, kernel: .gemm, usesSmallProducts: true),
+        ForcedVariant(set: set, kernel: .fused, usesSmallProducts: false),
+        ForcedVariant(set: set, kernel: .decode, usesSmallProducts: false),
+      ]
     }
   }
 
-  /// The set, and how it multiplies.
-  package var description: String { "\(set), \(usesSmallProducts ? "small" : "whole") products" }
+  /// The kernels of the best instruction set.
+  package static var best: [ForcedVariant] {
+    let best = KernelVariant.setNames.last
+    return all.filter { $0.set == best }
+  }
+
+  /// The set, the kernel, and how BLAS multiplies.
+  package var description: String {
+    "\(set), \(kernel.rawValue)\(usesSmallProducts ? " with small products" : "")"
+  }
 
   /// Attention as the public functions compute it, this way.
   ///
@@ -56,9 +71,10 @@ package struct ForcedVariant: Sendable, CustomStringConvertible {
   }
 
   private var variant: KernelVariant {
-    guard let variant = KernelVariant(setName: set, usesSmallProducts: usesSmallProducts) else {
+    guard var variant = KernelVariant(setName: set, usesSmallProducts: usesSmallProducts) else {
       preconditionFailure("no instruction set \(set) here, only \(KernelVariant.setNames)")
     }
+    variant.kernel = kernel
     return variant
   }
 }

@@ -7,6 +7,8 @@ struct KernelVariant {
   let kernels: KernelTable
   /// See ``BLASRuntime/smallProductLimit``.
   let smallProductLimit: Int?
+  /// The kernel that has to be used; nil leaves it to ``KernelRule``.
+  var kernel: AttentionPlan.Kernel?
 
   /// The best that this machine has.
   static var best: KernelVariant {

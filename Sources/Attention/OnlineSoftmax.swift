@@ -29,11 +29,16 @@ struct OnlineSoftmax<Scalar: AttentionAccumulator> {
   ///
   /// - Parameter sink: a score that takes its share and has no value; −∞ for none.
   func normalizer(_ row: Int, sink: Scalar) -> Scalar {
-    if sink == -.infinity { return 1 / sum[row] }
+    Self.normalizer(maximum: maximum[row], sum: sum[row], sink: sink)
+  }
+
+  /// The same for a row whose state lies elsewhere.
+  static func normalizer(maximum: Scalar, sum: Scalar, sink: Scalar) -> Scalar {
+    if sink == -.infinity { return 1 / sum }
     // Where the sink is the largest, everything is scaled to it: exp(sink − maximum) might overflow.
-    return sink > maximum[row]
-      ? Scalar.exp(maximum[row] - sink) / (sum[row] * Scalar.exp(maximum[row] - sink) + 1)
-      : 1 / (sum[row] + Scalar.exp(sink - maximum[row]))
+    return sink > maximum
+      ? Scalar.exp(maximum - sink) / (sum * Scalar.exp(maximum - sink) + 1)
+      : 1 / (sum + Scalar.exp(sink - maximum))
   }
 
   /// The logarithm of a row's softmax denominator.

@@ -133,7 +133,7 @@ func attend(
   }
   let plan = AttentionPlan(problem, threads: pool.threadCount, variant)
   switch problem.accumulatorType {
-  case .float64: GEMMAttention<Double>(problem, plan, result, variant).run(on: pool)
-  default: GEMMAttention<Float>(problem, plan, result, variant).run(on: pool)
+  case .float64: BlockKernels<Double>(problem, plan, result, variant).run(on: pool)
+  default: BlockKernels<Float>(problem, plan, result, variant).run(on: pool)
   }
 }

@@ -21,8 +21,8 @@
 enum {
   // Rows of a panel: two vectors, so that each broadcast number is used twice.
   fused_width = 2 * f32_lanes,
-  // Keys of a block at most: a panel's weights then take 32 KiB where vectors have 16 lanes.
-  fused_keys = 256,
+  // Keys of a block at most, whole tiles: a panel's weights then take 32 KiB where vectors have 16 lanes.
+  fused_keys = 256 / f32_tile_rows * f32_tile_rows,
   // Three tiles of scores, and the weights, where the last tile may be incomplete.
   fused_scratch = (4 * f32_tile_rows + fused_keys) * fused_width
 };
@@ -155,8 +155,9 @@ static __attribute__((noinline)) void fused_apply_rules(const struct fused_run *
     f32_vec shift = f32_load(panel->shift + lane), most = hidden;
     for (int r = 0; r < rows; r++) {
       f32_vec key = f32_set1((float)(j + r)), x = f32_load(scores + r * fused_width + lane);
+      // A product that overflowed is no score like others: x * 0 is NaN where x is infinite.
       if (run->block->softcap > 0)
-        x = f32_mul(f32_tanh(x), cap);
+        x = f32_fma(f32_tanh(x), cap, f32_mul(x, f32_set1(0)));
       if (panel->slopes) {
         f32_vec distance = f32_abs(f32_sub(f32_load(run->position + lane), key));
         x = f32_fma(f32_sub(f32_set1(0), f32_load(panel->slopes + lane)), distance, x);

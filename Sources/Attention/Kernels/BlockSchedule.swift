@@ -14,13 +14,13 @@ struct BlockSchedule: Sendable {
     var groups: [BlockGroup] = []
     switch problem.sequences {
     case .same(let extent):
-      groups.append(BlockGroup(problem, extent, 0..<problem.sizes.batch, GEMMTiles(problem, extent, variant)))
+      groups.append(BlockGroup(problem, extent, 0..<problem.sizes.batch, BlockTiles(problem, extent, variant)))
     case .each(let extents):
-      var tiles: (extent: SequenceExtent, tiles: GEMMTiles)?
+      var tiles: (extent: SequenceExtent, tiles: BlockTiles)?
       for (sequence, extent) in extents.enumerated() {
         // Neighbours are often alike.
         if tiles?.extent.queryCount != extent.queryCount || tiles?.extent.keyCount != extent.keyCount {
-          tiles = (extent, GEMMTiles(problem, extent, variant))
+          tiles = (extent, BlockTiles(problem, extent, variant))
         }
         if let tiles { groups.append(BlockGroup(problem, extent, sequence..<sequence + 1, tiles.tiles)) }
       }
@@ -33,17 +33,20 @@ struct BlockSchedule: Sendable {
         < ($0.operationsPerBlock * Double($0.blocksPerHead), $1.sequences.lowerBound)
     }
     var task = 0
+    var partialRow = 0
     for index in groups.indices {
       groups[index].cutTasks(from: task, operations, threads: threads)
       task = groups[index].tasks.upperBound
+      groups[index].firstPartialRow = partialRow
+      partialRow += groups[index].partialRows
     }
     self.groups = groups
     self.count = task
     self.operations = operations
   }
 
-  /// The group of a task, and its blocks.
-  func work(of task: Int) -> (group: BlockGroup, blocks: Range<Int>) {
+  /// The group of a task, and its pieces: blocks, or parts of their keys where a group's keys are cut.
+  func work(of task: Int) -> (group: BlockGroup, pieces: Range<Int>) {
     var (low, high) = (0, groups.count - 1)
     while low < high {
       let middle = (low + high) / 2
@@ -51,7 +54,7 @@ struct BlockSchedule: Sendable {
     }
     let group = groups[low]
     let first = (task - group.tasks.lowerBound) * group.blocksPerTask
-    return (group, first..<min(first + group.blocksPerTask, group.blockCount))
+    return (group, first..<min(first + group.blocksPerTask, group.pieceCount))
   }
 }
 
@@ -59,17 +62,19 @@ struct BlockSchedule: Sendable {
 struct BlockGroup: Sendable {
   let sequences: Range<Int>
   let extent: SequenceExtent
-  let tiles: GEMMTiles
+  let tiles: BlockTiles
   let blocksPerHead: Int
   let blockCount: Int
   let operationsPerBlock: Double
   private(set) var tasks = 0..<0
   private(set) var blocksPerTask = 1
+  /// Where the group's rows in ``PartialResults`` begin.
+  fileprivate(set) var firstPartialRow = 0
   private let keyValueHeads: Int
   private let groupSize: Int
   private let startsWithLastRows: Bool
 
-  init(_ problem: AttentionProblem, _ extent: SequenceExtent, _ sequences: Range<Int>, _ tiles: GEMMTiles) {
+  init(_ problem: AttentionProblem, _ extent: SequenceExtent, _ sequences: Range<Int>, _ tiles: BlockTiles) {
     let sizes = problem.sizes
     self.sequences = sequences
     self.extent = extent
@@ -85,12 +90,19 @@ struct BlockGroup: Sendable {
       * Double(sizes.headDimension + sizes.valueDimension)
   }
 
-  /// Blocks that a thread takes at a time: enough short ones for some 40 µs of work, so that it knows which memory comes
+  /// What threads share: blocks, or the parts of their keys.
+  var pieceCount: Int { blockCount * tiles.parts }
+
+  /// Rows of parts that are merged at the end.
+  var partialRows: Int { tiles.parts > 1 ? pieceCount * tiles.rows : 0 }
+
+  /// Pieces that a thread takes at a time: enough short ones for some 40 µs of work, so that it knows which memory comes
   /// next; few enough that each thread has eight turns, and all finish together. It does not touch results.
   fileprivate mutating func cutTasks(from first: Int, _ operations: Double, threads: Int) {
-    let fair = operations / (8 * Double(threads) * operationsPerBlock)
-    blocksPerTask = max(1, Int(min(10e6 / operationsPerBlock, 4, fair)))
-    tasks = first..<first + (blockCount + blocksPerTask - 1) / blocksPerTask
+    let operationsPerPiece = operationsPerBlock / Double(tiles.parts)
+    let fair = operations / (8 * Double(threads) * operationsPerPiece)
+    blocksPerTask = max(1, Int(min(10e6 / operationsPerPiece, 4, fair)))
+    tasks = first..<first + (pieceCount + blocksPerTask - 1) / blocksPerTask
   }
 
   /// Whether a block is the first of its head to be computed.

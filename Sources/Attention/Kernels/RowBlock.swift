@@ -21,6 +21,9 @@ struct KeyExtent {
   private var some = Int.max..<Int.max
   private var all = 0..<Int.max
 
+  /// From the first to the last key that some row sees; empty where no row sees any.
+  var seenBySome: Range<Int> { some.isEmpty ? 0..<0 : some }
+
   /// Takes the visible keys of another row into account.
   mutating func add(_ visible: Range<Int>) {
     if visible.isEmpty { return }

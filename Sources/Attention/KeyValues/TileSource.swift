@@ -15,7 +15,7 @@ struct KeyValueTiles<Scalar: AttentionAccumulator> {
 
   /// The transpose of the rows `range` of a block's keys, `[D × keys]`, as BLAS shall read it.
   func transposedKeys(
-    _ range: Range<Int>, _ block: RowBlock, _ work: GEMMWorkspace<Scalar>
+    _ range: Range<Int>, _ block: RowBlock, _ work: TileWorkspace<Scalar>
   ) -> MatrixOperand<Scalar> {
     var tile = keys.tile(range, block, work.packedKeys)
     if work.transposesKeys {
@@ -29,7 +29,7 @@ struct KeyValueTiles<Scalar: AttentionAccumulator> {
 
   /// The rows `range` of a block's values, `[keys × Dv]`.
   func values(
-    _ range: Range<Int>, _ block: RowBlock, _ work: GEMMWorkspace<Scalar>
+    _ range: Range<Int>, _ block: RowBlock, _ work: TileWorkspace<Scalar>
   ) -> MatrixOperand<Scalar> {
     values.tile(range, block, work.packedValues)
   }

@@ -10,7 +10,7 @@ struct ScoreBlocks {
     /// Rows of a block, and keys of a product.
     let rows: Int
     let keyTile: Int
-    let layout: GEMMWorkspaceLayout
+    let layout: TileWorkspaceLayout
   }
 
   /// The most blocks that hold rows asked for, of any sequence.
@@ -62,7 +62,7 @@ struct ScoreBlocks {
     return Sequence(
       sequence: sequence, extent: extent, queryCount: ignoresMasks ? sizes.queryCount : extent.queryCount,
       keyCount: keyCount, rows: rows, keyTile: keyTile,
-      layout: GEMMWorkspaceLayout(
+      layout: TileWorkspaceLayout(
         scalarSize: size, rows: rows, keys: keyTile, scoreColumns: keyCount,
         headDimension: sizes.headDimension, valueDimension: 0,
         packsKeys: !problem.keys.isReadInPlace(problem.accumulatorType, columns: sizes.headDimension),

@@ -63,7 +63,7 @@ struct ScoreRows<Scalar: AttentionAccumulator> {
       sequence: shape.sequence, extent: shape.extent, keyValueHead: problem.sizes.keyValueHead(head),
       heads: head..<head + 1, rows: first..<max(first, min(first + shape.rows, shape.queryCount)))
     ThreadScratch.withBytes(shape.layout.byteCount) { memory in
-      let work = GEMMWorkspace<Scalar>(memory, shape.layout)
+      let work = TileWorkspace<Scalar>(memory, shape.layout)
       if !block.rows.isEmpty {
         prepare(block, work)
         fill(block, shape, work)
@@ -76,7 +76,7 @@ struct ScoreRows<Scalar: AttentionAccumulator> {
   }
 
   /// Loads the block's queries and the keys that each row sees.
-  private func prepare(_ block: RowBlock, _ work: GEMMWorkspace<Scalar>) {
+  private func prepare(_ block: RowBlock, _ work: TileWorkspace<Scalar>) {
     let depth = problem.sizes.headDimension
     let load = Scalar.load(problem.elementType, kernels)
     for row in 0..<block.rows.count {
@@ -92,7 +92,7 @@ struct ScoreRows<Scalar: AttentionAccumulator> {
   }
 
   /// Computes a block up to its stage, but for what each row needs by itself.
-  private func fill(_ block: RowBlock, _ shape: ScoreBlocks.Sequence, _ work: GEMMWorkspace<Scalar>) {
+  private func fill(_ block: RowBlock, _ shape: ScoreBlocks.Sequence, _ work: TileWorkspace<Scalar>) {
     let depth = problem.sizes.headDimension
     let rows = 0..<block.rows.count
     for first in stride(from: 0, to: shape.keyCount, by: shape.keyTile) {
@@ -128,7 +128,7 @@ struct ScoreRows<Scalar: AttentionAccumulator> {
   /// Hides or weights what has to be of one row, and writes it out. Rows past the block's are padding, and see nothing.
   private func finish(
     _ index: RowIndex, _ row: Int, _ block: RowBlock, _ shape: ScoreBlocks.Sequence,
-    _ work: GEMMWorkspace<Scalar>
+    _ work: TileWorkspace<Scalar>
   ) {
     let place =
       targetBase
@@ -155,7 +155,7 @@ struct ScoreRows<Scalar: AttentionAccumulator> {
   /// Writes one number along part of a row of the target.
   private func fill(
     _ row: UnsafeMutableRawPointer, _ columns: Range<Int>, with value: Scalar, _ shape: ScoreBlocks.Sequence,
-    _ work: GEMMWorkspace<Scalar>
+    _ work: TileWorkspace<Scalar>
   ) {
     if columns.isEmpty { return }
     work.biasRows.update(repeating: value, count: shape.keyTile)
@@ -168,7 +168,7 @@ struct ScoreRows<Scalar: AttentionAccumulator> {
 
   private func normalize(
     _ scores: UnsafeMutablePointer<Scalar>, _ row: Int, _ index: RowIndex, _ block: RowBlock,
-    _ visible: Range<Int>, _ shape: ScoreBlocks.Sequence, _ work: GEMMWorkspace<Scalar>
+    _ visible: Range<Int>, _ shape: ScoreBlocks.Sequence, _ work: TileWorkspace<Scalar>
   ) {
     let sink = problem.sinks.map { Scalar($0[index.head]) } ?? -.infinity
     let softmax = work.softmax

@@ -13,6 +13,9 @@ struct ScoreRules {
     softcap == nil && biases.isEmpty && alibiSlopes == nil && modifiers.isEmpty && visibilityMasks.isEmpty
   }
 
+  /// Whether some rule works on rows of scores, and cannot be told by a number for each row.
+  var needsRows: Bool { !(biases.isEmpty && modifiers.isEmpty && visibilityMasks.isEmpty) }
+
   /// The rules in the order in which scores meet them.
   var names: [String] {
     (softcap.map { ["softcap \($0)"] } ?? []) + biases.map { _ in "additive mask" }

@@ -64,7 +64,7 @@ struct CAttentionKernels_panel_rows {
 };
 
 // A panel: `panel_rows` query rows on their way through blocks of keys, each a lane of two vectors, and what is known of them.
-// Everything is aligned to 64 bytes; [n] stands for n * panel_rows numbers.
+// [n] stands for n * panel_rows numbers; best aligned to 64 bytes.
 struct CAttentionKernels_panel {
   const float *queries; // [head_dim], or [head_dim / 2] words of bf16 pairs
   float *output;        // [value_dim]: weights times values so far, not divided by their sum
@@ -85,7 +85,7 @@ struct CAttentionKernels_block {
   ptrdiff_t head_dim, value_dim;
   float factor;   // of products of bf16 pairs; those of f32 take it from their queries
   float softcap;  // in units of log 2: scores are already divided by it. 0 for none
-  float *scratch; // `block_scratch` numbers, aligned to 64 bytes
+  float *scratch; // `block_scratch` numbers, best aligned to 64 bytes
   struct CAttentionKernels_ahead *ahead; // CAttentionKernels_aheads of them; those with no rows are passed over
 };
 
@@ -97,6 +97,37 @@ struct CAttentionKernels_finish {
   const float *factors; // [1], or NULL
 };
 
+// Rows of keys or values that are read once, where they lie: a row's columns are neighbours, strides count bytes. Elements lie at
+// multiples of their size. `next` are rows that will be read after these, for example the values that belong to keys: row i of them
+// is asked for into the second-level cache when row i of these is read. Only a hint: any address is fine, next_count may be 0.
+struct CAttentionKernels_stream {
+  const void *rows;
+  ptrdiff_t row_stride, count, columns;
+  const void *next;
+  ptrdiff_t next_stride, next_count;
+};
+
+// Scores of queries with a stream of keys: query r is at queries + r * query_stride, its scores go to scores + r * score_stride.
+struct CAttentionKernels_products {
+  struct CAttentionKernels_stream keys;
+  const float *queries;
+  ptrdiff_t query_stride, query_count;
+  float scale;
+  float *scores;
+  ptrdiff_t score_stride;
+};
+
+// Outputs that a stream of values is added to: row r has a weight for each value at weights + r * weight_stride and is at
+// output + r * output_stride.
+struct CAttentionKernels_sums {
+  struct CAttentionKernels_stream values;
+  const float *weights;
+  ptrdiff_t weight_stride, row_count;
+  const float *rescale;
+  float *output;
+  ptrdiff_t output_stride;
+};
+
 struct CAttentionKernels {
   // What the set is called: "scalar", "avx2", "avx512", "avx512bf16", "neon".
   const char *name;
@@ -106,7 +137,7 @@ struct CAttentionKernels {
   // The lanes are queries: scores are the sums K Q', a key element times a vector of queries, outputs V' P'. Keys and values are read as
   // they lie, a number at a time; maxima, sums and rescaling are a lane each, and nothing is reduced across lanes. What a lane comes to
   // depends on its own query, keys and range alone: on no other lane.
-  ptrdiff_t panel_rows, block_keys, block_scratch;
+  ptrdiff_t panel_rows, tile_keys, block_keys, block_scratch; // block_keys is a multiple of tile_keys
   int dots_bf16_pairs; // whether the CPU multiplies bf16 pairs by itself
 
   // queries[d * panel_rows + r] = column d of row r times factor; 0 for rows past the panel's.
@@ -201,6 +232,18 @@ struct CAttentionKernels {
   void (*rotate_f64)(const struct CAttentionKernels_rotation *rotation);
   void (*rotate_f16)(const struct CAttentionKernels_rotation *rotation);
   void (*rotate_bf16)(const struct CAttentionKernels_rotation *rotation);
+
+  // scores[r][j] = scale * (query r . key j), in float. The bits depend on the query, the key and the scale alone: not on what else
+  // is computed along, nor on where anything lies.
+  void (*products_from_f32)(const struct CAttentionKernels_products *products);
+  void (*products_from_f16)(const struct CAttentionKernels_products *products);
+  void (*products_from_bf16)(const struct CAttentionKernels_products *products);
+
+  // output[r] = rescale[r] * output[r] + the sum over j of weights[r][j] * value j, in float, added in the order of the values.
+  // A row's bits depend on nothing of other rows.
+  void (*sums_from_f32)(const struct CAttentionKernels_sums *sums);
+  void (*sums_from_f16)(const struct CAttentionKernels_sums *sums);
+  void (*sums_from_bf16)(const struct CAttentionKernels_sums *sums);
 };
 
 // Asks for `bytes` of memory to be in the second-level cache soon. Any address is fine; nothing is read that faults.

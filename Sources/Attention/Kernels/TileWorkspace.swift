@@ -1,5 +1,5 @@
 /// A thread's workspace, cut into the pieces that one task uses.
-struct GEMMWorkspace<Scalar: AttentionAccumulator> {
+struct TileWorkspace<Scalar: AttentionAccumulator> {
   let queries: UnsafeMutablePointer<Scalar>
   let scores: UnsafeMutablePointer<Scalar>
   let scoreStride: Int
@@ -18,7 +18,7 @@ struct GEMMWorkspace<Scalar: AttentionAccumulator> {
   let tileBegin: UnsafeMutablePointer<Int32>
   let tileEnd: UnsafeMutablePointer<Int32>
 
-  init(_ memory: UnsafeMutableRawBufferPointer, _ layout: GEMMWorkspaceLayout) {
+  init(_ memory: UnsafeMutableRawBufferPointer, _ layout: TileWorkspaceLayout) {
     guard let base = memory.baseAddress, memory.count >= layout.byteCount else {
       preconditionFailure("a workspace of \(memory.count) bytes, \(layout.byteCount) needed")
     }

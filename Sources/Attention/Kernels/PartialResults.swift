@@ -1,0 +1,70 @@
+import CAttentionKernels
+
+/// What parts of keys leave behind until all parts of a row are there: for each part, each row's running softmax and its output so far.
+///
+/// It is the state of ``OnlineSoftmax`` and not yet an average: nothing is divided before the end, and parts are merged in the order of
+/// their keys, whoever computed them.
+struct PartialResults {
+  private let memory: UnsafeMutablePointer<Float>
+  private let width: Int
+
+  /// - Parameter memory: ``floatCount(_:_:)`` numbers.
+  init(_ memory: UnsafeMutableRawBufferPointer, valueDimension: Int) {
+    self.memory =
+      memory.baseAddress?.assumingMemoryBound(to: Float.self) ?? UnsafeMutablePointer(bitPattern: 64)!
+    self.width = valueDimension
+  }
+
+  /// Numbers that the parts of all groups need.
+  static func floatCount(_ groups: [BlockGroup], valueDimension: Int) -> Int {
+    groups.reduce(0) { $0 + $1.partialRows } * (valueDimension + 2)
+  }
+
+  private func row(_ group: BlockGroup, _ number: Int, _ part: Int, _ row: Int) -> UnsafeMutablePointer<Float> {
+    let parts = group.tiles.parts
+    let index = group.firstPartialRow + (number * parts + part) * group.tiles.rows + row
+    return memory + index * (width + 2)
+  }
+
+  /// Keeps what a part has come to.
+  func save(
+    _ work: TileWorkspace<Float>, _ block: RowBlock, _ number: Int, part: Int, of group: BlockGroup
+  ) {
+    for index in 0..<block.rows.count {
+      let target = row(group, number, part, index)
+      target[0] = work.softmax.maximum[index]
+      target[1] = work.softmax.sum[index]
+      (target + 2).update(from: work.output + index * width, count: width)
+    }
+  }
+
+  /// Merges all parts of a block into the state and the output of a workspace.
+  func merge(
+    into work: TileWorkspace<Float>, _ block: RowBlock, _ number: Int, of group: BlockGroup,
+    _ kernels: KernelTable
+  ) {
+    for index in 0..<block.rows.count {
+      let output = work.output + index * width
+      var maximum = -Float.infinity
+      var hasNaN = false
+      for part in 0..<group.tiles.parts {
+        let state = row(group, number, part, index)
+        maximum = max(maximum, state[0])
+        hasNaN = hasNaN || state[0].isNaN
+      }
+      if hasNaN { maximum = .nan }
+      var sum: Float = 0
+      output.update(repeating: 0, count: width)
+      for part in 0..<group.tiles.parts {
+        let state = row(group, number, part, index)
+        // A part that saw nothing of the row adds nothing to it.
+        if state[0] == -.infinity && state[1] == 0 { continue }
+        let factor = Float.exp(state[0] - maximum)
+        sum += state[1] * factor
+        Float.scaleAndAdd(output, width, 1, state + 2, factor, kernels)
+      }
+      work.softmax.maximum[index] = maximum
+      work.softmax.sum[index] = sum
+    }
+  }
+}

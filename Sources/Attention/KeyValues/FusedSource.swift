@@ -1,0 +1,58 @@
+import CAttentionKernels
+import LinearAlgebra
+
+/// Rows of keys, or of values, handed out a block at a time: where they lie, or brought into scratch.
+struct FusedSource {
+  private let rows: any RowSource
+  private let tiles: TileSource<Float>
+  private let columns: Int
+  private let elementSize: Int
+
+  init(_ rows: any RowSource, columns: Int, _ kernels: KernelTable) {
+    self.rows = rows
+    self.columns = columns
+    self.elementSize = rows.elementType.byteCount
+    self.tiles = TileSource(rows, columns: columns, kernels)
+  }
+
+  /// Rows as Floats.
+  func floats(
+    _ range: Range<Int>, _ block: RowBlock, _ scratch: UnsafeMutablePointer<Float>
+  ) -> MatrixOperand<Float> {
+    tiles.tile(range, block, scratch)
+  }
+
+  /// Rows of 16-bit words as they are, columns side by side; the stride counts words.
+  func words(
+    _ range: Range<Int>, _ block: RowBlock, _ scratch: UnsafeMutablePointer<Float>
+  ) -> (base: UnsafePointer<UInt16>, stride: Int) {
+    let first = block.extent.keyStart + range.lowerBound
+    let run = rows.run(block.sequence, block.keyValueHead, from: first)
+    if run.count >= range.count && (run.columnStride == elementSize || columns == 1) {
+      return (run.base.assumingMemoryBound(to: UInt16.self), run.rowStride / elementSize)
+    }
+    let target = UnsafeMutableRawPointer(scratch).assumingMemoryBound(to: UInt16.self)
+    var next = 0
+    while next < range.count {
+      let run = rows.run(block.sequence, block.keyValueHead, from: first + next)
+      let count = min(run.count, range.count - next)
+      for row in 0..<count {
+        let source = (run.base + row &* run.rowStride).assumingMemoryBound(to: UInt16.self)
+        let stride = run.columnStride / elementSize
+        for column in 0..<columns { target[(next + row) * columns + column] = source[column &* stride] }
+      }
+      next += count
+    }
+    return (UnsafePointer(target), columns)
+  }
+
+  /// Rows to ask for, as far as one run holds them.
+  func ahead(_ range: Range<Int>, _ block: RowBlock) -> CAttentionKernels_ahead {
+    if range.isEmpty { return CAttentionKernels_ahead() }
+    let run = rows.run(block.sequence, block.keyValueHead, from: block.extent.keyStart + range.lowerBound)
+    if run.columnStride != elementSize { return CAttentionKernels_ahead() }
+    return CAttentionKernels_ahead(
+      next: run.base.assumingMemoryBound(to: CChar.self), stride: run.rowStride, bytes: columns * elementSize,
+      rows: min(run.count, range.count))
+  }
+}

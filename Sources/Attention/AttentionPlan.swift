@@ -11,6 +11,10 @@ public struct AttentionPlan: Sendable, CustomStringConvertible {
   public enum Kernel: String, Sendable, CaseIterable {
     /// Tiles of Q·Kᵀ and weights·V through CBLAS, with a running softmax between them. Any CPU, any type.
     case gemm
+    /// SIMD tiles whose lanes are queries.
+    case fused
+    /// Few queries: keys and values stream past all of them once.
+    case decode
   }
 
   /// The kernel that will run.

@@ -7,6 +7,9 @@ protocol AttentionContender: AnyObject {
   var kernel: BenchKernel { get }
   var threads: Int { get }
 
+  /// The kernel that the library chose, where it had the choice.
+  var plan: String? { get }
+
   /// Seconds of one call where that is known without a measurement.
   var knownSeconds: Double? { get }
 
@@ -31,12 +34,28 @@ struct PairSample {
   let scale: Double
 }
 
-/// The kernels that can be compared.
+/// The ways to compute attention that can be compared, in the order of their rows.
 enum BenchKernel: String, CaseIterable {
-  /// Three plain steps in Swift loops.
-  case naive
+  /// What the library's users get: the kernel that its plan chooses.
+  case chosen
   /// Tiles of BLAS products with online softmax between them.
   case gemm
+  /// SIMD tiles.
+  case fused
+  /// The kernel for few queries.
+  case decode
+  /// Three plain steps in Swift loops.
+  case naive
+
+  /// The library's kernel that has to compute it whatever the plan would choose; nil where none is forced.
+  var forced: AttentionPlan.Kernel? {
+    switch self {
+    case .gemm: .gemm
+    case .fused: .fused
+    case .decode: .decode
+    case .chosen, .naive: nil
+    }
+  }
 
   /// The contender of this kernel.
   ///
@@ -46,7 +65,7 @@ enum BenchKernel: String, CaseIterable {
   ) throws -> any AttentionContender {
     switch self {
     case .naive: try NaiveContender(inputs, budget: budget)
-    case .gemm: try GEMMContender(inputs, on: pool)
+    case .chosen, .gemm, .fused, .decode: try OperatorContender(inputs, self, on: pool)
     }
   }
 }

@@ -34,8 +34,7 @@ struct BenchCommand: ParsableCommand {
     if options.format == .csv || options.format == .jsonl { progress.tell(facts) }
 
     let bench = Bench(
-      kernels: options.kernel.values, rounds: Rounds(quick: options.quick), probe: probe, pool: pool,
-      seed: options.seed)
+      kernels: options.kernel.values, rounds: options.rounds, probe: probe, pool: pool, seed: options.seed)
     var hasFailed = false
     for (index, run) in runs.enumerated() {
       progress.show(index + 1, "\(run.workload.names.joined(separator: ", ")) \(run.type.rawValue)")

@@ -1,4 +1,5 @@
 import Attention
+import BenchmarkKit
 
 /// The element types that can be benchmarked.
 enum BenchType: String, CaseIterable {
@@ -19,8 +20,8 @@ enum BenchType: String, CaseIterable {
 protocol BenchElement: AttentionElement {
   static var benchType: BenchType { get }
 
-  /// The FMA peak of the arithmetic that the contract asks for, as a share of Float32's.
-  static var peakShare: Double { get }
+  /// The fastest arithmetic that the contract allows: its peak is the limit.
+  static var arithmetic: Arithmetic { get }
 
   /// Half the distance from 1 to the next number.
   static var unitRoundoff: Double { get }
@@ -31,29 +32,28 @@ protocol BenchElement: AttentionElement {
 
 extension Float: BenchElement {
   static var benchType: BenchType { .f32 }
-  static var peakShare: Double { 1 }
+  static var arithmetic: Arithmetic { .float32 }
   static var unitRoundoff: Double { 0x1p-24 }
   static var fileTolerance: (relative: Double, absolute: Double) { (1e-3, 1e-5) }
 }
 
 extension Double: BenchElement {
   static var benchType: BenchType { .f64 }
-  // Half as many fit in a vector.
-  static var peakShare: Double { 0.5 }
+  static var arithmetic: Arithmetic { .float64 }
   static var unitRoundoff: Double { 0x1p-53 }
   static var fileTolerance: (relative: Double, absolute: Double) { (1e-3, 1e-5) }
 }
 
 extension Float16: BenchElement {
   static var benchType: BenchType { .f16 }
-  static var peakShare: Double { 1 }
+  static var arithmetic: Arithmetic { .float32 }
   static var unitRoundoff: Double { 0x1p-11 }
   static var fileTolerance: (relative: Double, absolute: Double) { (1e-2, 1e-2) }
 }
 
 extension BFloat16: BenchElement {
   static var benchType: BenchType { .bf16 }
-  static var peakShare: Double { 1 }
+  static var arithmetic: Arithmetic { .bfloat16 }
   static var unitRoundoff: Double { 0x1p-8 }
   static var fileTolerance: (relative: Double, absolute: Double) { (2e-2, 2e-2) }
 }

@@ -41,6 +41,18 @@ extension BenchInputs {
         ? [shape.batch, heads, shape.queries, width] : [shape.storedQueries, heads, width])
   }
 
+  /// One call of a kernel that is forced, into a tensor that exists.
+  ///
+  /// - Throws: ``AttentionError`` about `kernel` where that cannot compute this problem.
+  func attend(
+    into output: inout Tensor<E>, _ mask: AttentionMask, with kernel: AttentionPlan.Kernel,
+    on pool: WorkerPool
+  ) throws {
+    try forcedAttention(
+      kernel, queries: queries, keys: keys, values: values, packing: packing, mask: mask, options: options,
+      on: pool, into: &output)
+  }
+
   /// One call, into a tensor that exists.
   func attend(into output: inout Tensor<E>, _ mask: AttentionMask, on pool: WorkerPool) throws {
     guard let packing else {

@@ -45,7 +45,8 @@ struct BenchOptions: ParsableArguments {
   @Option(help: "Element types, with commas between them: f32, f64, f16, bf16.")
   var dtype = CommaList<BenchType>([.f32])
 
-  @Option(help: "Kernels, with commas between them: naive, gemm.")
+  @Option(
+    help: "Kernels, with commas between them: chosen (by the library), gemm, fused, decode (forced), naive.")
   var kernel = CommaList<BenchKernel>(BenchKernel.allCases)
 
   @Option(help: "How results are printed: table, markdown, csv or jsonl.")
@@ -53,6 +54,12 @@ struct BenchOptions: ParsableArguments {
 
   @Option(help: "Seed of the random inputs.")
   var seed: UInt64 = 1
+
+  @Option(
+    help: ArgumentHelp(
+      "How long each kernel is timed on each shape: 0.6 by default, 0.25 with --quick; slow ones take longer.",
+      valueName: "s"))
+  var seconds: Double?
 
   @Flag(help: "Fewer and shorter rounds: a look, not a measurement.")
   var quick = false
@@ -64,10 +71,20 @@ struct BenchOptions: ParsableArguments {
     if let threads, !(1...WorkerPool.maximumThreadCount).contains(threads) {
       throw ValidationError("--threads is \(threads), expected 1 to \(WorkerPool.maximumThreadCount)")
     }
+    if let seconds, !(0.01...600).contains(seconds) {
+      throw ValidationError("--seconds is \(seconds), expected 0.01 to 600")
+    }
   }
 }
 
 extension BenchOptions {
+  /// How much effort was asked for.
+  var rounds: Rounds {
+    var rounds = Rounds(quick: quick)
+    if let seconds { rounds.secondsEach = seconds }
+    return rounds
+  }
+
   /// What was asked for, in the order of the list.
   ///
   /// - Throws: where the list cannot be read, or a name is not in it.

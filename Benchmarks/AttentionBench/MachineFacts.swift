@@ -14,6 +14,7 @@ enum MachineFacts {
       ("BLAS", blas),
       ("kernel set", String(cString: CAttentionKernels_active().pointee.name)),
       ("FMA peak", peak(probe)),
+      ("bf16 peak", bfloat16Peak(probe)),
       ("read rate", readRates(probe)),
       ("hand-off", handOff(pool)),
     ]
@@ -34,10 +35,19 @@ enum MachineFacts {
   }
 
   private static func peak(_ probe: MachineProbe) -> String {
-    let one = best { probe.flopsPerSecond(threads: 1) }
-    let all = best { probe.flopsPerSecond() }
-    return "\(short(one / 1e9)) GFLOP/s one thread, \(short(all / 1e9)) all "
-      + "(Float32, \(MachineProbe.instructionSet))"
+    "\(rates(probe, in: .float32)) (Float32, \(MachineProbe.instructionSet))"
+  }
+
+  private static func bfloat16Peak(_ probe: MachineProbe) -> String {
+    Arithmetic.bfloat16.isSupported
+      ? "\(rates(probe, in: .bfloat16)) (dot products, AVX512_BF16)"
+      : "that of Float32: this CPU has no AVX512_BF16"
+  }
+
+  private static func rates(_ probe: MachineProbe, in arithmetic: Arithmetic) -> String {
+    let one = best { probe.flopsPerSecond(in: arithmetic, threads: 1) }
+    let all = best { probe.flopsPerSecond(in: arithmetic) }
+    return "\(short(one / 1e9)) GFLOP/s one thread, \(short(all / 1e9)) all"
   }
 
   private static func readRates(_ probe: MachineProbe) -> String {

@@ -5,6 +5,7 @@ import BenchmarkKit
 final class NaiveContender<E: BenchElement>: AttentionContender {
   let kernel = BenchKernel.naive
   let threads = 1
+  let plan: String? = nil
   private(set) var knownSeconds: Double?
 
   private let inputs: BenchInputs<E>

@@ -21,7 +21,7 @@ struct ShapeBenchmark {
 
   /// Rows that say why nothing was measured.
   func skipped<E: BenchElement>(_ shapes: [BenchmarkShape], _ type: E.Type, reason: String) -> [ResultRow] {
-    let limits = bench.probe.limits(workingSet: MachineProbe.memoryBytes)
+    let limits = bench.probe.limits(workingSet: MachineProbe.memoryBytes, in: E.arithmetic)
     return shapes.flatMap { shape in
       bench.kernels.map { kernel in
         var row = emptyRow(shape, kernel, type, limits)
@@ -45,16 +45,18 @@ struct ShapeBenchmark {
 
   /// Sets up the kernels and calls each once.
   private func prepare<E: BenchElement>(_ inputs: BenchInputs<E>) -> ShapeEntry<E> {
-    let bytes = inputs.shape.usefulKeyValueBytes(elementBytes: MemoryLayout<E>.size)
-    let limits = bench.probe.limits(workingSet: Int(bytes))
+    let limits = inputs.limits(of: bench.probe)
     var entry = ShapeEntry(inputs: inputs)
     for kernel in bench.kernels {
       var row = emptyRow(inputs.shape, kernel, E.self, limits)
       do {
         let contender = try kernel.contender(inputs, on: bench.pool, budget: bench.rounds.secondsEach)
         if contender.knownSeconds == nil { try contender.run() }
+        row.plan = contender.plan
         entry.contenders.append((entry.rows.count, contender))
       } catch let error as Unsuitable {
+        row.status = .skipped(error.reason)
+      } catch let error as AttentionError where error.argument == "kernel" {
         row.status = .skipped(error.reason)
       } catch {
         row.status = .failed("\(error)")
@@ -76,15 +78,15 @@ struct ShapeBenchmark {
     var contenders = turns.map { turn in
       Contender(
         name: turn.contender.kernel.rawValue, knownSeconds: turn.contender.knownSeconds,
-        isAlwaysWarm: plain != nil && turn.contender.kernel == .gemm
+        isAlwaysWarm: plain != nil && turn.contender.kernel == .chosen
       ) {
         try turn.contender.run()
       }
     }
     var samples: [[Double]]
     do {
-      if let plain, bench.kernels.contains(.gemm) {
-        let contender = try GEMMContender(plain, on: bench.pool)
+      if let plain, bench.kernels.contains(.chosen) {
+        let contender = try OperatorContender(plain, .chosen, on: bench.pool)
         contenders.append(Contender(name: plain.shape.name, isAlwaysWarm: true) { try contender.run() })
       }
       samples = try bench.rounds.measure(contenders)
@@ -96,7 +98,7 @@ struct ShapeBenchmark {
     let plainSamples = samples.count > turns.count ? samples.removeLast() : nil
     for (turn, samples) in zip(turns, samples) {
       entries[turn.shape].set(samples, of: turn.contender, row: turn.row)
-      if turn.contender.kernel == .gemm, let plain, let plainSamples {
+      if turn.contender.kernel == .chosen, let plain, let plainSamples {
         entries[turn.shape].compare(samples, with: plainSamples, of: plain.shape, row: turn.row)
       }
     }
@@ -140,12 +142,16 @@ private struct ShapeEntry<E: BenchElement> {
 
   /// Asks for the limits again, and holds the outputs against the reference.
   mutating func finish(on probe: MachineProbe) {
-    let bytes = inputs.shape.usefulKeyValueBytes(elementBytes: MemoryLayout<E>.size)
-    let after = probe.limits(workingSet: Int(bytes))
-    for index in rows.indices {
-      rows[index].limits = rows[index].limits.union(after)
-      rows[index].limits.flopsPerSecond *= E.peakShare
-    }
+    let after = inputs.limits(of: probe)
+    for index in rows.indices { rows[index].limits = rows[index].limits.union(after) }
     check(contenders, inputs, &rows)
+  }
+}
+
+extension BenchInputs {
+  /// What the machine gives at most to a problem of this size and type, now.
+  fileprivate func limits(of probe: MachineProbe) -> MachineLimits {
+    let bytes = shape.usefulKeyValueBytes(elementBytes: MemoryLayout<E>.size)
+    return probe.limits(workingSet: Int(bytes), in: E.arithmetic)
   }
 }

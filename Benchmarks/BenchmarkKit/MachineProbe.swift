@@ -1,9 +1,11 @@
 import CMachineProbe
 
-/// What a machine gives at most, at one moment: no kernel can pass both.
+/// What a machine gives at most, at one moment: no kernel can pass any.
 package struct MachineLimits: Sendable, Equatable {
-  /// Float32 operations a second, a fused multiply-add being two.
+  /// Operations a second in ``arithmetic``, a multiply-add being two.
   package var flopsPerSecond: Double
+  /// What ``flopsPerSecond`` counts.
+  package var arithmetic: Arithmetic
   /// Bytes a second read from a working set of the size asked for.
   package var readBytesPerSecond: Double
   /// Bytes a second read from such a working set and written back, both counted.
@@ -11,17 +13,22 @@ package struct MachineLimits: Sendable, Equatable {
 
   /// Limits of these rates; one that was not measured is 0.
   package init(
-    flopsPerSecond: Double = 0, readBytesPerSecond: Double = 0, readWriteBytesPerSecond: Double = 0
+    flopsPerSecond: Double = 0, in arithmetic: Arithmetic = .float32, readBytesPerSecond: Double = 0,
+    readWriteBytesPerSecond: Double = 0
   ) {
     self.flopsPerSecond = flopsPerSecond
+    self.arithmetic = arithmetic
     self.readBytesPerSecond = readBytesPerSecond
     self.readWriteBytesPerSecond = readWriteBytesPerSecond
   }
 
   /// The higher rate of each kind: what the machine gave at its better moment is what it can give.
+  ///
+  /// - Precondition: both count the same arithmetic.
   package func union(_ other: MachineLimits) -> MachineLimits {
-    MachineLimits(
-      flopsPerSecond: max(flopsPerSecond, other.flopsPerSecond),
+    precondition(arithmetic == other.arithmetic, "limits of \(arithmetic) and of \(other.arithmetic)")
+    return MachineLimits(
+      flopsPerSecond: max(flopsPerSecond, other.flopsPerSecond), in: arithmetic,
       readBytesPerSecond: max(readBytesPerSecond, other.readBytesPerSecond),
       readWriteBytesPerSecond: max(readWriteBytesPerSecond, other.readWriteBytesPerSecond))
   }
@@ -34,10 +41,13 @@ package final class MachineProbe {
   /// About what the threads of one socket can keep in their last-level cache.
   package static var cacheBytes: Int { 16 << 20 }
 
-  /// Threads that ``limits(workingSet:)`` works with.
+  /// The size and alignment of a huge page on x86-64, and on arm64 with small pages of 4 KiB.
+  private static var hugePageBytes: Int { 2 << 20 }
+
+  /// Threads that ``limits(workingSet:in:)`` works with.
   package let threads: Int
-  /// The highest rate of all threads seen so far.
-  private var highestFlopsPerSecond = 0.0
+  /// The highest rates of all threads seen so far.
+  private var highestFlopsPerSecond: [Arithmetic: Double] = [:]
   private let memory: UnsafeMutableRawPointer
   private let byteCount: Int
 
@@ -45,7 +55,7 @@ package final class MachineProbe {
   package init(threads: Int) {
     self.threads = max(threads, 1)
     byteCount = max(min(Self.memoryBytes, Int(ShapeFile.physicalMemory) / 8), self.threads * 4096)
-    memory = .allocate(byteCount: byteCount, alignment: 4096)
+    memory = .allocate(byteCount: byteCount, alignment: Self.hugePageBytes)
     CMachineProbe_fill(Int32(self.threads), memory, byteCount)
   }
 
@@ -54,12 +64,14 @@ package final class MachineProbe {
   /// `AVX-512`, `AVX2` or `baseline`.
   package static var instructionSet: String { String(cString: CMachineProbe_instructionSet()) }
 
-  /// Float32 operations a second on all threads, or on so many.
-  package func flopsPerSecond(threads: Int? = nil, seconds: Double = 0.01) -> Double {
-    CMachineProbe_fmaRate(Int32(threads ?? self.threads), seconds)
+  /// Operations a second on all threads, or on so many; 0 where ``Arithmetic/isSupported`` is false.
+  package func flopsPerSecond(
+    in arithmetic: Arithmetic = .float32, threads: Int? = nil, seconds: Double = 0.01
+  ) -> Double {
+    CMachineProbe_multiplyAddRate(arithmetic.probed, Int32(threads ?? self.threads), seconds)
   }
 
-  /// Bytes a second from a working set of this size, on all threads or on so many.
+  /// Bytes a second from a working set of this size, on all threads or on so many. Takes twice `seconds`, for two ways to read.
   package func readBytesPerSecond(workingSet: Int, threads: Int? = nil, seconds: Double = 0.01) -> Double {
     let threads = threads ?? self.threads
     return CMachineProbe_readRate(Int32(threads), memory, size(workingSet, threads), seconds)
@@ -76,13 +88,16 @@ package final class MachineProbe {
     min(max(workingSet, threads * 4096), byteCount)
   }
 
-  /// Both limits, for a problem that reads so many bytes. Takes about 30 ms.
+  /// The limits of arithmetic and of reading, for a problem that computes in `arithmetic` (or what replaces it here:
+  /// ``Arithmetic/onThisMachine``) and reads so many bytes. Takes about 40 ms.
   ///
   /// The arithmetic peak is the highest seen in the process: on a shared machine a neighbour may hold a core while it is
   /// measured, and a share of such a peak would flatter. The read rate is that of now.
-  package func limits(workingSet: Int) -> MachineLimits {
-    highestFlopsPerSecond = max(highestFlopsPerSecond, flopsPerSecond())
+  package func limits(workingSet: Int, in arithmetic: Arithmetic = .float32) -> MachineLimits {
+    let arithmetic = arithmetic.onThisMachine
+    let highest = max(highestFlopsPerSecond[arithmetic] ?? 0, flopsPerSecond(in: arithmetic))
+    highestFlopsPerSecond[arithmetic] = highest
     return MachineLimits(
-      flopsPerSecond: highestFlopsPerSecond, readBytesPerSecond: readBytesPerSecond(workingSet: workingSet))
+      flopsPerSecond: highest, in: arithmetic, readBytesPerSecond: readBytesPerSecond(workingSet: workingSet))
   }
 }

@@ -32,11 +32,13 @@ package protocol Report {
   var closing: [String] { get }
 }
 
-/// Three significant digits, with an exponent only where the number is very large or small.
+/// Three significant digits, so that microseconds can be read where milliseconds are shown; with an exponent only where the number
+/// is very large or small.
 package func short(_ value: Double) -> String {
-  if value != 0, !(1e-3..<1e5 ~= value.magnitude) { return String(format: "%.1e", value) }
-  let digits = value.magnitude >= 100 ? 0 : value.magnitude >= 10 ? 1 : value.magnitude >= 1 ? 2 : 3
-  return String(format: "%.\(digits)f", value)
+  if value == 0 { return "0" }
+  guard 1e-4..<1e5 ~= value.magnitude else { return String(format: "%.1e", value) }
+  let digits = 2 - Int(log10(value.magnitude).rounded(.down))
+  return String(format: "%.\(max(digits, 0))f", value)
 }
 
 /// What the tables for people show of a result.
@@ -56,7 +58,7 @@ enum TableColumns {
       case .skipped(let reason): "skipped: \(reason)"
       }
     return [
-      row.name, row.dtype, row.kernel,
+      row.name, row.dtype, row.kernel + (row.plan.map { " (\($0))" } ?? ""),
       milliseconds.map { approximate + short($0.median) } ?? "",
       milliseconds.map { row.rounds == 1 ? "once" : "\(short($0.p20))-\(short($0.p80))" } ?? "",
       row.flopsPerSecond.map { approximate + short($0 / 1e9) } ?? "",
@@ -69,13 +71,15 @@ enum TableColumns {
   }
 
   static let legend = [
+    "chosen (K): the library's own choice, kernel K for most of the work; gemm, fused, decode: that kernel, forced.",
     "naive: three plain steps in Swift loops, one thread, no SIMD by hand. ~: measured on some (sequence, head) pairs, scaled.",
     "GF/s counts visible (query, key) pairs only. GB/s counts each key and value that some query sees once; "
       + "for rotary, each element once read and once written.",
     "vs plain: time for a useful operation over that of the plain shape it is compared with, in the same rounds; "
       + "1.07 is 7 % dearer.",
-    "of limit: the larger share of the FMA peak and of the read rate from a working set of this size, both measured "
-      + "in this run on all threads; r+w: of the rate at which such a working set is read and written in place.",
+    "of limit: the larger share of the arithmetic peak (fma; bf16: of its dot product, where the CPU has one) and of the "
+      + "read rate from a working set of this size, both measured in this run on all threads; r+w: of the rate at which "
+      + "such a working set is read and written in place.",
     "max error: against a Float64 oracle on sampled rows; out of tolerance is FAILED.",
   ]
 }

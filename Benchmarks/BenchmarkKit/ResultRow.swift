@@ -22,6 +22,8 @@ package struct ResultRow: Sendable {
   package var name: String
   /// The contender's name.
   package var kernel: String
+  /// The kernel that the library's plan names for most of the work, where the choice was its own.
+  package var plan: String?
   /// `f32`, `f64`, `f16` or `bf16`.
   package var dtype: String
   /// Threads that the contender used.
@@ -94,7 +96,8 @@ extension ResultRow {
   /// The limit that the contender came nearest to, and its share of it.
   package var share: (limit: String, fraction: Double)? {
     let shares: [(limit: String, fraction: Double)] = [
-      ("fma", flopsPerSecond, limits.flopsPerSecond), ("read", readBytesPerSecond, limits.readBytesPerSecond),
+      (limits.arithmetic.limitName, flopsPerSecond, limits.flopsPerSecond),
+      ("read", readBytesPerSecond, limits.readBytesPerSecond),
       ("r+w", streamedBytesPerSecond, limits.readWriteBytesPerSecond),
     ].compactMap { limit, rate, most in
       guard let rate, most > 0 else { return nil }
@@ -134,7 +137,8 @@ extension ResultRow {
       case .skipped(let reason): ("skipped", .text(reason))
       }
     return [
-      ("name", .text(name)), ("kernel", .text(kernel)), ("dtype", .text(dtype)), ("threads", .count(threads)),
+      ("name", .text(name)), ("kernel", .text(kernel)), ("plan", plan.map { .text($0) } ?? .missing),
+      ("dtype", .text(dtype)), ("threads", .count(threads)),
       ("median_ms", Field(milliseconds?.median)), ("p20_ms", Field(milliseconds?.p20)),
       ("p80_ms", Field(milliseconds?.p80)), ("rounds", .count(rounds)),
       ("useful_gflops", Field(flopsPerSecond.map { $0 / 1e9 })),

@@ -28,7 +28,7 @@ package struct Contender {
 /// the other contender pushed out of the caches. Every second round runs in the opposite order.
 package struct Rounds {
   /// No round starts for a contender that has been timed for longer, once it has had ``minimum`` rounds.
-  package var secondsEach = 1.0
+  package var secondsEach = 0.6
   /// Rounds that every contender gets, unless a single call takes longer than ``secondsEach``.
   package var minimum = 5
   /// Rounds that no contender exceeds.

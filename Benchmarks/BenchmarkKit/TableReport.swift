@@ -12,7 +12,7 @@ struct TableReport: Report {
   var closing: [String] { [""] + TableColumns.legend }
 
   private func line(_ cells: [String]) -> String {
-    let widths = [max(nameWidth, 5), 5, 6, 7, 13, 6, 7, 7, 8, 9, 9, 0]
+    let widths = [max(nameWidth, 5), 5, 15, 8, 15, 7, 7, 7, 8, 9, 9, 0]
     let padded = zip(cells, widths).enumerated().map { column, entry in
       // Words to the left, numbers to the right.
       column < 3 || column == cells.count - 1 ? pad(entry.0, entry.1) : pad(entry.0, -entry.1)

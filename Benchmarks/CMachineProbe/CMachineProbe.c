@@ -1,11 +1,15 @@
 #include "CMachineProbe.h"
 
 #include "kernels.h"
+#if defined(__x86_64__)
+#include "bfloat16.h"
+#endif
 
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <time.h>
 
 DEFINE_KERNELS(baseline, , 16, 12)
@@ -17,15 +21,23 @@ DEFINE_KERNELS(avx512, __attribute__((target("avx512f"))), 64, 16)
 static struct Kernels bestKernels(void) {
 #if defined(__x86_64__)
   __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx512f"))
-    return (struct Kernels){"AVX-512", avx512_multiplyAdd, avx512_read, avx512_readWrite};
+  if (__builtin_cpu_supports("avx512f")) {
+    struct Kernels kernels = KERNELS(avx512, "AVX-512");
+    if (__builtin_cpu_supports("avx512bf16"))
+      kernels.multiplyAdd[CMachineProbe_bfloat16] = avx512_bfloat16;
+    return kernels;
+  }
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-    return (struct Kernels){"AVX2", avx2_multiplyAdd, avx2_read, avx2_readWrite};
+    return KERNELS(avx2, "AVX2");
 #endif
-  return (struct Kernels){"baseline", baseline_multiplyAdd, baseline_read, baseline_readWrite};
+  return KERNELS(baseline, "baseline");
 }
 
 const char *CMachineProbe_instructionSet(void) { return bestKernels().name; }
+
+bool CMachineProbe_supports(enum CMachineProbe_Arithmetic arithmetic) {
+  return bestKernels().multiplyAdd[arithmetic] != NULL;
+}
 
 static double now(void) {
   struct timespec time;
@@ -39,6 +51,7 @@ struct Part;
 
 struct Probe {
   struct Kernels kernels;
+  MultiplyAdd *multiplyAdd; // where that is the work
   double seconds;
   double start;       // of the window that all share; set by the last thread to come
   atomic_int waiting; // threads that have not come to the start yet
@@ -105,10 +118,10 @@ static void multiplyAddForAWhile(struct Probe *probe, struct Part *part) {
   // About 10 microseconds between looks at the clock. The first calls wake the vector units and the clock.
   const long iterations = 4096;
   for (int warmUp = 0; warmUp < 100; warmUp++)
-    probe->kernels.multiplyAdd(iterations, &sink);
+    probe->multiplyAdd(iterations, &sink);
   double end = waitForAll(probe);
   for (;;) {
-    double operations = probe->kernels.multiplyAdd(iterations, &sink);
+    double operations = probe->multiplyAdd(iterations, &sink);
     if (now() > end)
       break;
     part->done += operations;
@@ -117,11 +130,15 @@ static void multiplyAddForAWhile(struct Probe *probe, struct Part *part) {
   (void)kept;
 }
 
-// Goes over one step of a part's memory; the sink is for what it reads.
+// Goes over some of a part's memory; the sink is for what it reads.
 typedef void Pass(const struct Kernels *kernels, char *memory, size_t bytes, volatile uint64_t *sink);
 
 static void readOnce(const struct Kernels *kernels, char *memory, size_t bytes, volatile uint64_t *sink) {
   *sink += kernels->read(memory, bytes);
+}
+
+static void readAheadOnce(const struct Kernels *kernels, char *memory, size_t bytes, volatile uint64_t *sink) {
+  *sink += kernels->readAhead(memory, bytes);
 }
 
 static void readAndWriteOnce(const struct Kernels *kernels, char *memory, size_t bytes, volatile uint64_t *sink) {
@@ -129,24 +146,34 @@ static void readAndWriteOnce(const struct Kernels *kernels, char *memory, size_t
   kernels->readWrite(memory, bytes);
 }
 
+static size_t smaller(size_t first, size_t second) { return first < second ? first : second; }
+
 // Round and round over the part's memory, after a first pass that is not counted.
 static void passForAWhile(struct Probe *probe, struct Part *part, Pass *pass) {
   volatile uint64_t sink = 0;
   pass(&probe->kernels, part->memory, part->bytes, &sink);
   double end = waitForAll(probe);
+  // Some microseconds between looks at the clock, however small the part is.
   const size_t step = 1 << 18;
   size_t position = 0;
   while (part->bytes > 0) {
-    size_t count = part->bytes - position < step ? part->bytes - position : step;
-    pass(&probe->kernels, part->memory + position, count, &sink);
+    for (size_t passed = 0; passed < step;) {
+      size_t count = smaller(step - passed, part->bytes - position);
+      pass(&probe->kernels, part->memory + position, count, &sink);
+      position = position + count == part->bytes ? 0 : position + count;
+      passed += count;
+    }
     if (now() > end)
       break;
-    position = position + count == part->bytes ? 0 : position + count;
-    part->done += (double)count;
+    part->done += (double)step;
   }
 }
 
 static void readForAWhile(struct Probe *probe, struct Part *part) { passForAWhile(probe, part, readOnce); }
+
+static void readAheadForAWhile(struct Probe *probe, struct Part *part) {
+  passForAWhile(probe, part, readAheadOnce);
+}
 
 static void readAndWriteForAWhile(struct Probe *probe, struct Part *part) {
   passForAWhile(probe, part, readAndWriteOnce);
@@ -165,20 +192,26 @@ static void fillPart(struct Probe *probe, struct Part *part) {
 
 // MARK: Entries
 
-double CMachineProbe_fmaRate(int threads, double seconds) {
+double CMachineProbe_multiplyAddRate(enum CMachineProbe_Arithmetic arithmetic, int threads, double seconds) {
   struct Probe probe = {.kernels = bestKernels(), .seconds = seconds, .work = multiplyAddForAWhile};
-  return runProbe(&probe, threads, NULL, 0);
+  probe.multiplyAdd = probe.kernels.multiplyAdd[arithmetic];
+  return probe.multiplyAdd ? runProbe(&probe, threads, NULL, 0) : 0;
 }
 
 void CMachineProbe_fill(int threads, void *memory, size_t bytes) {
+  // Where the system gives none, small ones do.
+  madvise(memory, bytes, MADV_HUGEPAGE);
   struct Probe probe = {.kernels = bestKernels(), .work = fillPart};
   runProbe(&probe, threads, memory, bytes);
 }
 
 double CMachineProbe_readRate(int threads, const void *memory, size_t bytes, double seconds) {
-  struct Probe probe = {.kernels = bestKernels(), .seconds = seconds, .work = readForAWhile};
+  struct Probe plain = {.kernels = bestKernels(), .seconds = seconds, .work = readForAWhile};
+  struct Probe ahead = {.kernels = bestKernels(), .seconds = seconds, .work = readAheadForAWhile};
   // This work does not write.
-  return runProbe(&probe, threads, (char *)memory, bytes);
+  double plainRate = runProbe(&plain, threads, (char *)memory, bytes);
+  double aheadRate = runProbe(&ahead, threads, (char *)memory, bytes);
+  return plainRate > aheadRate ? plainRate : aheadRate;
 }
 
 double CMachineProbe_readWriteRate(int threads, void *memory, size_t bytes, double seconds) {

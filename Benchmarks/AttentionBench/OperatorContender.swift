@@ -2,9 +2,10 @@ import Attention
 import BenchmarkKit
 import Parallelism
 
-/// The library's own operator.
-final class GEMMContender<E: BenchElement>: AttentionContender {
-  let kernel = BenchKernel.gemm
+/// The library's operator: as its users call it, or with a kernel forced on it.
+final class OperatorContender<E: BenchElement>: AttentionContender {
+  let kernel: BenchKernel
+  let plan: String?
   let knownSeconds: Double? = nil
   let sample: PairSample? = nil
 
@@ -13,20 +14,26 @@ final class GEMMContender<E: BenchElement>: AttentionContender {
   private let pool: WorkerPool
   private var output: Tensor<E>
 
-  init(_ inputs: BenchInputs<E>, on pool: WorkerPool) throws {
+  /// - Throws: where the library refuses the problem.
+  init(_ inputs: BenchInputs<E>, _ kernel: BenchKernel, on pool: WorkerPool) throws {
     self.inputs = inputs
+    self.kernel = kernel
     self.pool = pool
     mask = inputs.mask
     output = inputs.unwrittenOutput()
-    let plan = try inputs.plan(on: pool)
-    guard plan.kernel == .gemm else {
-      throw Unsuitable(reason: "the plan chose \(plan.kernel.rawValue)")
-    }
+    plan = kernel.forced == nil ? try inputs.plan(on: pool).kernel.rawValue : nil
   }
 
   var threads: Int { pool.threadCount }
 
-  func run() throws { try inputs.attend(into: &output, mask, on: pool) }
+  /// - Throws: ``AttentionError`` about `kernel` where the forced one cannot compute this problem.
+  func run() throws {
+    if let forced = kernel.forced {
+      try inputs.attend(into: &output, mask, with: forced, on: pool)
+    } else {
+      try inputs.attend(into: &output, mask, on: pool)
+    }
+  }
 
   func outputRow(_ row: RowIndex) -> [Double] {
     inputs.sequence(row.sequence, of: output).selected(axis: 0, 0).selected(axis: 0, row.head)

@@ -38,7 +38,8 @@ static const float fused_threshold = 40;
 static const uint32_t fused_bf16_ones = 0x3F803F80, fused_bf16_low = 0x3F80, fused_bf16_high = 0x3F800000;
 
 struct fused_sums {
-  f32_vec lanes[2];
+  // Of weights, as they are multiplied with values, and before they were rounded for that.
+  f32_vec lanes[2], mass[2];
 };
 
 // The keys of a block, counted from its first, that some row of one vector of queries sees, and those that all its rows see.
@@ -149,6 +150,7 @@ static __attribute__((noinline)) void fused_apply_rules(const struct fused_run *
                                                         f32_vec *maxima) {
   const struct CAttentionKernels_panel *panel = run->panel;
   const f32_vec hidden = f32_set1(fused_hidden), cap = f32_set1(run->block->softcap);
+  const f32_vec inverse_cap = f32_set1(run->block->softcap > 0 ? 1 / run->block->softcap : 0);
   const int hides = panel->begin && fused_hides(run, j, rows);
   for (int c = 0; c < 2; c++) {
     const ptrdiff_t lane = c * f32_lanes;
@@ -157,7 +159,7 @@ static __attribute__((noinline)) void fused_apply_rules(const struct fused_run *
       f32_vec key = f32_set1((float)(j + r)), x = f32_load(scores + r * fused_width + lane);
       // A product that overflowed is no score like others: x * 0 is NaN where x is infinite.
       if (run->block->softcap > 0)
-        x = f32_fma(f32_tanh(x), cap, f32_mul(x, f32_set1(0)));
+        x = f32_fma(f32_tanh(f32_mul(x, inverse_cap)), cap, f32_mul(x, f32_set1(0)));
       if (panel->slopes) {
         f32_vec distance = f32_abs(f32_sub(f32_load(run->position + lane), key));
         x = f32_fma(f32_sub(f32_set1(0), f32_load(panel->slopes + lane)), distance, x);

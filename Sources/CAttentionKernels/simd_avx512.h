@@ -75,7 +75,10 @@ static inline f32_vec f32_round(f32_vec x) {
   return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
 static inline f32_vec f32_scale2(f32_vec x, f32_vec n) { return _mm512_scalef_ps(x, n); }
-static inline f32_vec f32_scale2_flush(f32_vec x, f32_vec n) { return _mm512_scalef_ps(x, n); }
+static inline f32_vec f32_scale2_flush(f32_vec x, f32_vec n) {
+  // By -infinity the instruction scales NaN to 0.
+  return _mm512_scalef_ps(x, _mm512_max_ps(n, f32_set1(-200.0f)));
+}
 static inline int f32_any_less(f32_vec a, f32_vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ) != 0; }
 static inline f32_vec f32_set1_word(const void *p) {
   float word;

@@ -46,7 +46,7 @@ struct FusedAttention {
     if !seen.isEmpty {
       var first = seen.lowerBound / tiles.keys * tiles.keys
       while first < seen.upperBound {
-        let keys = first..<min(first + tiles.keys, block.extent.keyCount)
+        let keys = first..<min(first + tiles.keys, seen.upperBound)
         let following = keys.upperBound..<min(keys.upperBound + tiles.keys, seen.upperBound)
         attend(keys, of: block, panels, tiles, work) { ahead in
           if following.isEmpty {
@@ -59,7 +59,7 @@ struct FusedAttention {
         first = keys.upperBound
       }
     }
-    finish.write(block, panels, work)
+    finish.write(block, panels, pairs: tiles.multipliesPairs, work)
   }
 
   /// Brings one block of keys and values before all panels.
@@ -157,9 +157,10 @@ struct FusedWorkspace {
       var panel = CAttentionKernels_panel()
       panel.queries = UnsafePointer(queries + index * layout.queryStride)
       panel.output = output + index * layout.outputStride
-      panel.shift = state + index * 3 * panelRows
+      panel.shift = state + index * 4 * panelRows
       panel.threshold = panel.shift + panelRows
       panel.sum = panel.threshold + panelRows
+      panel.mass = panel.sum + panelRows
       (panels + index).initialize(to: panel)
     }
   }

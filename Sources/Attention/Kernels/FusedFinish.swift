@@ -20,16 +20,16 @@ struct FusedFinish {
     self.isWrittenInPlace = result.columnStride == 1 || problem.sizes.valueDimension == 1
   }
 
-  func write(_ block: RowBlock, _ panels: Int, _ work: FusedWorkspace) {
+  func write(_ block: RowBlock, _ panels: Int, pairs: Bool, _ work: FusedWorkspace) {
     for panel in 0..<panels {
       let first = panel * work.panelRows
       let rows = first..<min(first + work.panelRows, block.rows.count)
-      write(work.panels + panel, block, rows, work)
+      write(work.panels + panel, block, rows, pairs: pairs, work)
     }
   }
 
   private func write(
-    _ panel: UnsafeMutablePointer<CAttentionKernels_panel>, _ block: RowBlock, _ rows: Range<Int>,
+    _ panel: UnsafeMutablePointer<CAttentionKernels_panel>, _ block: RowBlock, _ rows: Range<Int>, pairs: Bool,
     _ work: FusedWorkspace
   ) {
     let width = problem.sizes.valueDimension
@@ -53,9 +53,9 @@ struct FusedFinish {
       if work.finite[lane] == 0 || exact[lane] != 0 {
         repair(block, rows.lowerBound + lane, isEmpty: panel.pointee.sum[lane] == 0 && exact[lane] == 0, work)
       } else if result.wantsLogSumExp {
-        let sum = panel.pointee.sum[lane]
+        let mass = pairs ? panel.pointee.mass[lane] : panel.pointee.sum[lane]
         result.setLogSumExp(
-          maximum(panel.pointee, lane) + Float.log(sum), block.index(rows.lowerBound + lane))
+          logSumExp(panel.pointee, lane, mass), block.index(rows.lowerBound + lane))
       }
     }
   }
@@ -71,6 +71,11 @@ struct FusedFinish {
     _ = Float.run(
       store, into: result.row(index), stride: result.columnStride, work.rows, width, factor: 1)
     result.setLogSumExp(-Float.infinity, index)
+  }
+
+  /// In Double, since the two terms may cancel.
+  private func logSumExp(_ panel: CAttentionKernels_panel, _ lane: Int, _ mass: Float) -> Float {
+    Float(-Double(panel.shift[lane]) / binaryOrders + Double.log(Double(mass)))
   }
 
   /// The logarithm of the common scale of a row's weights: its shift, a whole number of powers of two.

@@ -16,12 +16,12 @@ struct FusedQueries {
     self.isReadInPlace = problem.queries.columnStride == 1 || problem.sizes.headDimension == 1
   }
 
-  /// What products are multiplied with: the scale in units of log 2, or what a softcap takes.
+  /// What products are multiplied with: the scale in units of log 2.
   ///
   /// Where products are of Float32, queries are multiplied with it as they are packed. It may then overflow, which shows as NaN and is
   /// mended; it may underflow below 2^−149, which no key that Float holds makes count: an error of at most 2^−22 a column.
   var factor: Float {
-    Float(problem.scoring.softcap.map { problem.scale / $0 } ?? problem.scale * binaryOrders)
+    Float(problem.scale * binaryOrders)
   }
 
   /// Packs a block's queries into its panels and empties their state; the keys that some row sees.
@@ -37,6 +37,7 @@ struct FusedQueries {
       panel.pointee.shift.update(repeating: 0, count: width)
       panel.pointee.threshold.update(repeating: Self.unstarted, count: width)
       panel.pointee.sum.update(repeating: 0, count: width)
+      panel.pointee.mass.update(repeating: 0, count: width)
       panel.pointee.begin = isRestricted ? UnsafePointer(work.begin + first) : nil
       panel.pointee.end = isRestricted ? UnsafePointer(work.end + first) : nil
       setSlopes(of: panel, block, first, count, work)

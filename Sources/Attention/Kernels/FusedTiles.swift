@@ -76,7 +76,7 @@ struct FusedWorkspaceLayout: Sendable {
     self.panels = place(panels, MemoryLayout<CAttentionKernels_panel>.stride)
     queries = place(panels * queryStride, float)
     output = place(panels * outputStride, float)
-    state = place(panels * 3 * width, float)
+    state = place(panels * 4 * width, float)
     ranges = place(panels * 2 * width, MemoryLayout<Int32>.size)
     slopes = place(panels * width, float)
     positions = place(panels * width, MemoryLayout<Int64>.size)

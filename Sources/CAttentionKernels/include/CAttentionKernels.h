@@ -70,6 +70,7 @@ struct CAttentionKernels_panel {
   float *output;        // [value_dim]: weights times values so far, not divided by their sum
   // [1] each. Weights are 2^(score + shift) with scores in units of log 2; a score above the threshold moves the shift.
   float *shift, *threshold, *sum;
+  float *mass; // [1], of kernels of pairs: the sum of the weights before they were rounded; `sum` is that of the rounded ones
   ptrdiff_t rows; // the lanes from there on are not used
   int has_output; // whether `output` holds anything
   const int32_t *begin, *end; // [1]: the keys that each row sees, counted in the sequence; NULL where all see all
@@ -84,7 +85,7 @@ struct CAttentionKernels_block {
   ptrdiff_t first, count;             // the first key's position in the sequence; at most block_keys keys
   ptrdiff_t head_dim, value_dim;
   float factor;   // of products of bf16 pairs; those of f32 take it from their queries
-  float softcap;  // in units of log 2: scores are already divided by it. 0 for none
+  float softcap;  // in units of log 2; 0 for none
   float *scratch; // `block_scratch` numbers, best aligned to 64 bytes
   struct CAttentionKernels_ahead *ahead; // CAttentionKernels_aheads of them; those with no rows are passed over
 };

@@ -3,9 +3,9 @@ import Parallelism
 import Testing
 
 /// Every mask on odd shapes, in every element type and on every instruction set, against the oracle.
-@Suite struct GEMMAttentionTests {
-  /// The best instruction set, with and without small products.
-  private static let best = ForcedVariant.all.suffix(2)
+@Suite struct KernelTests {
+  /// Every kernel, on the best instruction set.
+  private static let best = ForcedVariant.best
 
   @Test(arguments: MaskCase.all, ForcedVariant.all)
   func agreesWithTheOracle(mask: MaskCase, variant: ForcedVariant) throws {

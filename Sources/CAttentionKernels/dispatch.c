@@ -20,6 +20,9 @@ static int supported(const struct CAttentionKernels *sets[most_sets]) {
   if (has_avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
     sets[count++] = &CAttentionKernels_set_avx512;
+#elif defined(__aarch64__)
+  // Every such CPU has it.
+  sets[count++] = &CAttentionKernels_set_neon;
 #endif
   return count;
 }

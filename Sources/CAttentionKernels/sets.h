@@ -9,6 +9,8 @@ extern const struct CAttentionKernels CAttentionKernels_set_scalar;
 #if defined(__x86_64__)
 extern const struct CAttentionKernels CAttentionKernels_set_avx2;
 extern const struct CAttentionKernels CAttentionKernels_set_avx512;
+#elif defined(__aarch64__)
+extern const struct CAttentionKernels CAttentionKernels_set_neon;
 #endif
 
 #endif

@@ -1,4 +1,5 @@
-// AArch64 with Advanced SIMD, which every CPU of that kind has: no target attribute, and nothing to ask the CPU.
+// AArch64 with Advanced SIMD, which every CPU of that kind has: no target attribute, and nothing to ask the
+// CPU.
 
 #if defined(__aarch64__)
 

@@ -31,12 +31,17 @@ static inline void f32_store_n(float *p, f32_vec v, ptrdiff_t n) {
     vst1q_lane_f32(p, v, 0);
   }
 }
-static inline f32_vec f32_load_f16(const uint16_t *p) { return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p))); }
-static inline void f32_store_f16(uint16_t *p, f32_vec v) { vst1_u16(p, vreinterpret_u16_f16(vcvt_f16_f32(v))); }
+static inline f32_vec f32_load_f16(const uint16_t *p) {
+  return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p)));
+}
+static inline void f32_store_f16(uint16_t *p, f32_vec v) {
+  vst1_u16(p, vreinterpret_u16_f16(vcvt_f16_f32(v)));
+}
 static inline f32_vec f32_load_bf16(const uint16_t *p) {
   return vreinterpretq_f32_u32(vshlq_n_u32(vmovl_u16(vld1_u16(p)), 16));
 }
-// Words whose upper halves are v as bf16; the lower halves are what rounding leaves there. See attn_bf16_from_f32 in half.h.
+// Words whose upper halves are v as bf16; the lower halves are what rounding leaves there. See
+// attn_bf16_from_f32 in half.h.
 static inline uint32x4_t f32_upper_bf16(f32_vec v) {
   uint32x4_t bits = vreinterpretq_u32_f32(v), last_kept = vandq_u32(vshrq_n_u32(bits, 16), vdupq_n_u32(1));
   uint32x4_t rounded = vaddq_u32(bits, vaddq_u32(last_kept, vdupq_n_u32(0x7FFF)));
@@ -75,7 +80,8 @@ static inline f32_vec f32_scale2(f32_vec x, f32_vec n) {
   return vmulq_f32(vmulq_f32(x, vreinterpretq_f32_s32(first)), vreinterpretq_f32_s32(second));
 }
 static inline f32_vec f32_scale2_flush(f32_vec x, f32_vec n) {
-  // The conversion multiplies by 2^23 on its way: n arrives where the exponent's bits are. -127 leaves the factor 0.
+  // The conversion multiplies by 2^23 on its way: n arrives where the exponent's bits are. -127 leaves the
+  // factor 0.
   int32x4_t exponent = vcvtq_n_s32_f32(vmaxq_f32(n, f32_set1(-127)), 23);
   return vmulq_f32(x, vreinterpretq_f32_s32(vaddq_s32(exponent, vdupq_n_s32(127 << 23))));
 }
@@ -106,8 +112,8 @@ static inline void f32_transpose(f32_vec r[f32_lanes]) {
   r[3] = f32_upper_halves(odd0, odd2);
 }
 
-// Words of 32 bits that are pairs of bf16 numbers. The instruction for their products (BFDOT) is an extension that not every CPU
-// has, and takes subnormal numbers for 0.
+// Words of 32 bits that are pairs of bf16 numbers. The instruction for their products (BFDOT) is an extension
+// that not every CPU has, and takes subnormal numbers for 0.
 enum { f32_tile_rows = 8 };
 static inline f32_vec f32_set1_word(const void *p) {
   uint32_t word;

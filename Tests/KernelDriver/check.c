@@ -9,7 +9,8 @@
 
 // The table is a name and functions: as many words. So that a new entry is missed where nothing checks it.
 enum { words_in_table = sizeof(struct CAttentionKernels) / sizeof(void *) };
-_Static_assert(offsetof(struct CAttentionKernels, softmax_tile_f32) == sizeof(void *), "one word of name, then functions");
+_Static_assert(offsetof(struct CAttentionKernels, softmax_tile_f32) == sizeof(void *),
+               "one word of name, then functions");
 
 // More than this many failures of one entry say nothing new.
 enum { shown_at_most = 5 };
@@ -65,7 +66,8 @@ void expect_equal_f32(ptrdiff_t index, float got, float expected) {
 
 void expect_equal_f64(ptrdiff_t index, double got, double expected) {
   if (fails(memcmp(&got, &expected, sizeof got) == 0 || (isnan(got) && isnan(expected))))
-    printf("%s, at %td: got %a (%.17g), expected %a (%.17g)\n", now.place, index, got, got, expected, expected);
+    printf("%s, at %td: got %a (%.17g), expected %a (%.17g)\n", now.place, index, got, got, expected,
+           expected);
 }
 
 static int is_within(long double got, long double expected, long double bound) {
@@ -76,14 +78,14 @@ static int is_within(long double got, long double expected, long double bound) {
 
 void expect_within_f32(ptrdiff_t index, float got, double expected, double bound) {
   if (fails(is_within(got, expected, bound)))
-    printf("%s, at %td: got %a (%.9g), expected %a (%.9g) within %.3g, is %.3g off\n", now.place, index, got, got, expected,
-           expected, bound, fabs(got - expected));
+    printf("%s, at %td: got %a (%.9g), expected %a (%.9g) within %.3g, is %.3g off\n", now.place, index, got,
+           got, expected, expected, bound, fabs(got - expected));
 }
 
 void expect_within_f64(ptrdiff_t index, double got, long double expected, long double bound) {
   if (fails(is_within(got, expected, bound)))
-    printf("%s, at %td: got %a (%.17g), expected %La (%.17Lg) within %.3Lg, is %.3Lg off\n", now.place, index, got, got, expected,
-           expected, bound, fabsl(got - expected));
+    printf("%s, at %td: got %a (%.17g), expected %La (%.17Lg) within %.3Lg, is %.3Lg off\n", now.place, index,
+           got, got, expected, expected, bound, fabsl(got - expected));
 }
 
 void expect_equal_integer(ptrdiff_t index, long long got, long long expected) {

@@ -1,7 +1,8 @@
 // What every check of kernels shares: what is being checked, and what was expected.
 //
-// A check begins an entry of the table, then a case (sizes, strides, whatever leads to the same numbers again), runs the kernel
-// and compares element by element. Only failures are printed: set, entry, case, index, got, expected.
+// A check begins an entry of the table, then a case (sizes, strides, whatever leads to the same numbers
+// again), runs the kernel and compares element by element. Only failures are printed: set, entry, case,
+// index, got, expected.
 
 #ifndef KERNELDRIVER_CHECK_H
 #define KERNELDRIVER_CHECK_H
@@ -13,9 +14,11 @@
 
 typedef const struct CAttentionKernels kernel_set;
 
-// The entry of `set` that is checked from here on: its function. main.c asks for every entry of the table to be checked.
+// The entry of `set` that is checked from here on: its function. main.c asks for every entry of the table to
+// be checked.
 #define BEGIN_ENTRY(set, entry) BEGIN_ENTRY_(set, entry)
-#define BEGIN_ENTRY_(set, entry) (begin_entry(#entry, offsetof(struct CAttentionKernels, entry)), (set)->entry)
+#define BEGIN_ENTRY_(set, entry)                                                                             \
+  (begin_entry(#entry, offsetof(struct CAttentionKernels, entry)), (set)->entry)
 
 void begin_set(kernel_set *set);
 void begin_entry(const char *name, size_t offset_in_table);
@@ -47,7 +50,8 @@ const char *current_place(void);
 // 0 to 70, and some on both sides of what blocks of vectors divide.
 enum { sizes_count = 81 };
 ptrdiff_t size_at(int index);
-#define FOR_EACH_SIZE(n) for (ptrdiff_t n##_i = 0, n; n##_i < sizes_count && (n = size_at((int)n##_i), 1); n##_i++)
+#define FOR_EACH_SIZE(n)                                                                                     \
+  for (ptrdiff_t n##_i = 0, n; n##_i < sizes_count && (n = size_at((int)n##_i), 1); n##_i++)
 
 // The subjects, a file each.
 void check_sets(kernel_set *set);

@@ -1,4 +1,5 @@
-// Runs every entry of the table of every instruction set that this CPU has. One line a set; exits with 1 where anything failed.
+// Runs every entry of the table of every instruction set that this CPU has. One line a set; exits with 1
+// where anything failed.
 
 #define _DEFAULT_SOURCE
 
@@ -10,7 +11,7 @@
 #include <unistd.h>
 
 static void (*const subjects[])(kernel_set *) = {
-    check_sets, check_words, check_rows,  check_masks,   check_loads,  check_stores,
+    check_sets, check_words,   check_rows,  check_masks,   check_loads,  check_stores,
     check_exp,  check_softcap, check_alibi, check_softmax, check_rotary,
 };
 
@@ -39,7 +40,8 @@ int main(void) {
     for (size_t s = 0; s < sizeof subjects / sizeof *subjects; s++)
       subjects[s](set);
     struct tally tally = end_set();
-    printf("%s: %d entries, %lld comparisons, %lld failed\n", name, tally.entries, tally.compared, tally.failed);
+    printf("%s: %d entries, %lld comparisons, %lld failed\n", name, tally.entries, tally.compared,
+           tally.failed);
     failed += tally.failed;
   }
   return failed != 0;

@@ -20,7 +20,8 @@ static struct {
 } rooms[room_count];
 
 static void map(int number) {
-  unsigned char *all = mmap(NULL, room_bytes + 2 * largest_page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  unsigned char *all =
+      mmap(NULL, room_bytes + 2 * largest_page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   unsigned char *start = all + largest_page;
   if (all == MAP_FAILED || mprotect(start, room_bytes, PROT_READ | PROT_WRITE)) {
     perror("no memory to check kernels in");

@@ -23,16 +23,20 @@ void check_softcap(kernel_set *set) {
 
 typedef int (*P(softcap))(SCALAR *, ptrdiff_t, SCALAR, SCALAR);
 
-// A cap of 1 leaves tanh itself. Every exponent; the exponents where tanh bends, from 2^-13 to 2^4, more often.
+// A cap of 1 leaves tanh itself. Every exponent; the exponents where tanh bends, from 2^-13 to 2^4, more
+// often.
 static void P(check_tanh)(kernel_set *set) {
   enum { count = 60000 };
   P(softcap) softcap = set->P(softcap);
   struct random random = {10};
-  SCALAR *x = room(0, count * (ptrdiff_t)sizeof *x, at_end), *y = room(1, count * (ptrdiff_t)sizeof *y, at_end);
-  const int lowest = sizeof(SCALAR) == sizeof(float) ? -149 : -1074, highest = sizeof(SCALAR) == sizeof(float) ? 127 : 1023;
+  SCALAR *x = room(0, count * (ptrdiff_t)sizeof *x, at_end),
+         *y = room(1, count * (ptrdiff_t)sizeof *y, at_end);
+  const int lowest = sizeof(SCALAR) == sizeof(float) ? -149 : -1074,
+            highest = sizeof(SCALAR) == sizeof(float) ? 127 : 1023;
   begin_case("tanh of %d numbers", count);
   for (ptrdiff_t i = 0; i < count; i++) {
-    int exponent = i % 4 ? (int)random_below(&random, 17) - 13 : lowest + (int)random_below(&random, highest - lowest + 1);
+    int exponent = i % 4 ? (int)random_below(&random, 17) - 13
+                         : lowest + (int)random_below(&random, highest - lowest + 1);
     SCALAR sign = random_below(&random, 2) ? 1 : -1;
     x[i] = y[i] = sign * SCALAR_(ldexp)((SCALAR)random_between(&random, 1, 2), exponent);
     // Rounding may have doubled the largest to infinity.
@@ -55,26 +59,27 @@ static void P(check_softcap_of_any_length)(kernel_set *set) {
   const SCALAR poisons[] = {(SCALAR)NAN, (SCALAR)INFINITY, -(SCALAR)INFINITY};
   const SCALAR epsilon = sizeof(SCALAR) == sizeof(float) ? (SCALAR)FLT_EPSILON : (SCALAR)DBL_EPSILON;
   struct random random = {11};
-  FOR_EACH_EDGE(edge) FOR_EACH_SIZE(n) {
-    const SCALAR cap = (SCALAR)caps[n % 4], inverse = 1 / cap;
-    SCALAR *scores = room(0, n * (ptrdiff_t)sizeof *scores, edge), before[1000];
-    begin_case("n %td, cap %g", n, cap);
-    for (ptrdiff_t i = 0; i < n; i++)
-      before[i] = scores[i] = (SCALAR)random_between(&random, -4, 4) * cap;
-    const ptrdiff_t poisoned = n > 0 && n % 2 ? random_below(&random, n) : -1;
-    if (poisoned >= 0)
-      before[poisoned] = scores[poisoned] = poisons[n / 2 % 3];
-    expect_equal_integer(n, softcap(scores, n, cap, inverse), poisoned < 0);
-    for (ptrdiff_t i = 0; i < n; i++) {
-      WIDE exact = (WIDE)cap * WIDE_(tanh)((WIDE)before[i] / cap);
-      // In steps just above a power of two: tanh 4; the inverse and two products half each, of which those before tanh move it by
-      // no more than they move the score.
-      P(expect_within)(i, scores[i], exact, 6 * epsilon * WIDE_(fabs)(exact));
-      // Never beyond the cap.
-      expect_equal_integer(i, !(scores[i] > cap || scores[i] < -cap), 1);
+  FOR_EACH_EDGE (edge)
+    FOR_EACH_SIZE (n) {
+      const SCALAR cap = (SCALAR)caps[n % 4], inverse = 1 / cap;
+      SCALAR *scores = room(0, n * (ptrdiff_t)sizeof *scores, edge), before[1000];
+      begin_case("n %td, cap %g", n, cap);
+      for (ptrdiff_t i = 0; i < n; i++)
+        before[i] = scores[i] = (SCALAR)random_between(&random, -4, 4) * cap;
+      const ptrdiff_t poisoned = n > 0 && n % 2 ? random_below(&random, n) : -1;
+      if (poisoned >= 0)
+        before[poisoned] = scores[poisoned] = poisons[n / 2 % 3];
+      expect_equal_integer(n, softcap(scores, n, cap, inverse), poisoned < 0);
+      for (ptrdiff_t i = 0; i < n; i++) {
+        WIDE exact = (WIDE)cap * WIDE_(tanh)((WIDE)before[i] / cap);
+        // In steps just above a power of two: tanh 4; the inverse and two products half each, of which those
+        // before tanh move it by no more than they move the score.
+        P(expect_within)(i, scores[i], exact, 6 * epsilon * WIDE_(fabs)(exact));
+        // Never beyond the cap.
+        expect_equal_integer(i, !(scores[i] > cap || scores[i] < -cap), 1);
+      }
+      expect_untouched_around_room(0);
     }
-    expect_untouched_around_room(0);
-  }
 }
 
 #endif

@@ -27,15 +27,18 @@ void check_softmax(kernel_set *set) {
 #define TILE struct P(CAttentionKernels_softmax_tile)
 typedef void (*P(softmax))(const TILE *);
 
-// In units of half a step of 1 (u): the difference from the maximum is rounded (|d| u in the result) and exp errs by 2 steps (4 u).
-// A hundredth more is for products of errors. Below the normal range it is 2 steps there.
+// In units of half a step of 1 (u): the difference from the maximum is rounded (|d| u in the result) and exp
+// errs by 2 steps (4 u). A hundredth more is for products of errors. Below the normal range it is 2 steps
+// there.
 static WIDE P(weight_bound)(WIDE difference, WIDE weight) {
   const WIDE u = (sizeof(SCALAR) == sizeof(float) ? (WIDE)FLT_EPSILON : (WIDE)DBL_EPSILON) / 2;
-  return weight > 0 ? (WIDE)1.01 * ((WIDE_(fabs)(difference) + 4) * u * weight) + 2 * P(step)(0) : 2 * P(step)(0);
+  return weight > 0 ? (WIDE)1.01 * ((WIDE_(fabs)(difference) + 4) * u * weight) + 2 * P(step)(0)
+                    : 2 * P(step)(0);
 }
 
 // What one row should become, from its scores and state before.
-static void P(check_row)(const TILE *tile, ptrdiff_t r, const SCALAR *before, SCALAR old_maximum, SCALAR old_sum) {
+static void P(check_row)(const TILE *tile, ptrdiff_t r, const SCALAR *before, SCALAR old_maximum,
+                         SCALAR old_sum) {
   const WIDE u = (sizeof(SCALAR) == sizeof(float) ? (WIDE)FLT_EPSILON : (WIDE)DBL_EPSILON) / 2;
   const SCALAR nothing = -(SCALAR)INFINITY, *weights = tile->scores + r * tile->row_stride;
   const ptrdiff_t end = tile->end[r] < tile->columns ? tile->end[r] : tile->columns;
@@ -56,7 +59,8 @@ static void P(check_row)(const TILE *tile, ptrdiff_t r, const SCALAR *before, SC
     sum += weight;
     bound += weight_bound;
   }
-  // However they are added, no number meets more additions than there are, and each errs by u of no more than the sum.
+  // However they are added, no number meets more additions than there are, and each errs by u of no more than
+  // the sum.
   P(expect_within)(r, tile->sum[r], sum, bound + (WIDE)1.01 * (WIDE)(tile->columns + 2) * u * sum);
 }
 
@@ -116,8 +120,8 @@ static void P(check_tiles)(P(softmax) softmax, enum edge edge) {
       memcpy(old_sum, tile.sum, (size_t)rows * sizeof(SCALAR));
       softmax(&tile);
       for (ptrdiff_t r = 0; r < rows; r++) {
-        begin_case("%td columns, tile %d, row %td of %td, sees %d to %d", columns, turn, r, rows, (int)tile.begin[r],
-                   (int)tile.end[r]);
+        begin_case("%td columns, tile %d, row %td of %td, sees %d to %d", columns, turn, r, rows,
+                   (int)tile.begin[r], (int)tile.end[r]);
         P(check_row)(&tile, r, before + r * row_stride, old_maximum[r], old_sum[r]);
         for (ptrdiff_t c = columns; c < row_stride && r + 1 < rows; c++)
           P(expect_equal)(c, tile.scores[r * row_stride + c], before[r * row_stride + c]);
@@ -128,11 +132,15 @@ static void P(check_tiles)(P(softmax) softmax, enum edge edge) {
   }
 }
 
-// One score that is no number, or not hidden though -infinity, in each place that the row sees; what it does not see says nothing.
+// One score that is no number, or not hidden though -infinity, in each place that the row sees; what it does
+// not see says nothing.
 static void P(check_what_reaches_the_sum)(P(softmax) softmax) {
   const SCALAR nan = (SCALAR)NAN, infinity = (SCALAR)INFINITY;
-  const struct { SCALAR score; int hides, reaches; } kinds[] = {
-      {nan, 0, 1}, {nan, 1, 1}, {infinity, 0, 1}, {infinity, 1, 1}, {-infinity, 0, 1}, {-infinity, 1, 0}, {-(SCALAR)1e30, 0, 0}};
+  const struct {
+    SCALAR score;
+    int hides, reaches;
+  } kinds[] = {{nan, 0, 1},       {nan, 1, 1},       {infinity, 0, 1},     {infinity, 1, 1},
+               {-infinity, 0, 1}, {-infinity, 1, 0}, {-(SCALAR)1e30, 0, 0}};
   for (ptrdiff_t columns = 1; columns <= 70; columns++) {
     for (ptrdiff_t place = 0; place < columns; place++) {
       for (int kind = 0; kind < 7; kind++) {
@@ -154,7 +162,7 @@ static void P(check_what_reaches_the_sum)(P(softmax) softmax) {
 
 static void P(check_softmax_tile)(kernel_set *set) {
   P(softmax) softmax = BEGIN_ENTRY(set, P(softmax_tile));
-  FOR_EACH_EDGE(edge)
+  FOR_EACH_EDGE (edge)
     P(check_tiles)(softmax, edge);
   P(check_what_reaches_the_sum)(softmax);
 }

@@ -26,7 +26,8 @@ double value_of_word(const struct storage *type, uint16_t word) {
   else if (exponent == 0)
     value = ldexp(fraction, type->smallest_exponent - type->fraction_bits);
   else
-    value = ldexp(fraction + (1 << type->fraction_bits), type->smallest_exponent - type->fraction_bits + exponent - 1);
+    value = ldexp(fraction + (1 << type->fraction_bits),
+                  type->smallest_exponent - type->fraction_bits + exponent - 1);
   return word & 0x8000 ? -value : value;
 }
 
@@ -38,8 +39,8 @@ uint16_t word_of_value(const struct storage *type, double x) {
   if (isinf(x))
     return sign | infinity;
   int exponent = x == 0 || ilogb(x) < type->smallest_exponent ? type->smallest_exponent : ilogb(x);
-  // In units of the last place, ties to even. Whether the units reach that of the implicit bit or twice it, the sum is the
-  // pattern: the next exponent begins where the fractions end.
+  // In units of the last place, ties to even. Whether the units reach that of the implicit bit or twice it,
+  // the sum is the pattern: the next exponent begins where the fractions end.
   double units = nearbyint(ldexp(x, type->fraction_bits - exponent));
   double pattern = ldexp(exponent - type->smallest_exponent, type->fraction_bits) + units;
   return sign | (pattern < infinity ? (uint16_t)pattern : infinity);

@@ -1,4 +1,5 @@
-// The types that rows are stored in, by their definitions: what a word is worth, and which word is nearest to a number.
+// The types that rows are stored in, by their definitions: what a word is worth, and which word is nearest to
+// a number.
 
 #ifndef KERNELDRIVER_STORAGE_H
 #define KERNELDRIVER_STORAGE_H
@@ -11,7 +12,8 @@
 struct storage {
   const char *name;
   ptrdiff_t size;
-  // Of formats with 16 bits: how many of them are the fraction, and the exponent of the smallest normal number.
+  // Of formats with 16 bits: how many of them are the fraction, and the exponent of the smallest normal
+  // number.
   int fraction_bits, smallest_exponent;
 };
 extern const struct storage storage_f32, storage_f64, storage_f16, storage_bf16;

@@ -34,8 +34,9 @@ double f64_of_bits(uint64_t bits) {
 }
 
 float anything_f32(struct random *random) {
-  static const float edges[] = {0.0f,    -0.0f,     INFINITY, -INFINITY,     NAN,  FLT_MAX, -FLT_MAX,
-                                FLT_MIN, 0x1p-149f, -0x1p-149f, -0x1.8p-140f, 1.0f, -1.0f,   0x1.fffffep-127f};
+  static const float edges[] = {0.0f,         -0.0f,    INFINITY, -INFINITY,       NAN,
+                                FLT_MAX,      -FLT_MAX, FLT_MIN,  0x1p-149f,       -0x1p-149f,
+                                -0x1.8p-140f, 1.0f,     -1.0f,    0x1.fffffep-127f};
   switch (random_bits(random) % 4) {
   case 0:
     return edges[random_below(random, sizeof edges / sizeof *edges)];
@@ -47,8 +48,9 @@ float anything_f32(struct random *random) {
 }
 
 double anything_f64(struct random *random) {
-  static const double edges[] = {0.0,     -0.0,       INFINITY,     -INFINITY, NAN,       DBL_MAX, -DBL_MAX,
-                                 DBL_MIN, 0x1p-1074, -0x1p-1074, 0x1p-149, FLT_MAX, 0x1.ffffffp127, 0x1p-150};
+  static const double edges[] = {0.0,      -0.0,     INFINITY,       -INFINITY, NAN,
+                                 DBL_MAX,  -DBL_MAX, DBL_MIN,        0x1p-1074, -0x1p-1074,
+                                 0x1p-149, FLT_MAX,  0x1.ffffffp127, 0x1p-150};
   switch (random_bits(random) % 4) {
   case 0:
     return edges[random_below(random, sizeof edges / sizeof *edges)];

@@ -18,7 +18,8 @@ double random_between(struct random *random, double low, double high);
 float f32_of_bits(uint32_t bits);
 double f64_of_bits(uint64_t bits);
 
-// Any number there is, those that break kernels more often: NaN, infinities, subnormal numbers, both zeros, the largest.
+// Any number there is, those that break kernels more often: NaN, infinities, subnormal numbers, both zeros,
+// the largest.
 float anything_f32(struct random *random);
 double anything_f64(struct random *random);
 

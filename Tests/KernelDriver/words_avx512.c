@@ -7,7 +7,8 @@
 #include <immintrin.h>
 
 // As in set_avx512.c.
-#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c"))),    \
+                             apply_to = function)
 
 #include "simd_avx512.h"
 

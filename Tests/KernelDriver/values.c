@@ -37,11 +37,16 @@ float anything_f32(struct random *random) {
   static const float edges[] = {0.0f,         -0.0f,    INFINITY, -INFINITY,       NAN,
                                 FLT_MAX,      -FLT_MAX, FLT_MIN,  0x1p-149f,       -0x1p-149f,
                                 -0x1.8p-140f, 1.0f,     -1.0f,    0x1.fffffep-127f};
-  switch (random_bits(random) % 4) {
+  // NaN that rounding like a number carries into a zero or infinity, and that cutting off leaves infinite.
+  static const uint32_t nans[] = {0x7FFFFFFF, 0xFFFFFFFF, 0x7FBFFFFF, 0x7F800001};
+  switch (random_bits(random) % 8) {
   case 0:
-    return edges[random_below(random, sizeof edges / sizeof *edges)];
   case 1:
+    return edges[random_below(random, sizeof edges / sizeof *edges)];
+  case 2:
     return f32_of_bits((uint32_t)random_bits(random));
+  case 3:
+    return f32_of_bits(nans[random_below(random, sizeof nans / sizeof *nans)]);
   default:
     return (float)random_between(random, -8, 8);
   }
@@ -51,17 +56,22 @@ double anything_f64(struct random *random) {
   static const double edges[] = {0.0,      -0.0,     INFINITY,       -INFINITY, NAN,
                                  DBL_MAX,  -DBL_MAX, DBL_MIN,        0x1p-1074, -0x1p-1074,
                                  0x1p-149, FLT_MAX,  0x1.ffffffp127, 0x1p-150};
-  switch (random_bits(random) % 4) {
+  static const uint64_t nans[] = {0x7FFFFFFFFFFFFFFF, 0xFFFFFFFFFFFFFFFF, 0x7FF7FFFFFFFFFFFF,
+                                  0x7FF0000000000001};
+  switch (random_bits(random) % 8) {
   case 0:
-    return edges[random_below(random, sizeof edges / sizeof *edges)];
   case 1:
+    return edges[random_below(random, sizeof edges / sizeof *edges)];
+  case 2:
     return f64_of_bits(random_bits(random));
+  case 3:
+    return f64_of_bits(nans[random_below(random, sizeof nans / sizeof *nans)]);
   default:
     return random_between(random, -8, 8);
   }
 }
 
-// A number in [2^(exponent - 1), 2^exponent) with `bits` bits.
+// frexp gives the power of two above, below which numbers are that power divided by 2^digits apart.
 double step_f32(double exact) {
   int exponent;
   frexp(exact, &exponent);

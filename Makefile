@@ -1,11 +1,12 @@
 # make test    sets up, builds in release and runs all tests
 # make bench   sets up, builds in release and benchmarks this machine; ARGS="--quick --format markdown" adds flags
 #              (OpenBLAS chooses its kernels for this CPU; BLAS_CORE=Haswell, say, forces others)
+# make test-kernels, make test-neon   check the C kernels alone: this machine's, and AArch64's in an emulator
 # make format  rewrites the Swift sources in the repository's style; make lint only checks it
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: test bench format lint setup
+.PHONY: test test-kernels test-neon bench format lint setup
 
 SWIFT_SOURCES := Package.swift Sources Tests Benchmarks
 ARGS ?=
@@ -25,17 +26,46 @@ format:
 lint:
 	swift format lint --strict -r $(SWIFT_SOURCES)
 
-# What the package links against, from Debian and Ubuntu. No package manager is called where everything is there.
+# Every instruction set of Sources/CAttentionKernels against its definition, in C: on this machine, and for AArch64 in an emulator.
+# The tests proper run on this machine's sets only.
+KERNEL_DRIVER := $(MAKE) -s -j2 -f Tests/KernelDriver/Makefile
+DRIVERS := .build/kernel-driver
+
+test-kernels:
+	@$(KERNEL_DRIVER) CC=clang OUT=$(DRIVERS)/native
+	$(DRIVERS)/native/driver
+
+ifeq ($(shell uname -m),aarch64)
+test-neon: test-kernels
+else
+# Compiled by clang, which is what compiles the package, and by GCC, which generates other code from the same intrinsics; it must not
+# fuse products and sums that clang keeps apart, and knows no pragma of clang's.
+CROSS := aarch64-linux-gnu
+test-neon:
+	$(call install,command -v $(CROSS)-gcc && command -v qemu-aarch64 && test -e /usr/$(CROSS)/include/math.h,gcc-$(CROSS) libc6-dev-arm64-cross qemu-user)
+	@$(KERNEL_DRIVER) CC="clang --target=$(CROSS)" CFLAGS="-isystem /usr/$(CROSS)/include" LINK="$(CROSS)-gcc -static" OUT=$(DRIVERS)/neon-clang
+	@$(KERNEL_DRIVER) CC=$(CROSS)-gcc CFLAGS="-O3 -ffp-contract=off -Wno-unknown-pragmas" LDFLAGS=-static OUT=$(DRIVERS)/neon-gcc
+	qemu-aarch64 $(DRIVERS)/neon-clang/driver
+	qemu-aarch64 $(DRIVERS)/neon-gcc/driver
+endif
+
+# What the package links against.
 setup:
 	@command -v swift >/dev/null || { echo "No Swift toolchain on PATH: see https://www.swift.org/install/linux" >&2; exit 1; }
-	@if ! { command -v pkg-config && pkg-config --exists openblas lapacke; } >/dev/null 2>&1; then \
-	  packages="libopenblas-dev liblapacke-dev pkg-config"; sudo=; \
-	  command -v apt-get >/dev/null || { echo "Please install OpenBLAS, LAPACKE and pkg-config with their headers; apt-get, which would install $$packages, is not here." >&2; exit 1; }; \
-	  if [ "$$(id -u)" -ne 0 ]; then \
-	    command -v sudo >/dev/null || { echo "Please run as root: apt-get install $$packages" >&2; exit 1; }; sudo=sudo; \
-	  fi; \
-	  echo "Installing $$packages" >&2; \
-	  { $$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$packages; } >&2 \
-	    && pkg-config --exists openblas lapacke \
-	    || { echo "Could not install $$packages; please install them by hand." >&2; exit 1; }; \
-	fi
+	$(call install,command -v pkg-config && pkg-config --exists openblas lapacke,libopenblas-dev liblapacke-dev pkg-config)
+
+# $(call install,COMMANDS,PACKAGES): the packages of Debian and Ubuntu, unless the commands succeed already. No package manager is
+# called where everything is there.
+define install
+@if ! { $(1); } >/dev/null 2>&1; then \
+  packages="$(2)"; sudo=; \
+  command -v apt-get >/dev/null || { echo "Please install what this needs; apt-get, which would install $$packages, is not here." >&2; exit 1; }; \
+  if [ "$$(id -u)" -ne 0 ]; then \
+    command -v sudo >/dev/null || { echo "Please run as root: apt-get install $$packages" >&2; exit 1; }; sudo=sudo; \
+  fi; \
+  echo "Installing $$packages" >&2; \
+  { $$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$packages; } >&2 \
+    && { $(1); } >/dev/null \
+    || { echo "Could not install $$packages; please install them by hand." >&2; exit 1; }; \
+fi
+endef

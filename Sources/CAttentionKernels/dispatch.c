@@ -23,6 +23,9 @@ static int supported(const struct CAttentionKernels *sets[most_sets]) {
     sets[count++] = &CAttentionKernels_set_avx512;
   if (has_avx512 && __builtin_cpu_supports("avx512bf16"))
     sets[count++] = &CAttentionKernels_set_avx512bf16;
+#elif defined(__aarch64__)
+  // Every such CPU has it.
+  sets[count++] = &CAttentionKernels_set_neon;
 #endif
   return count;
 }

@@ -10,6 +10,8 @@ extern const struct CAttentionKernels CAttentionKernels_set_scalar;
 extern const struct CAttentionKernels CAttentionKernels_set_avx2;
 extern const struct CAttentionKernels CAttentionKernels_set_avx512;
 extern const struct CAttentionKernels CAttentionKernels_set_avx512bf16;
+#elif defined(__aarch64__)
+extern const struct CAttentionKernels CAttentionKernels_set_neon;
 #endif
 
 #endif

@@ -254,7 +254,7 @@ void CAttentionKernels_prefetch(const void *from, ptrdiff_t bytes);
 void CAttentionKernels_prefetch_for_writing(void *to, ptrdiff_t bytes);
 
 // The table for this CPU: the best set that the CPU and the operating system support, or a lower one where the
-// environment variable ATTENTION_KERNELS names it (scalar, avx2, avx512) at the first call. A name that is unknown or not
+// environment variable ATTENTION_KERNELS names it (scalar, avx2, avx512, neon) at the first call. A name that is unknown or not
 // supported here is reported on standard error and has no effect. Safe to call from any thread.
 const struct CAttentionKernels *CAttentionKernels_active(void);
 

@@ -1,0 +1,28 @@
+// Which sets there are, and which one runs.
+
+#include "check.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void check_sets(kernel_set *set) {
+  begin_subject("CAttentionKernels_named");
+  begin_case("the set's own name, and others");
+  expect_equal_integer(0, CAttentionKernels_named(set->name) == set, 1);
+  expect_equal_integer(1, CAttentionKernels_named("none such") == NULL, 1);
+  begin_subject("CAttentionKernels_name");
+  begin_case("first, last and past the end");
+  int count = 0, found = 0;
+  for (const char *name; (name = CAttentionKernels_name(count)); count++)
+    found += strcmp(name, set->name) == 0;
+  expect_equal_integer(0, strcmp(CAttentionKernels_name(0), "scalar"), 0);
+  expect_equal_integer(1, found, 1);
+  expect_equal_integer(2, CAttentionKernels_name(-1) == NULL && CAttentionKernels_name(count) == NULL, 1);
+#if defined(__aarch64__)
+  expect_equal_integer(3, strcmp(CAttentionKernels_name(count - 1), "neon"), 0);
+#endif
+  begin_subject("CAttentionKernels_active");
+  begin_case("the best set");
+  if (!getenv("ATTENTION_KERNELS"))
+    expect_equal_integer(0, strcmp(CAttentionKernels_active()->name, CAttentionKernels_name(count - 1)), 0);
+}

@@ -1,0 +1,25 @@
+// The words of AVX-512.
+
+#if defined(__x86_64__)
+
+#include "words.h"
+
+#include <immintrin.h>
+
+// As in set_avx512.c.
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c"))),    \
+                             apply_to = function)
+
+#include "simd_avx512.h"
+
+#define SUBJECT "words.inc"
+#include "both_precisions.h"
+
+void check_words_avx512(void) {
+  check_words_f32();
+  check_words_f64();
+}
+
+#pragma clang attribute pop
+
+#endif

@@ -1,0 +1,13 @@
+// The words of vectors of one element.
+
+#include "words.h"
+
+#include "simd_scalar.h"
+
+#define SUBJECT "words.inc"
+#include "both_precisions.h"
+
+void check_words_scalar(void) {
+  check_words_f32();
+  check_words_f64();
+}

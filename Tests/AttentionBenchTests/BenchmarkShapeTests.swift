@@ -12,7 +12,7 @@ import Testing
     let shapes = try ShapeFile.load(path: Self.bundled.path)
     let stated = try #require(
       try JSONSerialization.jsonObject(with: Data(contentsOf: Self.bundled)) as? [[String: Any]])
-    #expect(shapes.count == 22)
+    #expect(shapes.count == 28)
     #expect(shapes.count == stated.count)
     for (shape, record) in zip(shapes, stated) {
       let name = Comment(rawValue: shape.name)
@@ -20,6 +20,20 @@ import Testing
       #expect(shape.usefulFlops == (record["useful_flops"] as? NSNumber)?.doubleValue, name)
       #expect(
         shape.keyValueBytes(elementBytes: 4) == (record["kv_bytes_f32"] as? NSNumber)?.doubleValue, name)
+    }
+  }
+
+  /// From decode to prefill nothing but the number of queries changes.
+  @Test func theStepsFromDecodeToPrefillDifferInTheirQueriesAlone() throws {
+    let shapes = try ShapeFile.load(path: Self.bundled.path)
+    let steps = try ["llama-decode", "verify-2", "verify-4", "verify-8", "chunk-16", "verify-32"].map {
+      name in
+      try #require(shapes.first { $0.name == name }, "\(name)")
+    }
+    #expect(steps.map(\.queries) == [1, 2, 4, 8, 16, 32])
+    for step in steps {
+      let sizes = [step.batch, step.queryHeads, step.keyValueHeads, step.keys, step.headDim, step.valueDim]
+      #expect(sizes == [1, 32, 8, 4096, 128, 128] && step.mask == .causal, "\(step.name)")
     }
   }
 

@@ -5,11 +5,12 @@ import Testing
 @Suite struct ReportTests {
   private static let measured: ResultRow = {
     var row = ResultRow(
-      name: "a-1", kernel: "gemm", dtype: "f32", threads: 2,
+      name: "a-1", kernel: "chosen", dtype: "f32", threads: 2,
       work: .attention(usefulFlops: 8e9, keyValueBytes: 4e9),
       limits: MachineLimits(flopsPerSecond: 16e9, readBytesPerSecond: 5e9))
     row.seconds = Quantiles([2, 2, 2])
     row.rounds = 3
+    row.plan = "fused"
     row.speedup = 12.5
     row.comparedWith = "plain"
     row.costOverPlain = 1.0725
@@ -47,11 +48,14 @@ import Testing
   private static let rows = [measured, failed, skipped, streamed]
 
   @Test func theNearestLimitIsNamed() throws {
-    let share = try #require(Self.measured.share)
-    #expect(share.limit == "read")
-    #expect(share.fraction == 0.4)
+    let read = try #require(Self.measured.share)
+    #expect(read.limit == "read" && read.fraction == 0.4)
     #expect(Self.skipped.share == nil)
     #expect([false, true, false, false] == Self.rows.map(\.isFailure))
+    var dotProducts = Self.measured
+    dotProducts.limits = MachineLimits(flopsPerSecond: 8e9, in: .bfloat16, readBytesPerSecond: 5e9)
+    let share = try #require(dotProducts.share)
+    #expect(share.limit == "bf16" && share.fraction == 0.5)
     let streamed = try #require(Self.streamed.share)
     #expect(streamed.limit == "r+w")
     #expect(streamed.fraction == 0.75)
@@ -69,9 +73,12 @@ import Testing
       "name", "kernel", "dtype", "threads", "median_ms", "p20_ms", "p80_ms", "rounds", "useful_gflops",
       "kv_gbytes_per_s", "peak_gflops", "read_gbytes_per_s", "max_error", "status", "reason",
       "scaled_from_pairs", "streamed_gbytes_per_s", "read_write_gbytes_per_s", "compared_with", "vs_plain",
+      "plan",
     ]
     for object in objects { #expect(Set(required).subtracting(object.keys).isEmpty) }
     #expect(objects.map { $0["status"] as? String } == ["ok", "failed", "skipped", "ok"])
+    #expect(objects.map { $0["plan"] as? String } == ["fused", "fused", nil, nil])
+    #expect(objects[2]["plan"] is NSNull)
     #expect(objects[0]["median_ms"] as? Double == 2000)
     #expect(objects[0]["useful_gflops"] as? Double == 4)
     #expect(objects[0]["kv_gbytes_per_s"] as? Double == 2)
@@ -130,6 +137,8 @@ import Testing
       let bars = line.replacingOccurrences(of: "\\\\", with: "").replacingOccurrences(of: "\\|", with: "")
       #expect(bars.filter { $0 == "|" }.count == 13, "\(line)")
     }
+    #expect(lines.contains { $0.contains("| chosen (fused) |") })
+    #expect(lines.contains { $0.contains("| naive |") })
     #expect(lines.contains { $0.contains("| 1.07 | 40% read |") })
     #expect(lines.contains { $0.contains("| 3.00 |  |  | 75% r+w |") })
   }
@@ -148,7 +157,8 @@ import Testing
 
   @Test(
     arguments: [
-      (0, "0.000"), (0.1234, "0.123"), (1.234, "1.23"), (12.34, "12.3"), (1234.5, "1234"),
+      (0, "0"), (0.1234, "0.123"), (0.012345, "0.0123"), (-0.0012345, "-0.00123"), (0.00012345, "0.000123"),
+      (1.234, "1.23"), (12.34, "12.3"), (1234.5, "1234"),
       (2.5e-7, "2.5e-07"),
       (1e7, "1.0e+07"),
     ] as [(Double, String)])

@@ -21,12 +21,22 @@ final class TensorStorage<Element: TensorElement>: @unchecked Sendable {
   /// One cache line, and the width of the widest vector register.
   static var alignment: Int { 64 }
 
+  /// A large page of x86-64 and, with pages of 4 KiB, of arm64.
+  private static var largePage: Int { 2 << 20 }
+
+  /// From here on memory starts at a large page and asks for such: reading it in pages of 4 KiB, a core spends its time on translating
+  /// addresses and reaches about half the rate of its caches. Below, what rounding up costs would show.
+  private static var fewestLargeBytes: Int { 4 << 20 }
+
   /// Fresh memory, not initialised: the caller writes every element before any is read. Nil where the system has none.
   init?(uninitialized count: Int) {
     let byteCount = Swift.max(count, 1) * MemoryLayout<Element>.stride
     var memory: UnsafeMutableRawPointer?
-    let status = posix_memalign(&memory, Self.alignment, byteCount)
+    let isLarge = byteCount >= Self.fewestLargeBytes
+    let status = posix_memalign(&memory, isLarge ? Self.largePage : Self.alignment, byteCount)
     guard status == 0, let memory else { return nil }
+    // A wish: where the system has no large pages, small ones do.
+    if isLarge { madvise(memory, byteCount, MADV_HUGEPAGE) }
     self.base = memory.bindMemory(to: Element.self, capacity: Swift.max(count, 1))
     self.isWritable = true
     self.release = nil

@@ -51,15 +51,40 @@ import Testing
     let shape = ProblemShape(
       batch: 2, queryHeads: 8, keyValueHeads: 2, queries: 100, keys: 300, headDimension: 64,
       valueDimension: 64)
-    let plan = try plan(shape, BFloat16.self, .causal)
-    let text = plan.description
-    for part in [
-      "gemm", "\(plan.queryTile) query rows", "\(plan.keyTile) keys", "4 query heads of a group",
-      "converted from bfloat16", "\(plan.taskCount) of 12 blocks",
-      "2 sequences of one size × 2 key/value heads",
-      "\(plan.workspaceBytesPerThread) bytes",
+    let bias = AttentionMask.additive(Tensor<Float>.zeros([300]))
+    let (fused, gemm) = (try plan(shape, BFloat16.self, .causal), try plan(shape, BFloat16.self, .causal & bias))
+    let few = ProblemShape(
+      queryHeads: 8, keyValueHeads: 2, queries: 1, keys: 2000, headDimension: 64, valueDimension: 64)
+    let decode = try self.plan(few, Float16.self)
+    for (plan, parts) in [
+      (gemm, ["gemm", "additive", "converted from bfloat16", "4 query heads of a group"]),
+      (decode, ["decode", "4 query rows a key/value head, at most", "2 key/value head", "parts of"]),
+      (fused, ["2 sequences of one size × 2 key/value heads"]),
     ] {
-      #expect(text.contains(part), "\(part) in\n\(text)")
+      let text = plan.description
+      let all = parts + [
+        "\(plan.queryTile) query rows", "\(plan.keyTile) keys", "\(plan.workspaceBytesPerThread) bytes", "on \(plan.threads) thread",
+      ]
+      for part in all { #expect(text.contains(part), "\(part) in\n\(text)") }
     }
+  }
+
+  /// The rule, as it is written down: by rows of a key/value head, by type and by what changes scores.
+  @Test func choosesByTheRule() throws {
+    guard ForcedVariant.best.last?.set != "scalar" else { return }
+    func kernel<E: AttentionElement>(_ queries: Int, _: E.Type, _ mask: AttentionMask = .causal) throws -> AttentionPlan.Kernel {
+      let shape = ProblemShape(
+        queryHeads: 4, keyValueHeads: 1, queries: queries, keys: 600, headDimension: 32, valueDimension: 32)
+      return try plan(shape, E.self, mask).kernel
+    }
+    #expect(try kernel(2, Float.self) == .decode && kernel(3, Float.self) == .fused)
+    #expect(try kernel(2, BFloat16.self) == .decode && kernel(3, Float16.self) == .fused)
+    #expect(try kernel(2, Double.self) == .gemm && kernel(300, Double.self) == .gemm)
+    let modifier = AttentionMask.modifier(ScoreModifier { score, _ in score })
+    let hiding = AttentionMask.boolean(Tensor<Bool>(repeating: true, shape: [600]))
+    for mask in [modifier, hiding, .additive(Tensor<Float>.zeros([600]))] {
+      #expect(try kernel(2, Float.self, mask) == .decode && kernel(300, Float.self, mask) == .gemm)
+    }
+    #expect(try kernel(300, Float.self, .alibi(slopes: [1, 2, 3, 4]) & .window(left: 20)) == .fused)
   }
 }

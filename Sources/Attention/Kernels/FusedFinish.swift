@@ -50,7 +50,8 @@ struct FusedFinish {
     if !isWrittenInPlace { spread(block, rows, work) }
     let exact = work.exact + rows.lowerBound
     for lane in 0..<rows.count {
-      if work.finite[lane] == 0 || exact[lane] != 0 {
+      // Without weights there is nothing to divide, whatever a sink makes of it.
+      if work.finite[lane] == 0 || exact[lane] != 0 || panel.pointee.sum[lane] == 0 {
         repair(block, rows.lowerBound + lane, isEmpty: panel.pointee.sum[lane] == 0 && exact[lane] == 0, work)
       } else if result.wantsLogSumExp {
         let mass = pairs ? panel.pointee.mass[lane] : panel.pointee.sum[lane]

@@ -8,13 +8,14 @@ extension AttentionPlan {
     let kernels = Set(tasks.groups.map(\.tiles.kernel)).subtracting([kernel]).map(\.rawValue).sorted()
     let others = kernels.isEmpty ? "" : "; \(kernels.joined(separator: ", ")) for sequences of other sizes"
     let isSmall = tasks.operations < Self.fewestSharedOperations
+    let rules = scoring + (hasSinks ? ["sinks"] : [])
     let memory = isBLAS ? ", beside OpenBLAS's own buffers" : ""
     return """
       kernel     \(kernel.rawValue): \(how) (\(reason)\(others))
       tiles      \(queryTile) query rows × \(keyTile) keys\(edges), \
       \(count(sizes.groupSize, "query head")) of a group stacked as rows
       keys       \(storage)
-      scores     in \(accumulatorType)\(scoring.isEmpty ? "" : ": \(scoring.joined(separator: ", "))")
+      scores     in \(accumulatorType)\(rules.isEmpty ? "" : ": \(rules.joined(separator: ", "))")
       tasks      \(taskCount) of \(count(blockCount, "block")) of query rows (\(count(sizes.batch, "sequence")) \(sequences) × \
       \(count(sizes.keyValueHeads, "key/value head")))\(parts), on \(count(threads, "thread"))\(isSmall ? " (too little work to share)" : "")
       workspace  \(workspaceBytesPerThread) bytes a thread\(memory); bounded for any number of queries and keys

@@ -38,11 +38,12 @@ public struct AttentionPlan: Sendable, CustomStringConvertible {
 
   let tasks: BlockSchedule
   let tiles: BlockTiles
-  let reason: String
+  let reason: KernelRule.Reason
   let kernelSet: String
   let sizes: AttentionSizes
   let blockCount: Int
   let scoring: [String]
+  let hasSinks: Bool
   let elementType: ElementType
   let accumulatorType: ElementType
   let readsInPlace: (keys: Bool, values: Bool)
@@ -89,7 +90,9 @@ public struct AttentionPlan: Sendable, CustomStringConvertible {
     self.sizes = problem.sizes
     self.elementType = problem.elementType
     self.accumulatorType = problem.accumulatorType
-    self.scoring = problem.scoring.names + (problem.sinks == nil ? [] : ["sinks"])
+    // Making names takes longer than planning: plain attention has none.
+    self.scoring = problem.scoring.isEmpty ? [] : problem.scoring.names
+    self.hasSinks = problem.sinks != nil
     let tasks = BlockSchedule(problem, threads: max(1, threads), variant)
     // The sequence with the most work, which comes first; one as long as all where none has any.
     let extent =

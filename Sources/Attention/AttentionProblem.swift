@@ -1,8 +1,9 @@
 /// A checked attention problem: sizes that fit each other, addresses, strides, and the mask resolved to these sizes.
 ///
 /// The only place that throws for shapes. Whatever stands below it works on numbers that are known to fit. It points into
-/// tensors without owning them; it owns the masks.
-struct AttentionProblem {
+/// tensors without owning them; it owns the masks. A class, because a dozen parts of a call hold it: a copy each would cost a short call
+/// more than its arithmetic.
+final class AttentionProblem {
   let sizes: AttentionSizes
   let sequences: SequenceExtents
   let scale: Double

@@ -44,15 +44,16 @@ extension AttentionSizes {
     func refuse(_ argument: GivenArguments.Argument, _ expected: String) -> AttentionError {
       AttentionError(argument.name, "shape \(argument.shape) given, expected \(expected)")
     }
-    let of = "of queries \(given.queries.shape)"
+    // A closure: words are for errors alone, and take longer than all checks together.
+    func ofQueries() -> String { "of queries \(given.queries.shape)" }
     guard queries[3] >= 1 else { throw refuse(given.queries, "a head dimension of at least 1") }
     guard queries[3] <= widestVector else {
       throw refuse(given.queries, "a head dimension of at most \(widestVector)")
     }
-    guard keys[0] == queries[0] else { throw refuse(given.batch, "the batch size \(queries[0]) \(of)") }
-    guard keys[3] == queries[3] else { throw refuse(given.keys, "the head dimension \(queries[3]) \(of)") }
+    guard keys[0] == queries[0] else { throw refuse(given.batch, "the batch size \(queries[0]) \(ofQueries())") }
+    guard keys[3] == queries[3] else { throw refuse(given.keys, "the head dimension \(queries[3]) \(ofQueries())") }
     guard keys[1] == 0 ? queries[1] == 0 : queries[1] % keys[1] == 0 else {
-      throw refuse(given.keys, "a number of heads that divides the \(queries[1]) \(of)")
+      throw refuse(given.keys, "a number of heads that divides the \(queries[1]) \(ofQueries())")
     }
     guard values[3] >= 1 else { throw refuse(given.values, "a value dimension of at least 1") }
     guard values[3] <= widestVector else {

@@ -11,7 +11,7 @@ package func forcedAttention<Element: AttentionElement>(
     options: options)
   let problem = try AttentionProblem(inputs)
   if let refusal = KernelRule.refusal(of: kernel, problem) {
-    throw AttentionError("kernel", "\(kernel.rawValue) given for a problem that it cannot compute: \(refusal)")
+    throw AttentionError("kernel", "\(kernel.rawValue) given for a problem that it cannot compute: \(refusal.rawValue)")
   }
   try check(output.shape, is: inputs.outputShape(problem.sizes), named: "output")
   var variant = KernelVariant.best

@@ -34,6 +34,9 @@ import Parallelism
 /// - Throws: ``AttentionError`` where shapes, mask, scale or options do not fit; nothing is computed then.
 /// - SeeAlso: Vaswani et al. 2017, "Attention Is All You Need"; the running softmax over tiles is that of Milakov and
 ///   Gimelshein 2018, "Online normalizer calculation for softmax".
+@_specialize(where Element == Float)
+@_specialize(where Element == Float16)
+@_specialize(where Element == BFloat16)
 public func scaledDotProductAttention<Element: AttentionElement>(
   queries: Tensor<Element>, keys: Tensor<Element>, values: Tensor<Element>, scale: Double? = nil,
   mask: AttentionMask = .none, options: AttentionOptions = AttentionOptions(), on pool: WorkerPool = .shared
@@ -56,6 +59,9 @@ public func scaledDotProductAttention<Element: AttentionElement>(
 ///
 /// - Returns: `output` `[B, Hq, Tq, Dv]` and `logSumExp` `[B, Hq, Tq]`, the latter in the accumulation type.
 /// - Throws: ``AttentionError`` where shapes, mask, scale or options do not fit.
+@_specialize(where Element == Float)
+@_specialize(where Element == Float16)
+@_specialize(where Element == BFloat16)
 public func scaledDotProductAttentionWithLogSumExp<Element: AttentionElement>(
   queries: Tensor<Element>, keys: Tensor<Element>, values: Tensor<Element>, scale: Double? = nil,
   mask: AttentionMask = .none, options: AttentionOptions = AttentionOptions(), on pool: WorkerPool = .shared
@@ -80,6 +86,9 @@ public func scaledDotProductAttentionWithLogSumExp<Element: AttentionElement>(
 ///
 /// - Parameter output: `[B, Hq, Tq, Dv]` in any strides; all of it is overwritten.
 /// - Throws: ``AttentionError`` where shapes, mask, scale or options do not fit; `output` is unchanged then.
+@_specialize(where Element == Float)
+@_specialize(where Element == Float16)
+@_specialize(where Element == BFloat16)
 public func scaledDotProductAttention<Element: AttentionElement>(
   queries: Tensor<Element>, keys: Tensor<Element>, values: Tensor<Element>, scale: Double? = nil,
   mask: AttentionMask = .none, options: AttentionOptions = AttentionOptions(), on pool: WorkerPool = .shared,
@@ -102,6 +111,9 @@ public func scaledDotProductAttention<Element: AttentionElement>(
 ///   - output: `[B, Hq, Tq, Dv]` in any strides that give each element a place of its own, none of them in the inputs.
 ///   - logSumExp: `[B, Hq, Tq]`, likewise; not computed when nil.
 /// - Throws: ``AttentionError`` where shapes, mask, scale or options do not fit; nothing is written then.
+@_specialize(where Element == Float)
+@_specialize(where Element == Float16)
+@_specialize(where Element == BFloat16)
 public func scaledDotProductAttention<Element: AttentionElement>(
   queries: Tensor<Element>, keys: Tensor<Element>, values: Tensor<Element>, scale: Double? = nil,
   mask: AttentionMask = .none, options: AttentionOptions = AttentionOptions(), on pool: WorkerPool = .shared,

@@ -4,7 +4,23 @@
 /// in its own way, and a sequence gives the same bits alone as beside others. Nor do strides and sources count.
 struct KernelRule {
   let kernel: AttentionPlan.Kernel
-  let reason: String
+  let reason: Reason
+
+  /// Why a kernel was chosen.
+  enum Reason: Sendable {
+    case asked
+    case double
+    case narrowVectors
+    case rows(Int)
+    case refused(Refusal)
+  }
+
+  /// Why a kernel cannot compute a problem.
+  enum Refusal: String, Sendable {
+    case double = "scores are kept in float64"
+    case rowRules = "additive or boolean masks or modifiers, which work on rows of scores"
+    case width = "heads are too wide"
+  }
 
   /// Rows up to which a stream of keys and values is limited by memory and not by arithmetic: 8 rows do 4 multiply-adds for each byte
   /// of a Float32 key, about what two vector units do while memory delivers it.
@@ -15,36 +31,45 @@ struct KernelRule {
   static let fewestPanelRows = 8
 
   init(_ problem: AttentionProblem, _ extent: SequenceExtent, _ variant: KernelVariant) {
-    let sizes = problem.sizes
-    let rows = sizes.groupSize * extent.queryCount
+    let rows = problem.sizes.groupSize * extent.queryCount
     if let forced = variant.kernel, Self.refusal(of: forced, problem) == nil {
-      (kernel, reason) = (forced, "asked for")
+      (kernel, reason) = (forced, .asked)
     } else if problem.accumulatorType == .float64 {
-      (kernel, reason) = (.gemm, "scores are kept in float64")
+      (kernel, reason) = (.gemm, .double)
     } else if variant.kernels.pointee.panel_rows < Self.fewestPanelRows {
-      (kernel, reason) = (.gemm, "\(variant.setName) has no vectors for the others")
+      (kernel, reason) = (.gemm, .narrowVectors)
     } else if rows <= Self.mostStreamedRows {
-      (kernel, reason) = (.decode, "\(rows) query rows a key/value head, at most \(Self.mostStreamedRows)")
+      (kernel, reason) = (.decode, .rows(rows))
     } else if let refusal = Self.refusal(of: .fused, problem) {
-      (kernel, reason) = (.gemm, refusal)
+      (kernel, reason) = (.gemm, .refused(refusal))
     } else {
-      (kernel, reason) = (.fused, "more than \(Self.mostStreamedRows) query rows a key/value head")
+      (kernel, reason) = (.fused, .rows(rows))
     }
   }
 
   /// Why a kernel cannot compute a problem, or nil where it can.
-  static func refusal(of kernel: AttentionPlan.Kernel, _ problem: AttentionProblem) -> String? {
+  static func refusal(of kernel: AttentionPlan.Kernel, _ problem: AttentionProblem) -> Refusal? {
     let sizes = problem.sizes
     switch kernel {
     case .gemm: return nil
-    case .decode: return problem.accumulatorType == .float64 ? "scores are kept in float64" : nil
+    case .decode: return problem.accumulatorType == .float64 ? .double : nil
     case .fused:
-      if problem.accumulatorType == .float64 { return "scores are kept in float64" }
-      if problem.scoring.needsRows { return "additive or boolean masks or modifiers, which work on rows of scores" }
-      if max(sizes.headDimension, sizes.valueDimension) > widestFused {
-        return "heads are wider than \(widestFused)"
-      }
-      return nil
+      if problem.accumulatorType == .float64 { return .double }
+      if problem.scoring.needsRows { return .rowRules }
+      return max(sizes.headDimension, sizes.valueDimension) > widestFused ? .width : nil
+    }
+  }
+}
+
+extension KernelRule.Reason: CustomStringConvertible {
+  var description: String {
+    switch self {
+    case .asked: "asked for"
+    case .double: KernelRule.Refusal.double.rawValue
+    case .narrowVectors: "this instruction set has no vectors for the others"
+    case .rows(let count):
+      "\(count) query rows a key/value head, \(count <= KernelRule.mostStreamedRows ? "at most" : "more than") \(KernelRule.mostStreamedRows)"
+    case .refused(let refusal): refusal.rawValue
     }
   }
 }

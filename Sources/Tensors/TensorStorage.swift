@@ -26,7 +26,7 @@ final class TensorStorage<Element: TensorElement>: @unchecked Sendable {
 
   /// From here on memory starts at a large page and asks for such: reading it in pages of 4 KiB, a core spends its time on translating
   /// addresses and reaches about half the rate of its caches. Below, what rounding up costs would show.
-  private static var fewestLargeBytes: Int { 4 << 20 }
+  private static var fewestLargeBytes: Int { 2 << 20 }
 
   /// Fresh memory, not initialised: the caller writes every element before any is read. Nil where the system has none.
   init?(uninitialized count: Int) {

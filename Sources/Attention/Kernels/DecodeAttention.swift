@@ -6,7 +6,7 @@ import Parallelism
 ///
 /// Keys are cut into parts of a fixed size that threads share (split keys, "Flash-Decoding", Dao et al. 2023). A part leaves each row's
 /// running softmax and unfinished output; ``PartialResults`` brings the parts together in the order of the keys.
-struct DecodeAttention {
+final class DecodeAttention {
   private let problem: AttentionProblem
   private let kernels: KernelTable
   private let tileRows: TileRows<Float>

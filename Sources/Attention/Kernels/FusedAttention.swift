@@ -9,7 +9,7 @@ import Parallelism
 /// row comes to does not depend on the rows that it is computed with.
 ///
 /// The tiles, and what they do with ranges, ALiBi and softcap, are in `CAttentionKernels/fused.inc`.
-struct FusedAttention {
+final class FusedAttention {
   private let problem: AttentionProblem
   private let result: AttentionResult
   private let kernels: KernelTable

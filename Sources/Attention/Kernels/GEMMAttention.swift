@@ -7,7 +7,7 @@ import Parallelism
 /// A task is a block of query rows of one key/value head: row `r` is query `r / G` of the group's head `r % G`, so the `G`
 /// query heads of a group are rows of one product and share each key tile, and neighbouring rows see nearly the same
 /// keys. Tiles that no row sees are never computed.
-struct GEMMAttention<Scalar: AttentionAccumulator> {
+final class GEMMAttention<Scalar: AttentionAccumulator> {
   private let problem: AttentionProblem
   private let kernels: KernelTable
   private let product: TileProduct<Scalar>

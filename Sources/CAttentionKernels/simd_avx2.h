@@ -11,7 +11,7 @@
 static const int32_t avx2_mask_words[16] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0};
 
 typedef __m256 f32_vec;
-enum { f32_lanes = 8 };
+enum { f32_lanes = 8, f32_registers = 16 };
 static inline __m256i f32_first_lanes(ptrdiff_t n) {
   return _mm256_loadu_si256((const __m256i *)(avx2_mask_words + 8 - n));
 }
@@ -65,6 +65,16 @@ static inline float f32_reduce_add(f32_vec v) {
   __m128 x = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
   x = _mm_add_ps(x, _mm_movehl_ps(x, x));
   return _mm_cvtss_f32(_mm_add_ss(x, _mm_movehdup_ps(x)));
+}
+static inline f32_vec f32_reduce_each(f32_vec v[f32_lanes]) {
+  // Each step adds one half of two vectors to their other halves. A blend is cheaper than a shuffle where it does.
+#pragma clang loop unroll(full)
+  for (int i = 0; i < 8; i += 2)
+    v[i] = _mm256_add_ps(_mm256_blend_ps(v[i], v[i + 1], 0xCC), _mm256_shuffle_ps(v[i], v[i + 1], 0x4E));
+#pragma clang loop unroll(full)
+  for (int i = 0; i < 8; i += 4)
+    v[i] = _mm256_add_ps(_mm256_shuffle_ps(v[i], v[i + 2], 0x88), _mm256_shuffle_ps(v[i], v[i + 2], 0xDD));
+  return _mm256_add_ps(_mm256_blend_ps(v[0], v[4], 0xF0), _mm256_permute2f128_ps(v[0], v[4], 0x21));
 }
 static inline float f32_reduce_max(f32_vec v) {
   __m128 x = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));

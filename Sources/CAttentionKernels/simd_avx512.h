@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 typedef __m512 f32_vec;
-enum { f32_lanes = 16 };
+enum { f32_lanes = 16, f32_registers = 32 };
 static inline __mmask16 f32_first_lanes(ptrdiff_t n) { return (__mmask16)((1u << n) - 1u); }
 static inline f32_vec f32_load(const float *p) { return _mm512_loadu_ps(p); }
 static inline void f32_store(float *p, f32_vec v) { _mm512_storeu_ps(p, v); }
@@ -56,6 +56,20 @@ static inline f32_vec f32_iota(void) {
   return _mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
 }
 static inline float f32_reduce_add(f32_vec v) { return _mm512_reduce_add_ps(v); }
+static inline f32_vec f32_reduce_each(f32_vec v[f32_lanes]) {
+  // Each step adds one half of two vectors to their other halves. A blend is cheaper than a shuffle where it does.
+#pragma clang loop unroll(full)
+  for (int i = 0; i < 16; i += 2)
+    v[i] = _mm512_add_ps(_mm512_mask_blend_ps(0xCCCC, v[i], v[i + 1]), _mm512_shuffle_ps(v[i], v[i + 1], 0x4E));
+#pragma clang loop unroll(full)
+  for (int i = 0; i < 16; i += 4)
+    v[i] = _mm512_add_ps(_mm512_shuffle_ps(v[i], v[i + 2], 0x88), _mm512_shuffle_ps(v[i], v[i + 2], 0xDD));
+  // Now every 128 bits hold sums of four vectors.
+#pragma clang loop unroll(full)
+  for (int i = 0; i < 16; i += 8)
+    v[i] = _mm512_add_ps(_mm512_mask_blend_ps(0xFF00, v[i], v[i + 4]), _mm512_shuffle_f32x4(v[i], v[i + 4], 0x4E));
+  return _mm512_add_ps(_mm512_shuffle_f32x4(v[0], v[8], 0x88), _mm512_shuffle_f32x4(v[0], v[8], 0xDD));
+}
 static inline float f32_reduce_max(f32_vec v) { return _mm512_reduce_max_ps(v); }
 static inline f32_vec f32_round(f32_vec x) {
   return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);

@@ -1,6 +1,7 @@
 // The SIMD vocabulary without SIMD: vectors of one element. Every other vocabulary means what this one says.
 //
 // f32_vec, f64_vec       a vector                     f32_lanes   how many elements it has
+// f32_registers          how many vectors the CPU has names for
 // load_n(p, n, fill)     the first n elements of p, `fill` in the other lanes; 0 <= n < lanes
 // store_n(p, v, n)       the first n lanes
 // load_f16(p), load_bf16(p), store_f16(p, v), store_bf16(p, v)   a vector of half-precision words, rounded to nearest even
@@ -13,6 +14,7 @@
 // scale2(x, n)           x * 2^n for integral n <= 0, right below the normal range too
 // unzip(a, b)            of the 2 * lanes elements of a and b in a row, those at even places to a, at odd ones to b
 // zip(a, b)              the reverse: the elements of a and b in turn
+// reduce_each(v)         lane i is the sum of the lanes of v[i], added in the same order for every i; v is overwritten
 // transpose(rows)        lane j of vector i and lane i of vector j change places, for `lanes` vectors
 
 #ifndef CATTENTIONKERNELS_SIMD_SCALAR_H
@@ -25,7 +27,7 @@
 #include <string.h>
 
 typedef float f32_vec;
-enum { f32_lanes = 1 };
+enum { f32_lanes = 1, f32_registers = 16 };
 static inline f32_vec f32_load(const float *p) { return *p; }
 static inline void f32_store(float *p, f32_vec v) { *p = v; }
 static inline f32_vec f32_load_n(const float *p, ptrdiff_t n, float fill) { return n > 0 ? *p : fill; }
@@ -53,6 +55,7 @@ static inline void f32_unzip(f32_vec *a, f32_vec *b) { (void)a, (void)b; }
 static inline void f32_zip(f32_vec *a, f32_vec *b) { (void)a, (void)b; }
 static inline void f32_transpose(f32_vec rows[f32_lanes]) { (void)rows; }
 static inline float f32_reduce_add(f32_vec v) { return v; }
+static inline f32_vec f32_reduce_each(f32_vec v[f32_lanes]) { return v[0]; }
 static inline float f32_reduce_max(f32_vec v) { return v; }
 static inline f32_vec f32_round(f32_vec x) {
   // Adding 1.5 * 2^23 leaves no bits for the fraction; the addition itself rounds to nearest even.

@@ -49,6 +49,37 @@ struct CAttentionKernels_rotation {
   int interleaved;
 };
 
+// Rows of keys or values that are read once, where they lie: a row's columns are neighbours, strides count bytes. Elements lie at
+// multiples of their size. `next` are rows that will be read after these, for example the values that belong to keys: row i of them
+// is asked for into the second-level cache when row i of these is read. Only a hint: any address is fine, next_count may be 0.
+struct CAttentionKernels_stream {
+  const void *rows;
+  ptrdiff_t row_stride, count, columns;
+  const void *next;
+  ptrdiff_t next_stride, next_count;
+};
+
+// Scores of queries with a stream of keys: query r is at queries + r * query_stride, its scores go to scores + r * score_stride.
+struct CAttentionKernels_products {
+  struct CAttentionKernels_stream keys;
+  const float *queries;
+  ptrdiff_t query_stride, query_count;
+  float scale;
+  float *scores;
+  ptrdiff_t score_stride;
+};
+
+// Outputs that a stream of values is added to: row r has a weight for each value at weights + r * weight_stride and is at
+// output + r * output_stride.
+struct CAttentionKernels_sums {
+  struct CAttentionKernels_stream values;
+  const float *weights;
+  ptrdiff_t weight_stride, row_count;
+  const float *rescale;
+  float *output;
+  ptrdiff_t output_stride;
+};
+
 struct CAttentionKernels {
   // What the set is called: "scalar", "avx2", "avx512".
   const char *name;
@@ -128,6 +159,18 @@ struct CAttentionKernels {
   void (*rotate_f64)(const struct CAttentionKernels_rotation *rotation);
   void (*rotate_f16)(const struct CAttentionKernels_rotation *rotation);
   void (*rotate_bf16)(const struct CAttentionKernels_rotation *rotation);
+
+  // scores[r][j] = scale * (query r . key j), in float. The bits depend on the query, the key and the scale alone: not on what else
+  // is computed along, nor on where anything lies.
+  void (*products_from_f32)(const struct CAttentionKernels_products *products);
+  void (*products_from_f16)(const struct CAttentionKernels_products *products);
+  void (*products_from_bf16)(const struct CAttentionKernels_products *products);
+
+  // output[r] = rescale[r] * output[r] + the sum over j of weights[r][j] * value j, in float, added in the order of the values.
+  // A row's bits depend on nothing of other rows.
+  void (*sums_from_f32)(const struct CAttentionKernels_sums *sums);
+  void (*sums_from_f16)(const struct CAttentionKernels_sums *sums);
+  void (*sums_from_bf16)(const struct CAttentionKernels_sums *sums);
 };
 
 // Asks for `bytes` of memory to be in the second-level cache soon. Any address is fine; nothing is read that faults.

@@ -14,6 +14,8 @@
 
 #define ISA neon
 #define ISA_NAME "neon"
+#define ISA_DOTS_BF16 0
+#define FUSED_TILE_ROWS 8
 #include "set.inc"
 
 #endif

@@ -9,7 +9,7 @@
 #include <string.h>
 
 typedef float32x4_t f32_vec;
-enum { f32_lanes = 4 };
+enum { f32_lanes = 4, f32_registers = 32 };
 static inline f32_vec f32_load(const float *p) { return vld1q_f32(p); }
 static inline void f32_store(float *p, f32_vec v) { vst1q_f32(p, v); }
 static inline f32_vec f32_set1(float x) { return vdupq_n_f32(x); }

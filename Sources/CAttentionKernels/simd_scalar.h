@@ -20,7 +20,8 @@
 // reduce_each(v)         lane i is the sum of the lanes of v[i], added in the same order for every i; v is overwritten
 // transpose(rows)        lane j of vector i and lane i of vector j change places, for `lanes` vectors
 // set1_word(p)           the 32 bits at p, wherever they lie, in every lane
-// pack_pairs(low, high)  words of two bf16 numbers: the low halves are `low` rounded to nearest even, the high ones `high`
+// pack_pairs(low, high)  words of two bf16 numbers: the low halves are `low` rounded to nearest even, the high ones `high`;
+//                        subnormal numbers may become 0
 // dot_pairs(acc, a, b)   acc + low(a) low(b) + high(a) high(b) of such words; subnormal numbers may count as 0
 // tile_rows              so many keys times two vectors of queries are summed up in registers
 

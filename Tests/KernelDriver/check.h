@@ -65,5 +65,8 @@ void check_softcap(kernel_set *set);
 void check_alibi(kernel_set *set);
 void check_softmax(kernel_set *set);
 void check_rotary(kernel_set *set);
+void check_panels(kernel_set *set);
+void check_fused(kernel_set *set);
+void check_streams(kernel_set *set);
 
 #endif

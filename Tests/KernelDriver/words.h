@@ -15,6 +15,7 @@
 void check_words_scalar(void);
 void check_words_avx2(void);
 void check_words_avx512(void);
+void check_words_avx512bf16(void);
 void check_words_neon(void);
 
 #endif

@@ -13,10 +13,12 @@
 
 #define SUBJECT "words.inc"
 #include "both_precisions.h"
+#include "tile_words.inc"
 
 void check_words_avx2(void) {
   check_words_f32();
   check_words_f64();
+  check_tile_words();
 }
 
 #pragma clang attribute pop

@@ -6,8 +6,10 @@
 
 #define SUBJECT "words.inc"
 #include "both_precisions.h"
+#include "tile_words.inc"
 
 void check_words_scalar(void) {
   check_words_f32();
   check_words_f64();
+  check_tile_words();
 }

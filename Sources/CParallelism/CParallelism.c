@@ -7,7 +7,8 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
-int32_t CParallelism_affinityCount(void) {
+// Calls `use` with the affinity mask of a thread or process, whatever its size; what `use` returns, or 0.
+static int32_t withAffinity(pid_t of, int32_t (*use)(cpu_set_t *set, int capacity, int argument), int argument) {
   // The kernel answers EINVAL to a mask smaller than its own, so the mask doubles until it fits. 2^20 CPUs are far
   // beyond the largest kernel configuration (8192): what fails there fails for another reason.
   for (int capacity = 1024; capacity <= 1 << 20; capacity *= 2) {
@@ -15,15 +16,35 @@ int32_t CParallelism_affinityCount(void) {
     if (!set) return 0;
     size_t size = CPU_ALLOC_SIZE(capacity);
     CPU_ZERO_S(size, set);
-    int failed = sched_getaffinity(0, size, set);
+    int failed = sched_getaffinity(of, size, set);
     int reason = errno;
-    int count = failed ? 0 : CPU_COUNT_S(size, set);
+    int32_t result = failed ? 0 : use(set, capacity, argument);
     CPU_FREE(set);
-    if (!failed) return count;
+    if (!failed) return result;
     if (reason != EINVAL) return 0;
   }
   return 0;
 }
+
+static int32_t countOf(cpu_set_t *set, int capacity, int unused) {
+  (void)unused;
+  return CPU_COUNT_S(CPU_ALLOC_SIZE(capacity), set);
+}
+
+int32_t CParallelism_affinityCount(void) { return withAffinity(0, countOf, 0); }
+
+int32_t CParallelism_currentCPU(void) { return sched_getcpu(); }
+
+static int32_t leave(cpu_set_t *set, int capacity, int cpu) {
+  size_t size = CPU_ALLOC_SIZE(capacity);
+  if (cpu < 0 || cpu >= capacity) return 0;
+  CPU_CLR_S(cpu, size, set);
+  // A wish: where it is refused, the thread stays where it is.
+  return CPU_COUNT_S(size, set) > 0 && sched_setaffinity(0, size, set) == 0;
+}
+
+// The process's first thread has the mask that the process was given.
+void CParallelism_avoidCPU(int32_t cpu) { withAffinity(getpid(), leave, cpu); }
 
 void CParallelism_nameThread(int32_t index) {
   char name[16]; // The kernel's limit, terminator included.

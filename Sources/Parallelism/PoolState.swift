@@ -27,6 +27,8 @@ struct GateValue {
 struct Job {
   let body: (Int) -> Void
   let count: Int
+  /// Where the calling thread was when it opened the run.
+  let callerCPU: Int32
 }
 
 /// What the caller and the workers of one pool share, in one block of memory that outlives the workers.
@@ -118,6 +120,16 @@ struct PoolState {
 
   // MARK: The workers
 
+  /// Moves a worker away from the caller's CPU, for good.
+  ///
+  /// A scheduler likes to wake a thread where its waker is. There it waits until the caller's time slice ends, and finds no work left:
+  /// with two CPUs a run then takes as long as on one, call after call. Where each thread can have a CPU of its own, the worker that
+  /// finds itself beside the caller asks for any other; one that has done so is rarely there again, since callers rarely move.
+  private func leave(_ callerCPU: Int32) {
+    let cpu = CParallelism_currentCPU()
+    if cpu >= 0 && cpu == callerCPU { CParallelism_avoidCPU(cpu) }
+  }
+
   /// Tells all workers to return. No run is open and none will be.
   func stop() {
     gate.pointee.wrappingAdd(GateValue.stop << 16, ordering: .sequentiallyConsistent)
@@ -141,7 +153,10 @@ struct PoolState {
         // Waking many sleepers one after another is what a run after a pause costs most, so those who are awake help.
         // The caller goes through all of them too: nobody depends on a helper.
         for child in (2 * index + 1)..<(2 * index + 3) where child < value.participants { spot(child).wake() }
-        if let job = job.pointee { work(job.pointee.body, count: job.pointee.count) }
+        if let job = job.pointee {
+          if spinNanoseconds > 0 { leave(job.pointee.callerCPU) }
+          work(job.pointee.body, count: job.pointee.count)
+        }
       }
       let left = GateValue(
         bits: gate.pointee.wrappingSubtract(1, ordering: .sequentiallyConsistent).newValue)

@@ -124,7 +124,7 @@ public final class WorkerPool: @unchecked Sendable {
     // only when every worker that entered has left, with all its reads of `job` and calls of `body` behind it, and a
     // worker that has not entered by then reads neither.
     withoutActuallyEscaping(body) { body in
-      withUnsafePointer(to: Job(body: body, count: count)) { job in
+      withUnsafePointer(to: Job(body: body, count: count, callerCPU: CParallelism_currentCPU())) { job in
         state.perform(job, participants: participants, spinNanoseconds: spinNanoseconds)
       }
     }

@@ -5,6 +5,7 @@
 //  * futexWait, futexWake: `syscall` is variadic, which Swift does not import. They can go when the standard library
 //    has a public wait on an atomic.
 //  * affinityCount: the CPU_ALLOC family are macros behind _GNU_SOURCE.
+//  * currentCPU, avoidCPU: sched_getcpu and the CPU_ALLOC family are behind _GNU_SOURCE.
 //  * nameThread: pthread_setname_np is behind _GNU_SOURCE.
 //  * forkCount: the handler runs in a forked child, where only async-signal-safe code may run; C says exactly what runs.
 
@@ -37,6 +38,12 @@ static inline void CParallelism_futexWakeOne(void *word) {
 
 /// How many CPUs the calling thread may run on, from its affinity mask of any size; 0 when the kernel does not say.
 int32_t CParallelism_affinityCount(void);
+
+/// The CPU that the calling thread is on, at this moment; negative when the kernel does not say.
+int32_t CParallelism_currentCPU(void);
+
+/// Lets the calling thread run on every CPU that the process may use but this one, if there is another.
+void CParallelism_avoidCPU(int32_t cpu);
 
 /// Names the calling thread "attn-<index>", for debuggers and profilers.
 void CParallelism_nameThread(int32_t index);

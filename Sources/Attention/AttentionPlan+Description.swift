@@ -54,12 +54,15 @@ extension AttentionPlan {
     }
     switch tiles {
     case .gemm(let tiles):
-      let transposed = tiles.workspace.transposesKeys ? ", transposed for OpenBLAS's small-matrix kernels" : ""
+      let transposed =
+        tiles.workspace.transposesKeys ? ", transposed for OpenBLAS's small-matrix kernels" : ""
       return "\(how(readsInPlace.keys))\(transposed); values \(how(readsInPlace.values))"
     case .fused(let tiles) where tiles.multipliesPairs:
       return "read as they are; values paired a tile at a time"
     case .fused: return "\(how(readsInPlace.keys)); values \(how(readsInPlace.values))"
-    case .decode: return "read as they are, converted in registers, gathered where columns are not neighbours; values likewise"
+    case .decode:
+      return
+        "read as they are, converted in registers, gathered where columns are not neighbours; values likewise"
     }
   }
 }

@@ -50,8 +50,12 @@ extension AttentionSizes {
     guard queries[3] <= widestVector else {
       throw refuse(given.queries, "a head dimension of at most \(widestVector)")
     }
-    guard keys[0] == queries[0] else { throw refuse(given.batch, "the batch size \(queries[0]) \(ofQueries())") }
-    guard keys[3] == queries[3] else { throw refuse(given.keys, "the head dimension \(queries[3]) \(ofQueries())") }
+    guard keys[0] == queries[0] else {
+      throw refuse(given.batch, "the batch size \(queries[0]) \(ofQueries())")
+    }
+    guard keys[3] == queries[3] else {
+      throw refuse(given.keys, "the head dimension \(queries[3]) \(ofQueries())")
+    }
     guard keys[1] == 0 ? queries[1] == 0 : queries[1] % keys[1] == 0 else {
       throw refuse(given.keys, "a number of heads that divides the \(queries[1]) \(ofQueries())")
     }

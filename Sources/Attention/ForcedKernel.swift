@@ -3,7 +3,8 @@
 /// - Throws: ``AttentionError`` that names `kernel` where that kernel cannot compute the problem.
 package func forcedAttention<Element: AttentionElement>(
   _ kernel: AttentionPlan.Kernel, queries: Tensor<Element>, keys: Tensor<Element>, values: Tensor<Element>,
-  packing: PackedSequences? = nil, mask: AttentionMask = .none, options: AttentionOptions = AttentionOptions(),
+  packing: PackedSequences? = nil, mask: AttentionMask = .none,
+  options: AttentionOptions = AttentionOptions(),
   on pool: WorkerPool = .shared, into output: inout Tensor<Element>
 ) throws(AttentionError) {
   let inputs = AttentionInputs(
@@ -11,7 +12,8 @@ package func forcedAttention<Element: AttentionElement>(
     options: options)
   let problem = try AttentionProblem(inputs)
   if let refusal = KernelRule.refusal(of: kernel, problem) {
-    throw AttentionError("kernel", "\(kernel.rawValue) given for a problem that it cannot compute: \(refusal.rawValue)")
+    throw AttentionError(
+      "kernel", "\(kernel.rawValue) given for a problem that it cannot compute: \(refusal.rawValue)")
   }
   try check(output.shape, is: inputs.outputShape(problem.sizes), named: "output")
   var variant = KernelVariant.best

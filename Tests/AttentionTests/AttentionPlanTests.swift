@@ -52,7 +52,9 @@ import Testing
       batch: 2, queryHeads: 8, keyValueHeads: 2, queries: 100, keys: 300, headDimension: 64,
       valueDimension: 64)
     let bias = AttentionMask.additive(Tensor<Float>.zeros([300]))
-    let (fused, gemm) = (try plan(shape, BFloat16.self, .causal), try plan(shape, BFloat16.self, .causal & bias))
+    let (fused, gemm) = (
+      try plan(shape, BFloat16.self, .causal), try plan(shape, BFloat16.self, .causal & bias)
+    )
     let few = ProblemShape(
       queryHeads: 8, keyValueHeads: 2, queries: 1, keys: 2000, headDimension: 64, valueDimension: 64)
     let decode = try self.plan(few, Float16.self)
@@ -62,9 +64,11 @@ import Testing
       (fused, ["2 sequences of one size × 2 key/value heads"]),
     ] {
       let text = plan.description
-      let all = parts + [
-        "\(plan.queryTile) query rows", "\(plan.keyTile) keys", "\(plan.workspaceBytesPerThread) bytes", "on \(plan.threads) thread",
-      ]
+      let all =
+        parts + [
+          "\(plan.queryTile) query rows", "\(plan.keyTile) keys", "\(plan.workspaceBytesPerThread) bytes",
+          "on \(plan.threads) thread",
+        ]
       for part in all { #expect(text.contains(part), "\(part) in\n\(text)") }
     }
   }
@@ -72,7 +76,9 @@ import Testing
   /// The rule, as it is written down: by rows of a key/value head, by type and by what changes scores.
   @Test func choosesByTheRule() throws {
     guard ForcedVariant.best.last?.set != "scalar" else { return }
-    func kernel<E: AttentionElement>(_ queries: Int, _: E.Type, _ mask: AttentionMask = .causal) throws -> AttentionPlan.Kernel {
+    func kernel<E: AttentionElement>(_ queries: Int, _: E.Type, _ mask: AttentionMask = .causal) throws
+      -> AttentionPlan.Kernel
+    {
       let shape = ProblemShape(
         queryHeads: 4, keyValueHeads: 1, queries: queries, keys: 600, headDimension: 32, valueDimension: 32)
       return try plan(shape, E.self, mask).kernel

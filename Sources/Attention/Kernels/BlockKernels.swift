@@ -11,7 +11,9 @@ struct BlockKernels<Scalar: AttentionAccumulator> {
   private let decode: DecodeAttention?
   private let valueDimension: Int
 
-  init(_ problem: AttentionProblem, _ plan: AttentionPlan, _ result: AttentionResult, _ variant: KernelVariant) {
+  init(
+    _ problem: AttentionProblem, _ plan: AttentionPlan, _ result: AttentionResult, _ variant: KernelVariant
+  ) {
     self.plan = plan
     self.valueDimension = problem.sizes.valueDimension
     func uses(_ kernel: AttentionPlan.Kernel) -> Bool {

@@ -14,7 +14,8 @@ struct BlockSchedule: Sendable {
     var groups: [BlockGroup] = []
     switch problem.sequences {
     case .same(let extent):
-      groups.append(BlockGroup(problem, extent, 0..<problem.sizes.batch, BlockTiles(problem, extent, variant)))
+      groups.append(
+        BlockGroup(problem, extent, 0..<problem.sizes.batch, BlockTiles(problem, extent, variant)))
     case .each(let extents):
       var tiles: (extent: SequenceExtent, tiles: BlockTiles)?
       for (sequence, extent) in extents.enumerated() {

@@ -24,14 +24,18 @@ final class DecodeAttention {
   }
 
   /// Computes one part of a block: into the result where it is the only one.
-  func attend(_ number: Int, part: Int, of group: BlockGroup, _ tiles: DecodeTiles, _ partial: PartialResults) {
+  func attend(_ number: Int, part: Int, of group: BlockGroup, _ tiles: DecodeTiles, _ partial: PartialResults)
+  {
     ThreadScratch.withBytes(tiles.workspace.byteCount) { memory in
       let work = TileWorkspace<Float>(memory, tiles.workspace)
       let block = group.block(number)
       let seen = tileRows.prepare(block, work).seenBySome
       let first = part * tiles.partKeys
       let end = min(first + tiles.partKeys, block.extent.keyCount)
-      let range = min(max(seen.lowerBound, first), end)..<max(min(max(seen.lowerBound, first), end), min(seen.upperBound, end))
+      let range =
+        min(
+          max(seen.lowerBound, first), end)..<max(
+          min(max(seen.lowerBound, first), end), min(seen.upperBound, end))
       work.output.update(repeating: 0, count: block.rows.count * problem.sizes.valueDimension)
       // Tiles start at multiples of their size in the part, whatever is seen of it.
       var tile = first + (range.lowerBound - first) / tiles.keys * tiles.keys

@@ -68,7 +68,8 @@ final class FusedAttention {
     _ look: (UnsafeMutablePointer<CAttentionKernels_ahead>) -> Void
   ) {
     let (depth, width) = (problem.sizes.headDimension, problem.sizes.valueDimension)
-    withUnsafeTemporaryAllocation(of: CAttentionKernels_ahead.self, capacity: CAttentionKernels_aheads) { ahead in
+    withUnsafeTemporaryAllocation(of: CAttentionKernels_ahead.self, capacity: CAttentionKernels_aheads) {
+      ahead in
       ahead.initialize(repeating: CAttentionKernels_ahead())
       guard let ahead = ahead.baseAddress else { return }
       look(ahead)
@@ -101,7 +102,8 @@ final class FusedAttention {
 
   /// What the next block starts with: its queries where they follow each other, its first keys and values where it has others.
   private func ask(
-    for next: RowBlock, after block: RowBlock, _ tiles: FusedTiles, _ ahead: UnsafeMutablePointer<CAttentionKernels_ahead>
+    for next: RowBlock, after block: RowBlock, _ tiles: FusedTiles,
+    _ ahead: UnsafeMutablePointer<CAttentionKernels_ahead>
   ) {
     ahead[0] = queries.ahead(next)
     if next.sequence != block.sequence || next.keyValueHead != block.keyValueHead {

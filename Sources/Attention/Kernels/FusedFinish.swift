@@ -29,14 +29,16 @@ struct FusedFinish {
   }
 
   private func write(
-    _ panel: UnsafeMutablePointer<CAttentionKernels_panel>, _ block: RowBlock, _ rows: Range<Int>, pairs: Bool,
+    _ panel: UnsafeMutablePointer<CAttentionKernels_panel>, _ block: RowBlock, _ rows: Range<Int>,
+    pairs: Bool,
     _ work: FusedWorkspace
   ) {
     let width = problem.sizes.valueDimension
     if panel.pointee.has_output != 0 {
       setFactors(panel.pointee, block, rows, work)
       var arguments = CAttentionKernels_finish(
-        panel: UnsafePointer(panel), rows: isWrittenInPlace ? place(block, rows) : scratchRows(rows.count, work),
+        panel: UnsafePointer(panel),
+        rows: isWrittenInPlace ? place(block, rows) : scratchRows(rows.count, work),
         value_dim: width, factors: sinks == nil ? nil : UnsafePointer(work.factors))
       let type = isWrittenInPlace ? problem.elementType : .float32
       switch type {

@@ -92,7 +92,8 @@ struct FusedQueries {
   }
 
   private func pack(
-    _ panel: UnsafeMutablePointer<CAttentionKernels_panel>, _ block: RowBlock, _ rows: Range<Int>, pairs: Bool,
+    _ panel: UnsafeMutablePointer<CAttentionKernels_panel>, _ block: RowBlock, _ rows: Range<Int>,
+    pairs: Bool,
     _ work: FusedWorkspace
   ) {
     let depth = problem.sizes.headDimension
@@ -127,7 +128,8 @@ struct FusedQueries {
       let index = block.index(row)
       Float.run(
         load, into: work.rows + (row - rows.lowerBound) * depth,
-        problem.queries.row(index.sequence, index.head, index.row), stride: problem.queries.columnStride, depth,
+        problem.queries.row(index.sequence, index.head, index.row), stride: problem.queries.columnStride,
+        depth,
         factor: 1)
     }
     return scratchRows(work.rows, rowBytes: depth * MemoryLayout<Float>.size, rows.count)
@@ -141,7 +143,8 @@ struct FusedQueries {
     return work.rows.withMemoryRebound(to: UInt16.self, capacity: 2 * rows.count * depth) { target in
       for row in rows {
         let index = block.index(row)
-        let source = problem.queries.row(index.sequence, index.head, index.row).assumingMemoryBound(to: UInt16.self)
+        let source = problem.queries.row(index.sequence, index.head, index.row).assumingMemoryBound(
+          to: UInt16.self)
         for column in 0..<depth {
           target[(row - rows.lowerBound) * depth + column] = source[column &* problem.queries.columnStride]
         }

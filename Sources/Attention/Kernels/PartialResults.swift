@@ -20,7 +20,8 @@ struct PartialResults {
     groups.reduce(0) { $0 + $1.partialRows } * (valueDimension + 2)
   }
 
-  private func row(_ group: BlockGroup, _ number: Int, _ part: Int, _ row: Int) -> UnsafeMutablePointer<Float> {
+  private func row(_ group: BlockGroup, _ number: Int, _ part: Int, _ row: Int) -> UnsafeMutablePointer<Float>
+  {
     let parts = group.tiles.parts
     let index = group.firstPartialRow + (number * parts + part) * group.tiles.rows + row
     return memory + index * (width + 2)

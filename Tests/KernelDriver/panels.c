@@ -26,7 +26,8 @@ struct layout {
   struct CAttentionKernels_panel_rows rows;
 };
 
-static struct layout lay_out(int number, enum edge edge, ptrdiff_t columns, ptrdiff_t size, int turn, ptrdiff_t count) {
+static struct layout lay_out(int number, enum edge edge, ptrdiff_t columns, ptrdiff_t size, int turn,
+                             ptrdiff_t count) {
   struct layout layout = {columns, size, 0, {.heads = 1 + turn % 3, .first = turn % 5, .count = count}};
   struct CAttentionKernels_panel_rows *rows = &layout.rows;
   const ptrdiff_t row = (columns + turn % 2) * size, queries = (rows->first + count - 1) / rows->heads + 1;

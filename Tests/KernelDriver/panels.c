@@ -1,4 +1,5 @@
-// Rows on their way into panels and out of them: pack_* and finish_*, bit by bit; and the numbers of the table.
+// Rows on their way into panels and out of them: pack_* and finish_*, bit by bit; and the numbers of the
+// table.
 
 #include "check.h"
 #include "memory.h"

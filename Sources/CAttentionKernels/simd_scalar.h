@@ -51,7 +51,12 @@ static inline void f32_store_bf16(uint16_t *p, f32_vec v) { *p = attn_bf16_from_
 static inline f32_vec f32_add(f32_vec a, f32_vec b) { return a + b; }
 static inline f32_vec f32_sub(f32_vec a, f32_vec b) { return a - b; }
 static inline f32_vec f32_mul(f32_vec a, f32_vec b) { return a * b; }
+// Asked for by name: what a compiler may fuse it does in one loop and not in the next, and bits would depend on the loop.
+#if defined(__FP_FAST_FMAF)
+static inline f32_vec f32_fma(f32_vec a, f32_vec b, f32_vec c) { return __builtin_fmaf(a, b, c); }
+#else
 static inline f32_vec f32_fma(f32_vec a, f32_vec b, f32_vec c) { return a * b + c; }
+#endif
 static inline f32_vec f32_max(f32_vec a, f32_vec b) { return a > b ? a : b; }
 static inline f32_vec f32_min(f32_vec a, f32_vec b) { return a < b ? a : b; }
 static inline f32_vec f32_div(f32_vec a, f32_vec b) { return a / b; }
@@ -121,7 +126,11 @@ static inline f64_vec f64_set1(double x) { return x; }
 static inline f64_vec f64_add(f64_vec a, f64_vec b) { return a + b; }
 static inline f64_vec f64_sub(f64_vec a, f64_vec b) { return a - b; }
 static inline f64_vec f64_mul(f64_vec a, f64_vec b) { return a * b; }
+#if defined(__FP_FAST_FMA)
+static inline f64_vec f64_fma(f64_vec a, f64_vec b, f64_vec c) { return __builtin_fma(a, b, c); }
+#else
 static inline f64_vec f64_fma(f64_vec a, f64_vec b, f64_vec c) { return a * b + c; }
+#endif
 static inline f64_vec f64_max(f64_vec a, f64_vec b) { return a > b ? a : b; }
 static inline f64_vec f64_min(f64_vec a, f64_vec b) { return a < b ? a : b; }
 static inline f64_vec f64_div(f64_vec a, f64_vec b) { return a / b; }

@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-// The table is a name, a few numbers, then functions: as many words. So that a new entry is missed where nothing checks it.
+// The table is a name, a few numbers, then functions: as many words. So that a new entry is missed where
+// nothing checks it.
 enum {
   words_in_table = sizeof(struct CAttentionKernels) / sizeof(void *),
   first_function = offsetof(struct CAttentionKernels, pack_panel_f32) / sizeof(void *)

@@ -1,4 +1,5 @@
-// Fused attention: panels of every size and range against the definition; what must not matter to a lane; what reaches its sum.
+// Fused attention: panels of every size and range against the definition; what must not matter to a lane;
+// what reaches its sum.
 
 #include "fused_case.h"
 
@@ -101,8 +102,8 @@ static void check_independence(kernel_set *set, int is_bf16) {
   }
 }
 
-// One score that is none, and values of NaN where nobody looks: those who see the key have a sum of NaN, all others the bits as
-// without.
+// One score that is none, and values of NaN where nobody looks: those who see the key have a sum of NaN, all
+// others the bits as without.
 static void check_what_reaches_the_sum(kernel_set *set, int is_bf16) {
   static const float poisons[] = {NAN, -INFINITY, INFINITY};
   struct random random = {43};

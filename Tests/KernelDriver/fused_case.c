@@ -82,7 +82,17 @@ void fill_fused_case(struct fused_case *c, struct random *random) {
 }
 
 // Rooms of a run: of each block its keys and values, then these.
-enum { keys_room, values_room, queries_room = 4, output_room, state_room, ranges_room, slopes_room, positions_room, scratch_room };
+enum {
+  keys_room,
+  values_room,
+  queries_room = 4,
+  output_room,
+  state_room,
+  ranges_room,
+  slopes_room,
+  positions_room,
+  scratch_room
+};
 
 // Keys of a block where the kernels read them: elements, rows apart by a gap of NaN, none behind the last.
 static void *place_keys(const struct fused_case *c, int block, ptrdiff_t stride, enum edge edge) {
@@ -149,12 +159,14 @@ static void place_panel(kernel_set *set, const struct fused_case *c, struct CAtt
 }
 
 void run_fused(kernel_set *set, const struct fused_case *c, struct fused_result *result, enum edge edge) {
-  const ptrdiff_t lanes = set->panel_rows, key_stride = c->head_dim + c->key_gap, value_stride = c->value_dim + c->value_gap;
+  const ptrdiff_t lanes = set->panel_rows, key_stride = c->head_dim + c->key_gap;
+  const ptrdiff_t value_stride = c->value_dim + c->value_gap;
   struct CAttentionKernels_panel panel;
   place_panel(set, c, &panel, edge);
   for (int i = 0; i < 2; i++) {
     // Hints, to anywhere.
-    struct CAttentionKernels_ahead ahead[CAttentionKernels_aheads] = {{NULL, 0, 0, 0}, {(const char *)64, 192, 130, 5}};
+    struct CAttentionKernels_ahead ahead[CAttentionKernels_aheads] = {{NULL, 0, 0, 0},
+                                                                      {(const char *)64, 192, 130, 5}};
     struct CAttentionKernels_block block = {
         .keys = place_keys(c, i, key_stride, edge), .values = place_values(c, i, value_stride, edge),
         .key_stride = key_stride, .value_stride = value_stride,

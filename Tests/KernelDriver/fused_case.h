@@ -38,7 +38,8 @@ struct fused_result {
 // Numbers for the sizes, rules and kinds that a case asks for. Column 0 of the values is 1.
 void fill_fused_case(struct fused_case *c, struct random *random);
 
-// What the kernel makes of both blocks, one after the other, in memory that ends or starts next to forbidden pages.
+// What the kernel makes of both blocks, one after the other, in memory that ends or starts next to forbidden
+// pages.
 void run_fused(kernel_set *set, const struct fused_case *c, struct fused_result *result, enum edge edge);
 
 // Whether row r sees key j, counted from the first block's first.
@@ -47,7 +48,8 @@ int fused_row_sees(const struct fused_case *c, ptrdiff_t r, ptrdiff_t j);
 // Compares every row with the double computation.
 void expect_fused(const struct fused_case *c, const struct fused_result *result);
 
-// Lane `b` of one result has the bits of lane `a` of another. Outputs of a case may hold NaN where values are hidden.
+// Lane `b` of one result has the bits of lane `a` of another. Outputs of a case may hold NaN where values are
+// hidden.
 void expect_same_lane(const struct fused_case *c, const struct fused_result *got, ptrdiff_t b,
                       const struct fused_result *expected, ptrdiff_t a, int with_output);
 

@@ -1,15 +1,15 @@
 // Attention by its definition, in double, and how far a kernel may be off.
 //
-// In units of half a step of 1 in float (u). A weight 2^x errs by 4 u (the exponential's two steps) and by ln 2 times the error of x.
-// Each number that is summed up meets no more roundings than there are keys.
+// In units of half a step of 1 in float (u). A weight 2^x errs by 4 u (the exponential's two steps) and by ln
+// 2 times the error of x. Each number that is summed up meets no more roundings than there are keys.
 
 #include "fused_case.h"
 
 #include <math.h>
 
 static const double u = 0x1p-24;
-// What is lost where weights, or sums that a later score dwarfs, leave the normal range: far below what float shows of sums, which
-// are at least 1/2.
+// What is lost where weights, or sums that a later score dwarfs, leave the normal range: far below what float
+// shows of sums, which are at least 1/2.
 static const double lost = 0x1p-70;
 
 int fused_row_sees(const struct fused_case *c, ptrdiff_t r, ptrdiff_t j) {
@@ -58,7 +58,8 @@ static void expect_row(const struct fused_case *c, const struct fused_result *re
   for (ptrdiff_t j = 0; j < keys; j++) {
     if (!fused_row_sees(c, r, j))
       continue;
-    // A shift is at most the largest score in size. Sums that start with it are rounded once a column, then once as it moves.
+    // A shift is at most the largest score in size. Sums that start with it are rounded once a column, then
+    // once as it moves.
     double error = scores[j].error;
     if (has_rules || c->scores == rounded_scores)
       error += 2 * u * (scores[j].size + most + 1);

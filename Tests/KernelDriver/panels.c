@@ -1,4 +1,5 @@
-// Rows on their way into panels and out of them: pack_* and finish_*, bit by bit; and the numbers of the table.
+// Rows on their way into panels and out of them: pack_* and finish_*, bit by bit; and the numbers of the
+// table.
 
 #include "check.h"
 #include "memory.h"
@@ -26,7 +27,8 @@ struct layout {
   struct CAttentionKernels_panel_rows rows;
 };
 
-static struct layout lay_out(int number, enum edge edge, ptrdiff_t columns, ptrdiff_t size, int turn, ptrdiff_t count) {
+static struct layout lay_out(int number, enum edge edge, ptrdiff_t columns, ptrdiff_t size, int turn,
+                             ptrdiff_t count) {
   struct layout layout = {columns, size, 0, {.heads = 1 + turn % 3, .first = turn % 5, .count = count}};
   struct CAttentionKernels_panel_rows *rows = &layout.rows;
   const ptrdiff_t row = (columns + turn % 2) * size, queries = (rows->first + count - 1) / rows->heads + 1;

@@ -1,4 +1,5 @@
-// Products and sums with rows that are read once: against the double computation, and bit by bit against one row at a time.
+// Products and sums with rows that are read once: against the double computation, and bit by bit against one
+// row at a time.
 
 #include "check.h"
 #include "memory.h"
@@ -69,7 +70,8 @@ static void check_products(void (*products)(const struct CAttentionKernels_produ
         sum += product, size += fabs(product);
       }
       const float got = all.scores[r * score_stride + j];
-      // However they are added, each product meets no more roundings than there are columns, and its own and the scale's.
+      // However they are added, each product meets no more roundings than there are columns, and its own and
+      // the scale's.
       expect_within_f32(j, got, all.scale * sum, 0x1.01p-24 * (double)(sizes->columns + 2) * size * fabs(all.scale));
       // Alone, from memory of another alignment.
       struct CAttentionKernels_products one = all;

@@ -7,9 +7,13 @@ package func forcedAttention<Element: AttentionElement>(
   options: AttentionOptions = AttentionOptions(),
   on pool: WorkerPool = .shared, into output: inout Tensor<Element>
 ) throws(AttentionError) {
-  let inputs = AttentionInputs(
-    queries: queries, keyValues: KeyValues(keys: keys, values: values), packing: packing, mask: mask,
-    options: options)
+  let inputs =
+    if let packing {
+      try AttentionInputs(packedQueries: queries, keys: keys, values: values, packing, nil, mask, options)
+    } else {
+      AttentionInputs(
+        queries: queries, keyValues: KeyValues(keys: keys, values: values), mask: mask, options: options)
+    }
   let problem = try AttentionProblem(inputs)
   if let refusal = KernelRule.refusal(of: kernel, problem) {
     throw AttentionError(

@@ -205,11 +205,11 @@ import Testing
   @Test func plansAreExplained() throws {
     let outcome = try Self.bench(
       "--explain", "--only", "gpt2-prefill,chunk-16,bert-packed,gpt2-softcap,rotary-2048", "--dtype",
-      "f32,f16")
+      "f32,f64")
     #expect(outcome.code == 0, "\(outcome)")
     for words in [
-      "gpt2-prefill f32", "gpt2-prefill f16", "chunk-16 f32", "gemm", "bert-packed f32", "softcap",
-      "rotary-2048 f16",
+      "gpt2-prefill f32: ", "gpt2-prefill f64", "chunk-16 f32", "gemm", "fused", "bert-packed f32", "softcap",
+      "rotary-2048 f64",
     ] {
       #expect(outcome.output.contains(words), "\(words) in \(outcome.output)")
     }

@@ -12,9 +12,18 @@ SWIFT_SOURCES := Package.swift Sources Tests Benchmarks
 ARGS ?=
 BLAS_CORE ?=
 
-# Tests compile with testing enabled, the benchmark without: a build folder each spares both from starting over.
+# The instruction sets of this machine below its best one, which runs anyway.
+FLAGS := $(shell grep -m1 '^flags' /proc/cpuinfo)
+LOWER_SETS := $(if $(filter avx2,$(FLAGS)),scalar) $(if $(filter avx512bw,$(FLAGS)),avx2) \
+  $(if $(filter avx512_bf16,$(FLAGS)),avx512)
+
+# Tests compile with testing enabled, the benchmark without: a build folder each spares both from starting over. What depends on the
+# instruction set runs again with each lower one forced: fewer random draws, and without the suite that goes through all sets itself.
 test: setup
 	OPENBLAS_CORETYPE=$(BLAS_CORE) swift test -c release --scratch-path .build/test
+	for set in $(LOWER_SETS); do echo "Once more with ATTENTION_KERNELS=$$set"; \
+	  ATTENTION_KERNELS=$$set ATTENTION_PROPERTY_DRAWS=960 OPENBLAS_CORETYPE=$(BLAS_CORE) swift test -c release --skip-build \
+	    --scratch-path .build/test --filter 'AttentionTests\.|AttentionCommandTests\.' --skip 'KernelTests' || exit 1; done
 
 bench: setup
 	@swift build -c release --product attention-bench >&2

@@ -98,9 +98,9 @@ struct CAttentionKernels_finish {
   const float *factors; // [1], or NULL
 };
 
-// Rows of keys or values that are read once, where they lie: a row's columns are neighbours, strides count bytes. Elements lie at
-// multiples of their size. `next` are rows that will be read after these, for example the values that belong to keys: row i of them
-// is asked for into the second-level cache when row i of these is read. Only a hint: any address is fine, next_count may be 0.
+// Rows of keys or values that are read once, where they lie: a row's columns are neighbours, strides count bytes, elements lie at
+// multiples of their size. While a row is read, the one 64 rows further on is asked for; after the last row that is one of `next`, the
+// rows that will be read after these (the values that belong to keys, say). Only a hint: any address is fine, next_count may be 0.
 struct CAttentionKernels_stream {
   const void *rows;
   ptrdiff_t row_stride, count, columns;

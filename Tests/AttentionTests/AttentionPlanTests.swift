@@ -61,7 +61,11 @@ import Testing
     let decode = try self.plan(few, Float16.self)
     for (plan, parts) in [
       (gemm, ["gemm", "additive", "converted from bfloat16", "4 query heads of a group"]),
-      (decode, isNarrow ? ["gemm"] : ["decode", "4 query rows a key/value head, at most", "2 key/value head", "parts of"]),
+      (
+        decode,
+        isNarrow
+          ? ["gemm"] : ["decode", "4 query rows a key/value head, at most", "2 key/value head", "parts of"]
+      ),
       (fused, ["2 sequences of one size × 2 key/value heads"]),
     ] {
       let text = plan.description

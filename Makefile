@@ -22,7 +22,7 @@ LOWER_SETS := $(if $(filter avx2,$(FLAGS)),scalar) $(if $(filter avx512bw,$(FLAG
 test: setup
 	OPENBLAS_CORETYPE=$(BLAS_CORE) swift test -c release --scratch-path .build/test
 	for set in $(LOWER_SETS); do echo "Once more with ATTENTION_KERNELS=$$set"; \
-	  ATTENTION_KERNELS=$$set ATTENTION_PROPERTY_DRAWS=960 OPENBLAS_CORETYPE=$(BLAS_CORE) swift test -c release --skip-build \
+	  ATTENTION_KERNELS=$$set ATTENTION_PROPERTY_DRAWS=480 OPENBLAS_CORETYPE=$(BLAS_CORE) swift test -c release --skip-build \
 	    --scratch-path .build/test --filter 'AttentionTests\.|AttentionCommandTests\.' --skip 'KernelTests' || exit 1; done
 
 bench: setup
@@ -54,8 +54,7 @@ test-neon:
 	$(call install,command -v $(CROSS)-gcc && command -v qemu-aarch64 && test -e /usr/$(CROSS)/include/math.h,gcc-$(CROSS) libc6-dev-arm64-cross qemu-user)
 	@$(KERNEL_DRIVER) CC="clang --target=$(CROSS)" CFLAGS="-isystem /usr/$(CROSS)/include" LINK="$(CROSS)-gcc -static" OUT=$(DRIVERS)/neon-clang
 	@$(KERNEL_DRIVER) CC=$(CROSS)-gcc CFLAGS="-O3 -ffp-contract=off -Wno-unknown-pragmas" LDFLAGS=-static OUT=$(DRIVERS)/neon-gcc
-	qemu-aarch64 $(DRIVERS)/neon-clang/driver
-	qemu-aarch64 $(DRIVERS)/neon-gcc/driver
+	qemu-aarch64 $(DRIVERS)/neon-clang/driver & first=$$!; qemu-aarch64 $(DRIVERS)/neon-gcc/driver && wait $$first
 endif
 
 # What the package links against.

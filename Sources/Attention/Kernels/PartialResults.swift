@@ -10,8 +10,8 @@ struct PartialResults {
 
   /// - Parameter memory: ``floatCount(_:_:)`` numbers.
   init(_ memory: UnsafeMutableRawBufferPointer, valueDimension: Int) {
-    self.memory =
-      memory.baseAddress?.assumingMemoryBound(to: Float.self) ?? UnsafeMutablePointer(bitPattern: 64)!
+    guard let base = memory.baseAddress else { preconditionFailure("no memory for the results of parts") }
+    self.memory = base.assumingMemoryBound(to: Float.self)
     self.width = valueDimension
   }
 

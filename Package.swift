@@ -55,7 +55,7 @@ let package = Package(
     .testTarget(name: "TensorsTests", dependencies: ["Tensors"]),
     .testTarget(
       name: "LinearAlgebraTests", dependencies: ["LinearAlgebra", "Parallelism", "Tensors"]),
-    .testTarget(name: "ParallelismTests", dependencies: ["Parallelism"]),
+    .testTarget(name: "ParallelismTests", dependencies: ["CParallelism", "Parallelism"]),
     .testTarget(
       name: "CAttentionKernelsTests", dependencies: ["CAttentionKernels"]),
     .testTarget(

@@ -13,6 +13,8 @@ import Synchronization
 /// cost nothing while the process does something else. Hand-over to a spinning worker takes well under a microsecond,
 /// to a sleeping one as long as the kernel takes to wake a thread (``measureHandOff(rounds:pause:)``).
 ///
+/// A worker that finds itself on the CPU of its caller leaves it: its affinity mask then lacks that CPU. No other mask is touched.
+///
 /// A pool serves one call at a time. A call that finds it busy, from another thread or from inside a task, does all of
 /// its tasks on its own thread: nothing waits for anything, and no more threads run than the pool has, plus such callers.
 ///

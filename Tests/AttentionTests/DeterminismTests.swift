@@ -21,6 +21,38 @@ import Testing
     }
   }
 
+  /// Few queries over keys that are cut into parts.
+  @Test(
+    arguments: [1, 2, 4], [AttentionMask.none, .causal & .window(left: 700), .keyLengths([1500, 1, 513])])
+  func decodeDependsOnNeitherThreadsNorBatch(queries: Int, mask: AttentionMask) throws {
+    let shape = ProblemShape(
+      batch: 3, queryHeads: 4, keyValueHeads: 2, queries: queries, keys: 1500, headDimension: 40,
+      valueDimension: 24)
+    try checkBits(shape, mask, lengths: [1500, 1, 513], Float.self)
+    try checkBits(shape, mask, lengths: [1500, 1, 513], Float16.self)
+    try checkBits(shape, mask, lengths: [1500, 1, 513], BFloat16.self)
+  }
+
+  private func checkBits<E: AttentionElement>(
+    _ shape: ProblemShape, _ mask: AttentionMask, lengths: [Int], _: E.Type
+  ) throws {
+    let (q, k, v) = shape.inputs(E.self)
+    let expected = try scaledDotProductAttention(queries: q, keys: k, values: v, mask: mask, on: Pools.one)
+    for pool in [Pools.two, Pools.three, Pools.seven] {
+      #expect(
+        try scaledDotProductAttention(queries: q, keys: k, values: v, mask: mask, on: pool) == expected,
+        "\(shape) \(pool.threadCount) threads")
+    }
+    for b in 0..<shape.batch {
+      func only(_ tensor: Tensor<E>) -> Tensor<E> { tensor.sliced(axis: 0, b..<b + 1) }
+      let isRagged = "\(mask)".contains("Lengths")
+      let alone = try scaledDotProductAttention(
+        queries: only(q), keys: only(k), values: only(v), mask: isRagged ? .keyLengths([lengths[b]]) : mask,
+        on: Pools.three)
+      #expect(alone == only(expected), "\(shape) sequence \(b)")
+    }
+  }
+
   @Test func doesNotDependOnTheBatch() throws {
     let lengths = [300, 17, 222]
     let (q, k, v) = shape.inputs(Float.self)

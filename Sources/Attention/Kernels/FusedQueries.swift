@@ -52,20 +52,8 @@ struct FusedQueries {
   /// Finds what each row sees. Lanes past the last row of a panel repeat it, so that they ask for no mask of their own.
   private func findRanges(_ block: RowBlock, _ work: FusedWorkspace) -> Range<Int> {
     if problem.visibility.isUnrestricted { return 0..<block.extent.keyCount }
-    var extent = KeyExtent()
-    var visible = 0..<0
-    var query = -1
+    let extent = problem.findRanges(block, begin: work.begin, end: work.end)
     let count = block.rows.count
-    for row in 0..<count {
-      let index = block.index(row)
-      if index.query != query {
-        query = index.query
-        visible = problem.visibility.visibleKeys(sequence: index.sequence, query: query)
-        extent.add(visible)
-      }
-      work.begin[row] = Int32(truncatingIfNeeded: visible.lowerBound)
-      work.end[row] = Int32(truncatingIfNeeded: visible.upperBound)
-    }
     let lanes = (count + work.panelRows - 1) / work.panelRows * work.panelRows
     for lane in count..<max(count, lanes) {
       work.begin[lane] = work.begin[count - 1]

@@ -16,6 +16,28 @@ struct RowBlock {
   }
 }
 
+extension AttentionProblem {
+  /// Finds the keys that each row of a block sees, and what they see together. The rows of a query are asked for once.
+  func findRanges(
+    _ block: RowBlock, begin: UnsafeMutablePointer<Int32>, end: UnsafeMutablePointer<Int32>
+  ) -> KeyExtent {
+    var extent = KeyExtent()
+    var visible = 0..<0
+    var query = -1
+    for row in 0..<block.rows.count {
+      let index = block.index(row)
+      if index.query != query {
+        query = index.query
+        visible = visibility.visibleKeys(sequence: index.sequence, query: query)
+        extent.add(visible)
+      }
+      begin[row] = Int32(truncatingIfNeeded: visible.lowerBound)
+      end[row] = Int32(truncatingIfNeeded: visible.upperBound)
+    }
+    return extent
+  }
+}
+
 /// The keys that a block of rows sees: those that some row sees, and among them those that all of these rows see.
 struct KeyExtent {
   private var some = Int.max..<Int.max

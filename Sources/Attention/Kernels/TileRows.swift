@@ -45,20 +45,7 @@ struct TileRows<Scalar: AttentionAccumulator> {
   /// Finds the keys that each row sees.
   @discardableResult
   func findRanges(_ block: RowBlock, _ work: TileWorkspace<Scalar>) -> KeyExtent {
-    var extent = KeyExtent()
-    var visible = 0..<0
-    var query = -1
-    for row in 0..<block.rows.count {
-      let index = block.index(row)
-      if index.query != query {
-        query = index.query
-        visible = problem.visibility.visibleKeys(sequence: index.sequence, query: query)
-      }
-      extent.add(visible)
-      work.begin[row] = Int32(truncatingIfNeeded: visible.lowerBound)
-      work.end[row] = Int32(truncatingIfNeeded: visible.upperBound)
-    }
-    return extent
+    problem.findRanges(block, begin: work.begin, end: work.end)
   }
 
   /// Scores of a tile become weights, by the problem's rules and the running softmax.

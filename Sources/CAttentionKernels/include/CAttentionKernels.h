@@ -68,7 +68,8 @@ struct CAttentionKernels_panel_rows {
 struct CAttentionKernels_panel {
   const float *queries; // [head_dim], or [head_dim / 2] words of bf16 pairs
   float *output;        // [value_dim]: weights times values so far, not divided by their sum
-  // [1] each. Weights are 2^(score + shift) with scores in units of log 2; a score above the threshold moves the shift.
+  // [1] each. Weights are 2^(score + shift) with scores in units of log 2; a score above the threshold moves the shift. Before the
+  // first block they are 0, -1e29 and 0.
   float *shift, *threshold, *sum;
   float *mass; // [1], of kernels of pairs: the sum of the weights before they were rounded; `sum` is that of the rounded ones
   ptrdiff_t rows; // the lanes from there on are not used
@@ -254,7 +255,7 @@ void CAttentionKernels_prefetch(const void *from, ptrdiff_t bytes);
 void CAttentionKernels_prefetch_for_writing(void *to, ptrdiff_t bytes);
 
 // The table for this CPU: the best set that the CPU and the operating system support, or a lower one where the
-// environment variable ATTENTION_KERNELS names it (scalar, avx2, avx512, neon) at the first call. A name that is unknown or not
+// environment variable ATTENTION_KERNELS names it (scalar, avx2, avx512, avx512bf16, neon) at the first call. A name that is unknown or not
 // supported here is reported on standard error and has no effect. Safe to call from any thread.
 const struct CAttentionKernels *CAttentionKernels_active(void);
 

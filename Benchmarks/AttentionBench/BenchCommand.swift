@@ -1,8 +1,4 @@
 import ArgumentParser
-import Attention
-import BenchmarkKit
-import Foundation
-import Parallelism
 
 /// How fast attention runs on this machine, and whether it is right.
 @main
@@ -10,48 +6,6 @@ struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "attention-bench",
     abstract: "How fast attention runs on this machine, and whether it is right.",
-    discussion: """
-      Every kernel is timed in rounds beside the naive one and checked against a Float64 oracle, between measurements of \
-      what the machine can do at most. Results go to standard output, progress to standard error. The exit code is 1 \
-      where a result is wrong.
-      """)
-
-  @OptionGroup var options: BenchOptions
-
-  func run() throws {
-    let workloads = try options.workloads()
-    let pool = options.threads.map { WorkerPool(threads: $0) } ?? .shared
-    if options.explain { return try explain(workloads, on: pool) }
-
-    let runs = workloads.flatMap { workload in options.dtype.values.map { (workload: workload, type: $0) } }
-    let progress = Progress(count: runs.count)
-    progress.show(0, "the machine")
-    let probe = MachineProbe(threads: pool.threadCount)
-    let facts = MachineFacts.gather(probe: probe, pool: pool)
-    let report = options.format.report(names: workloads.flatMap(\.names))
-    progress.clear()
-    Output.write(report.opening(facts: facts))
-    if options.format == .csv || options.format == .jsonl { progress.tell(facts) }
-
-    let bench = Bench(
-      kernels: options.kernel.values, rounds: options.rounds, probe: probe, pool: pool, seed: options.seed)
-    var hasFailed = false
-    for (index, run) in runs.enumerated() {
-      progress.show(index + 1, "\(run.workload.names.joined(separator: ", ")) \(run.type.rawValue)")
-      let rows = try run.workload.measure(run.type.element, in: bench)
-      progress.clear()
-      Output.write(rows.map(report.line))
-      hasFailed = hasFailed || rows.contains(where: \.isFailure)
-    }
-    Output.write(report.closing)
-    if hasFailed { throw ExitCode(1) }
-  }
-
-  private func explain(_ workloads: [any Workload], on pool: WorkerPool) throws {
-    for workload in workloads {
-      for type in options.dtype.values {
-        Output.write(try workload.explanation(type.element, seed: options.seed, on: pool))
-      }
-    }
-  }
+    subcommands: [MeasureCommand.self],
+    defaultSubcommand: MeasureCommand.self)
 }

@@ -32,9 +32,7 @@ struct RotaryWorkload: Workload {
       let probe = Contender(name: "probe", knownSeconds: seconds) {
         rates.append(bench.probe.readWriteBytesPerSecond(workingSet: byteCount, seconds: seconds))
       }
-      let samples = try bench.rounds.measure([turn, probe])[0]
-      row.seconds = Quantiles(samples)
-      row.rounds = samples.count
+      row.set(try bench.rounds.measure([turn, probe])[0])
       row.limits.readWriteBytesPerSecond = Quantiles(rates).median
     } catch {
       row.status = .failed("\(error)")

@@ -83,23 +83,23 @@ struct ShapeBenchmark {
         try turn.contender.run()
       }
     }
-    var samples: [[Double]]
+    var turnsTaken: [[Turn]]
     do {
       if let plain, bench.kernels.contains(.chosen) {
         let contender = try OperatorContender(plain, .chosen, on: bench.pool)
         contenders.append(Contender(name: plain.shape.name, isAlwaysWarm: true) { try contender.run() })
       }
-      samples = try bench.rounds.measure(contenders)
+      turnsTaken = try bench.rounds.measure(contenders)
     } catch {
       // It worked once: what fails now fails in some rounds only, and no timing can be trusted.
       for turn in turns { entries[turn.shape].rows[turn.row].status = .failed("\(error)") }
       return
     }
-    let plainSamples = samples.count > turns.count ? samples.removeLast() : nil
-    for (turn, samples) in zip(turns, samples) {
-      entries[turn.shape].set(samples, of: turn.contender, row: turn.row)
-      if turn.contender.kernel == .chosen, let plain, let plainSamples {
-        entries[turn.shape].compare(samples, with: plainSamples, of: plain.shape, row: turn.row)
+    let plainTurns = turnsTaken.count > turns.count ? turnsTaken.removeLast() : nil
+    for (turn, taken) in zip(turns, turnsTaken) {
+      entries[turn.shape].set(taken, of: turn.contender, row: turn.row)
+      if turn.contender.kernel == .chosen, let plain, let plainTurns {
+        entries[turn.shape].compare(taken, with: plainTurns, of: plain.shape, row: turn.row)
       }
     }
     for index in entries.indices { entries[index].compareWithNaive() }
@@ -115,19 +115,18 @@ private struct ShapeEntry<E: BenchElement> {
 
   init(inputs: BenchInputs<E>) { self.inputs = inputs }
 
-  mutating func set(_ samples: [Double], of contender: any AttentionContender, row: Int) {
-    rows[row].seconds = Quantiles(samples).scaled(by: contender.sample?.scale ?? 1)
-    rows[row].rounds = samples.count
+  mutating func set(_ turns: [Turn], of contender: any AttentionContender, row: Int) {
+    rows[row].set(turns, scale: contender.sample?.scale ?? 1)
     rows[row].scaledFromPairs = contender.sample?.count
   }
 
   /// Round by round, so that a slow moment counts on both sides; the last rounds may lack one of them.
   mutating func compare(
-    _ samples: [Double], with plain: [Double], of plainShape: BenchmarkShape, row: Int
+    _ turns: [Turn], with plain: [Turn], of plainShape: BenchmarkShape, row: Int
   ) {
     let work = inputs.shape.usefulFlops / plainShape.usefulFlops
     rows[row].comparedWith = plainShape.name
-    rows[row].costOverPlain = Quantiles(zip(samples, plain).map { $0 / $1 / work }).median
+    rows[row].costOverPlain = Quantiles(zip(turns, plain).map { $0.seconds / $1.seconds / work }).median
   }
 
   mutating func compareWithNaive() {

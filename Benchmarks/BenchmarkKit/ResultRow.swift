@@ -28,10 +28,10 @@ package struct ResultRow: Sendable {
   package var dtype: String
   /// Threads that the contender used.
   package var threads: Int
-  /// Seconds a call; nil where nothing was measured.
-  package var seconds: Quantiles?
-  /// Rounds behind ``seconds``.
-  package var rounds = 0
+  /// What each round came to, in their order; none where nothing was measured. Scaled where only a part of the work was timed.
+  package private(set) var turns: [Turn] = []
+  /// Seconds a call, over all ``turns``.
+  package private(set) var seconds: Quantiles?
   /// What one call has to do.
   package let work: Work
   /// The machine's limits around this measurement, for the arithmetic of ``dtype``.
@@ -64,6 +64,23 @@ package struct ResultRow: Sendable {
     self.threads = threads
     self.work = work
     self.limits = limits
+  }
+}
+
+// MARK: - Timings
+
+extension ResultRow {
+  /// Rounds behind ``seconds``.
+  package var rounds: Int { turns.count }
+
+  /// Keeps what was timed.
+  ///
+  /// - Parameter scale: the whole work over that of a timed call.
+  package mutating func set(_ turns: [Turn], scale: Double = 1) {
+    self.turns = turns.map {
+      Turn(seconds: $0.seconds * scale, calls: $0.calls, cpuSeconds: $0.cpuSeconds * scale)
+    }
+    seconds = turns.isEmpty ? nil : Quantiles(self.turns.map(\.seconds))
   }
 }
 

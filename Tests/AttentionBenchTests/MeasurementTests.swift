@@ -46,6 +46,7 @@ private final class FakeTime {
       $0.minimum = 4; $0.maximum = 4
     }
     .measure([time.contender("a", seconds: 0.25), time.contender("b", seconds: 0.125)])
+    .map { $0.map(\.seconds) }
     // Two calls each to warm up, then the rounds.
     #expect(time.calls.joined() == "aabbabbaabba")
     #expect(samples == [[0.25, 0.25, 0.25, 0.25], [0.125, 0.125, 0.125, 0.125]])
@@ -56,8 +57,8 @@ private final class FakeTime {
     let rounds = time.rounds {
       $0.minimum = 1; $0.maximum = 1; $0.batchSeconds = 1.0 / 256
     }
-    let samples = try rounds.measure([time.contender("a", seconds: 1.0 / 1024)])
-    #expect(samples == [[1.0 / 1024]])
+    let turns = try rounds.measure([time.contender("a", seconds: 1.0 / 1024)])[0]
+    #expect(turns.map(\.seconds) == [1.0 / 1024] && turns.map(\.calls) == [4])
     #expect(time.calls.count == 2 + 1 + 4)
   }
 
@@ -66,8 +67,12 @@ private final class FakeTime {
     let rounds = time.rounds {
       $0.minimum = 2; $0.maximum = 2; $0.batchSeconds = 0.125
     }
-    let long = Contender(name: "a", isAlwaysWarm: true, run: time.contender("a", seconds: 0.25).run)
+    let long = Contender(name: "a", isAlwaysWarm: true) {
+      time.now += 0.25
+      time.calls.append("a")
+    }
     let samples = try rounds.measure([long, time.contender("b", seconds: 0.375)])
+      .map { $0.map(\.seconds) }
     #expect(time.calls.joined() == "aabb" + "aab" + "baa")
     #expect(samples == [[0.25, 0.25], [0.375, 0.375]])
   }
@@ -77,7 +82,7 @@ private final class FakeTime {
     let samples = try time.rounds().measure([
       time.contender("slow", seconds: 3), time.contender("known", seconds: 5, known: 5),
       time.contender("fast", seconds: 0.125),
-    ])
+    ]).map { $0.map(\.seconds) }
     #expect(samples[0] == [3])
     #expect(samples[1] == [5])
     #expect(samples[2].count == 8)

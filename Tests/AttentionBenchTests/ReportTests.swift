@@ -8,8 +8,7 @@ import Testing
       name: "a-1", kernel: "chosen", dtype: "f32", threads: 2,
       work: .attention(usefulFlops: 8e9, keyValueBytes: 4e9),
       limits: MachineLimits(flopsPerSecond: 16e9, readBytesPerSecond: 5e9))
-    row.seconds = Quantiles([2, 2, 2])
-    row.rounds = 3
+    row.set([Turn](repeating: Turn(seconds: 2), count: 3))
     row.plan = "fused"
     row.speedup = 12.5
     row.comparedWith = "plain"
@@ -40,8 +39,7 @@ import Testing
     var row = ResultRow(
       name: "r", kernel: "rotary", dtype: "f32", threads: 2, work: .stream(bytes: 6e9),
       limits: MachineLimits(readWriteBytesPerSecond: 4e9))
-    row.seconds = Quantiles([2, 2, 2])
-    row.rounds = 3
+    row.set([Turn](repeating: Turn(seconds: 2), count: 3))
     return row
   }()
 

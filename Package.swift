@@ -52,6 +52,7 @@ let package = Package(
       ],
       path: "Benchmarks/AttentionBench",
       resources: [.copy("Resources")]),
+    .target(name: "CAllocationCount", path: "Tests/CAllocationCount"),
     .testTarget(name: "TensorsTests", dependencies: ["Tensors"]),
     .testTarget(
       name: "LinearAlgebraTests", dependencies: ["LinearAlgebra", "Parallelism", "Tensors"]),
@@ -61,7 +62,8 @@ let package = Package(
     .testTarget(
       name: "AttentionTests",
       dependencies: [
-        "Attention", "AttentionReference", "CAttentionKernels", "Parallelism", "TensorFiles",
+        "Attention", "AttentionReference", "CAllocationCount", "CAttentionKernels", "Parallelism",
+        "TensorFiles",
       ],
       resources: [.copy("Fixtures")]),
     .testTarget(name: "AttentionReferenceTests", dependencies: ["AttentionReference", "Tensors"]),

@@ -40,6 +40,14 @@ struct AttentionInputs<Element: AttentionElement> {
       : [queries.shape[0], sizes.queryHeads, sizes.valueDimension]
   }
 
+  /// Throws unless an output that the caller brings has its shape: the queries', but for the width.
+  func check(output shape: Shape, _ sizes: AttentionSizes) throws(AttentionError) {
+    // Axis by axis: the right shape, as an array, would be allocated for each call.
+    guard shape.last == sizes.valueDimension, shape.dropLast().elementsEqual(queries.shape.dropLast()) else {
+      throw AttentionError("output", "shape \(shape) given, expected \(outputShape(sizes))")
+    }
+  }
+
   /// `[B, Hq, Tq]`, or `[Hq, total]` where sequences are packed.
   func logSumExpShape(_ sizes: AttentionSizes) -> Shape {
     packing == nil

@@ -4,10 +4,10 @@ extension AttentionPlan {
   /// Several lines: kernel, tiles, tasks, memory, and the reason of each.
   public var description: String {
     func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
-    let sequences = tasks.groups.count > 1 ? "longest first" : "of one size"
-    let kernels = Set(tasks.groups.map(\.tiles.kernel)).subtracting([kernel]).map(\.rawValue).sorted()
+    let groups = tasks.groups.all
+    let sequences = groups.count > 1 ? "longest first" : "of one size"
+    let kernels = Set(groups.map(\.tiles.kernel)).subtracting([kernel]).map(\.rawValue).sorted()
     let others = kernels.isEmpty ? "" : "; \(kernels.joined(separator: ", ")) for sequences of other sizes"
-    let isSmall = tasks.operations < Self.fewestSharedOperations
     let rules = scoring + (hasSinks ? ["sinks"] : [])
     let memory = isBLAS ? ", beside OpenBLAS's own buffers" : ""
     return """
@@ -17,7 +17,7 @@ extension AttentionPlan {
       keys       \(storage)
       scores     in \(accumulatorType)\(rules.isEmpty ? "" : ": \(rules.joined(separator: ", "))")
       tasks      \(taskCount) of \(count(blockCount, "block")) of query rows (\(count(sizes.batch, "sequence")) \(sequences) × \
-      \(count(sizes.keyValueHeads, "key/value head")))\(parts), on \(count(threads, "thread"))\(isSmall ? " (too little work to share)" : "")
+      \(count(sizes.keyValueHeads, "key/value head")))\(parts), on \(count(threads, "thread"))\(tasks.isSmall ? " (too little work to share)" : "")
       workspace  \(workspaceBytesPerThread) bytes a thread\(memory); bounded for any number of queries and keys
       """
   }
@@ -28,7 +28,7 @@ extension AttentionPlan {
     switch tiles {
     case .gemm: "CBLAS tiles (OpenBLAS core \(BLASRuntime.coreName)), softmax with \(kernelSet) between them"
     case .fused(let tiles):
-      "tiles of \(tiles.workspace.panelRows) queries with \(kernelSet), products of \(tiles.multipliesPairs ? "bf16 pairs" : "float32")"
+      "tiles of \(panelRows) queries with \(kernelSet), products of \(tiles.multipliesPairs ? "bf16 pairs" : "float32")"
     case .decode: "keys and values streamed once for all query heads of a group, with \(kernelSet)"
     }
   }
@@ -55,7 +55,7 @@ extension AttentionPlan {
     switch tiles {
     case .gemm(let tiles):
       let transposed =
-        tiles.workspace.transposesKeys ? ", transposed for OpenBLAS's small-matrix kernels" : ""
+        tiles.transposesKeys ? ", transposed for OpenBLAS's small-matrix kernels" : ""
       return "\(how(readsInPlace.keys))\(transposed); values \(how(readsInPlace.values))"
     case .fused(let tiles) where tiles.multipliesPairs:
       return "read as they are; values paired a tile at a time"

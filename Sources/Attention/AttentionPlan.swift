@@ -40,6 +40,7 @@ public struct AttentionPlan: Sendable, CustomStringConvertible {
   let tiles: BlockTiles
   let reason: KernelRule.Reason
   let kernelSet: String
+  let panelRows: Int
   let sizes: AttentionSizes
   let blockCount: Int
   let scoring: [String]
@@ -90,15 +91,16 @@ public struct AttentionPlan: Sendable, CustomStringConvertible {
     self.sizes = problem.sizes
     self.elementType = problem.elementType
     self.accumulatorType = problem.accumulatorType
-    // Making names takes longer than planning: plain attention has none.
-    self.scoring = problem.scoring.isEmpty ? [] : problem.scoring.names
+    self.scoring = problem.scoring.names
+    self.panelRows = variant.kernels.pointee.panel_rows
     self.hasSinks = problem.sinks != nil
     let tasks = BlockSchedule(problem, threads: max(1, threads), variant)
     // The sequence with the most work, which comes first; one as long as all where none has any.
+    let groups = tasks.groups.all
     let extent =
-      tasks.groups.first?.extent
+      groups.first?.extent
       ?? SequenceExtent(queryCount: problem.sizes.queryCount, keyCount: problem.sizes.keyCount)
-    let tiles = tasks.groups.first?.tiles ?? BlockTiles(problem, extent, variant)
+    let tiles = groups.first?.tiles ?? BlockTiles(problem, extent, variant)
     self.tasks = tasks
     self.tiles = tiles
     self.kernel = tiles.kernel
@@ -106,16 +108,14 @@ public struct AttentionPlan: Sendable, CustomStringConvertible {
     self.queryTile = tiles.rows
     self.keyTile = tiles.keys
     self.kernelSet = variant.setName
-    self.workspaceBytesPerThread = tasks.groups.map(\.tiles.workspaceBytes).max() ?? tiles.workspaceBytes
+    func bytes(_ tiles: BlockTiles) -> Int { tiles.workspaceBytes(problem, variant.kernels) }
+    self.workspaceBytesPerThread = groups.reduce(bytes(tiles)) { max($0, bytes($1.tiles)) }
     self.readsInPlace = (
       problem.keys.isReadInPlace(problem.accumulatorType, columns: problem.sizes.headDimension),
       problem.values.isReadInPlace(problem.accumulatorType, columns: problem.sizes.valueDimension)
     )
     self.taskCount = tasks.count
-    self.blockCount = tasks.groups.reduce(0) { $0 + $1.blockCount }
-    self.threads = tasks.operations < Self.fewestSharedOperations ? 1 : max(1, min(threads, taskCount))
+    self.blockCount = groups.reduce(0) { $0 + $1.blockCount }
+    self.threads = tasks.threads
   }
-
-  /// Waking a worker takes microseconds; below about as much arithmetic one thread finishes sooner.
-  static let fewestSharedOperations = 1e6
 }

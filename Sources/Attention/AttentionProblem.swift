@@ -11,8 +11,8 @@ final class AttentionProblem {
   /// What scores and sums are kept in.
   let accumulatorType: ElementType
   let queries: StridedOperand
-  let keys: any RowSource
-  let values: any RowSource
+  let keys: KeyValueRows
+  let values: KeyValueRows
   let visibility: KeyVisibility
   let scoring: ScoreRules
   let sinks: [Double]?
@@ -64,8 +64,8 @@ private struct InputLayout {
   let sizes: AttentionSizes
   let sequences: SequenceExtents
   let queries: StridedOperand
-  let keys: any RowSource
-  let values: any RowSource
+  let keys: KeyValueRows
+  let values: KeyValueRows
   let paddedRows: [(sequence: Int, rows: Range<Int>)]
 
   init<Element>(

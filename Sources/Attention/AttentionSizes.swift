@@ -67,11 +67,14 @@ extension AttentionSizes {
       let axes = given.keys.shape.dropLast().map(String.init).joined(separator: ", ")
       throw refuse(given.values, "[\(axes), Dv] to match \(given.keys.name) \(given.keys.shape)")
     }
-    for (argument, shape) in [(given.queries, queries), (given.keys, keys), (given.values, values)] {
+    func checkAxes(_ argument: GivenArguments.Argument, _ shape: Shape) throws(AttentionError) {
       for length in shape where length > Int(Int32.max) {
         throw refuse(argument, "axes of at most \(Int32.max), BLAS's largest integer")
       }
     }
+    try checkAxes(given.queries, queries)
+    try checkAxes(given.keys, keys)
+    try checkAxes(given.values, values)
     batch = queries[0]
     queryHeads = queries[1]
     keyValueHeads = keys[1]

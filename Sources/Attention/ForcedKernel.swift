@@ -19,7 +19,7 @@ package func forcedAttention<Element: AttentionElement>(
     throw AttentionError(
       "kernel", "\(kernel.rawValue) given for a problem that it cannot compute: \(refusal.rawValue)")
   }
-  try check(output.shape, is: inputs.outputShape(problem.sizes), named: "output")
+  try inputs.check(output: output.shape, problem.sizes)
   var variant = KernelVariant.best
   variant.kernel = kernel
   output.withMutableView { attend(problem, into: AttentionResult(output: $0), on: pool, variant) }

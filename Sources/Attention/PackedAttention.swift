@@ -40,7 +40,7 @@ public func packedScaledDotProductAttention<Element: AttentionElement>(
   let inputs = try AttentionInputs(
     packedQueries: queries, keys: keys, values: values, sequences, scale, mask, options)
   let problem = try AttentionProblem(inputs)
-  try check(output.shape, is: inputs.outputShape(problem.sizes), named: "output")
+  try inputs.check(output: output.shape, problem.sizes)
   try checkDistinct(output.shape, output.strides, named: "output")
   attend(problem, into: AttentionResult(output: output), on: pool)
   withExtendedLifetime(inputs) {}

@@ -98,7 +98,7 @@ public func scaledDotProductAttention<Element: AttentionElement>(
     queries: queries, keyValues: KeyValues(keys: keys, values: values), scale: scale, mask: mask,
     options: options)
   let problem = try AttentionProblem(inputs)
-  try check(output.shape, is: inputs.outputShape(problem.sizes), named: "output")
+  try inputs.check(output: output.shape, problem.sizes)
   output.withMutableView { attend(problem, into: AttentionResult(output: $0), on: pool) }
   withExtendedLifetime(inputs) {}
 }
@@ -124,7 +124,7 @@ public func scaledDotProductAttention<Element: AttentionElement>(
     queries: queries, keyValues: KeyValues(keys: keys, values: values), scale: scale, mask: mask,
     options: options)
   let problem = try AttentionProblem(inputs)
-  try check(output.shape, is: inputs.outputShape(problem.sizes), named: "output")
+  try inputs.check(output: output.shape, problem.sizes)
   try checkDistinct(output.shape, output.strides, named: "output")
   if let logSumExp {
     try check(logSumExp.shape, is: inputs.logSumExpShape(problem.sizes), named: "logSumExp")
@@ -143,9 +143,9 @@ func attend(
   if !padding.isEmpty {
     pool.run(padding.count) { result.clear(padding[$0].rows, sequence: padding[$0].sequence, problem.sizes) }
   }
-  let plan = AttentionPlan(problem, threads: pool.threadCount, variant)
+  let tasks = BlockSchedule(problem, threads: pool.threadCount, variant)
   switch problem.accumulatorType {
-  case .float64: BlockKernels<Double>(problem, plan, result, variant).run(on: pool)
-  default: BlockKernels<Float>(problem, plan, result, variant).run(on: pool)
+  case .float64: BlockKernels<Double>(problem, tasks, result, variant).run(on: pool)
+  default: BlockKernels<Float>(problem, tasks, result, variant).run(on: pool)
   }
 }

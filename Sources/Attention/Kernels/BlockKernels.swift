@@ -1,10 +1,10 @@
 import Parallelism
 
-/// The kernels that a plan's groups need, and the loop over its tasks.
+/// The kernels that a schedule's groups need, and the loop over its tasks.
 ///
 /// One run of the pool serves all groups, whatever computes each; where keys were cut into parts, a second one brings them together.
 struct BlockKernels<Scalar: AttentionAccumulator> {
-  private let plan: AttentionPlan
+  private let tasks: BlockSchedule
   private let gemm: GEMMAttention<Scalar>?
   /// Those that keep scores in Float.
   private let fused: FusedAttention?
@@ -12,24 +12,20 @@ struct BlockKernels<Scalar: AttentionAccumulator> {
   private let valueDimension: Int
 
   init(
-    _ problem: AttentionProblem, _ plan: AttentionPlan, _ result: AttentionResult, _ variant: KernelVariant
+    _ problem: AttentionProblem, _ tasks: BlockSchedule, _ result: AttentionResult, _ variant: KernelVariant
   ) {
-    self.plan = plan
+    self.tasks = tasks
     self.valueDimension = problem.sizes.valueDimension
-    func uses(_ kernel: AttentionPlan.Kernel) -> Bool {
-      plan.tasks.groups.contains { $0.tiles.kernel == kernel }
-    }
-    gemm = uses(.gemm) ? GEMMAttention(problem, result, variant) : nil
-    fused = uses(.fused) ? FusedAttention(problem, result, variant.kernels) : nil
-    decode = uses(.decode) ? DecodeAttention(problem, result, variant.kernels) : nil
+    gemm = tasks.kernels.gemm ? GEMMAttention(problem, result, variant) : nil
+    fused = tasks.kernels.fused ? FusedAttention(problem, result, variant.kernels) : nil
+    decode = tasks.kernels.decode ? DecodeAttention(problem, result, variant.kernels) : nil
   }
 
   func run(on pool: WorkerPool) {
-    let tasks = plan.tasks
-    let floats = PartialResults.floatCount(tasks.groups, valueDimension: valueDimension)
+    let floats = PartialResults.floatCount(rows: tasks.partialRows, valueDimension: valueDimension)
     ThreadScratch.withBytes(floats * MemoryLayout<Float>.size) { memory in
       let partial = PartialResults(memory, valueDimension: valueDimension)
-      pool.run(tasks.count, maximumThreads: plan.threads) { task in
+      pool.run(tasks.count, maximumThreads: tasks.threads) { task in
         let (group, pieces) = tasks.work(of: task)
         attend(pieces, of: group, partial)
       }
@@ -38,25 +34,20 @@ struct BlockKernels<Scalar: AttentionAccumulator> {
   }
 
   private func attend(_ pieces: Range<Int>, of group: BlockGroup, _ partial: PartialResults) {
+    // The others take the pieces between; this thread's next ones come after those.
+    let next = pieces.upperBound + (tasks.threads - 1) * group.blocksPerTask
     switch group.tiles {
     case .gemm(let tiles): gemm?.attend(pieces, of: group, tiles)
-    case .fused(let tiles):
-      // The others take the pieces between; this thread's next ones come after those.
-      let next = pieces.upperBound + (plan.threads - 1) * group.blocksPerTask
-      fused?.attend(pieces, of: group, tiles, next: next)
-    case .decode(let tiles):
-      for piece in pieces {
-        let (block, part) = piece.quotientAndRemainder(dividingBy: tiles.parts)
-        decode?.attend(block, part: part, of: group, tiles, partial)
-      }
+    case .fused(let tiles): fused?.attend(pieces, of: group, tiles, next: next)
+    case .decode(let tiles): decode?.attend(pieces, of: group, tiles, partial, next: next)
     }
   }
 
   /// Merging moves little memory; a thread is worth its hand-over for some blocks together.
   private func merge(_ partial: PartialResults, on pool: WorkerPool) {
-    for group in plan.tasks.groups where group.tiles.parts > 1 {
-      guard case .decode(let tiles) = group.tiles else { continue }
-      let threads = group.blockCount < 4 * plan.threads ? 1 : plan.threads
+    tasks.groups.forEach { group in
+      guard case .decode(let tiles) = group.tiles, tiles.parts > 1 else { return }
+      let threads = group.blockCount < 4 * tasks.threads ? 1 : tasks.threads
       pool.run(group.blockCount, maximumThreads: threads) { decode?.merge($0, of: group, tiles, partial) }
     }
   }

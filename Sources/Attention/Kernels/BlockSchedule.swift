@@ -3,59 +3,140 @@
 /// Sequences of one size form one group; of different sizes, a group each, the most work first: what is left for the end is short,
 /// and all threads finish together. The schedule says who computes what; results do not depend on it.
 struct BlockSchedule: Sendable {
-  /// Never empty tasks: groups without queries are left out.
-  let groups: [BlockGroup]
+  let groups: BlockGroups
   /// How many tasks there are.
   let count: Int
-  /// Multiplications and additions of all blocks, masks not counted.
-  let operations: Double
+  /// Threads that take part, at most.
+  let threads: Int
+  /// Whether there is too little work for more than one thread.
+  let isSmall: Bool
+  /// Rows of parts that are merged at the end.
+  let partialRows: Int
+  /// The kernels that some group has.
+  let kernels: KernelUse
 
   init(_ problem: AttentionProblem, threads: Int, _ variant: KernelVariant) {
-    var groups: [BlockGroup] = []
+    var draft = ScheduleDraft(threads: threads)
     switch problem.sequences {
     case .same(let extent):
-      groups.append(
-        BlockGroup(problem, extent, 0..<problem.sizes.batch, BlockTiles(problem, extent, variant)))
+      var group = BlockGroup(problem, extent, 0..<problem.sizes.batch, BlockTiles(problem, extent, variant))
+      draft.operations = group.operations
+      draft.place(&group)
+      groups = group.blockCount == 0 ? .none : .one(group)
     case .each(let extents):
-      var tiles: (extent: SequenceExtent, tiles: BlockTiles)?
-      for (sequence, extent) in extents.enumerated() {
-        // Neighbours are often alike.
-        if tiles?.extent.queryCount != extent.queryCount || tiles?.extent.keyCount != extent.keyCount {
-          tiles = (extent, BlockTiles(problem, extent, variant))
-        }
-        if let tiles { groups.append(BlockGroup(problem, extent, sequence..<sequence + 1, tiles.tiles)) }
+      var all = Self.groups(of: extents, problem, variant)
+      draft.operations = all.reduce(0) { $0 + $1.operations }
+      for index in all.indices { draft.place(&all[index]) }
+      groups = .many(all)
+    }
+    count = draft.tasks
+    partialRows = draft.partialRows
+    kernels = draft.kernels
+    isSmall = draft.operations < Self.fewestSharedOperations
+    self.threads = isSmall ? 1 : max(1, min(threads, count))
+  }
+
+  /// Multiplications and additions below which one thread finishes sooner: waking a worker takes microseconds.
+  private static let fewestSharedOperations = 1e6
+
+  /// A group for each sequence that has queries, the most work first.
+  private static func groups(
+    of extents: [SequenceExtent], _ problem: AttentionProblem, _ variant: KernelVariant
+  ) -> [BlockGroup] {
+    var groups: [BlockGroup] = []
+    var tiles: (extent: SequenceExtent, tiles: BlockTiles)?
+    for (sequence, extent) in extents.enumerated() {
+      // Neighbours are often alike.
+      if tiles?.extent.queryCount != extent.queryCount || tiles?.extent.keyCount != extent.keyCount {
+        tiles = (extent, BlockTiles(problem, extent, variant))
       }
+      if let tiles { groups.append(BlockGroup(problem, extent, sequence..<sequence + 1, tiles.tiles)) }
     }
     groups.removeAll { $0.blockCount == 0 }
-    let operations = groups.reduce(0) { $0 + $1.operationsPerBlock * Double($1.blockCount) }
     // By index where work is equal: the order must not depend on how sorting treats ties.
     groups.sort {
       ($1.operationsPerBlock * Double($1.blocksPerHead), $0.sequences.lowerBound)
         < ($0.operationsPerBlock * Double($0.blocksPerHead), $1.sequences.lowerBound)
     }
-    var task = 0
-    var partialRow = 0
-    for index in groups.indices {
-      groups[index].cutTasks(from: task, operations, threads: threads)
-      task = groups[index].tasks.upperBound
-      groups[index].firstPartialRow = partialRow
-      partialRow += groups[index].partialRows
-    }
-    self.groups = groups
-    self.count = task
-    self.operations = operations
+    return groups
   }
 
   /// The group of a task, and its pieces: blocks, or parts of their keys where a group's keys are cut.
   func work(of task: Int) -> (group: BlockGroup, pieces: Range<Int>) {
-    var (low, high) = (0, groups.count - 1)
-    while low < high {
-      let middle = (low + high) / 2
-      if task < groups[middle].tasks.upperBound { high = middle } else { low = middle + 1 }
-    }
-    let group = groups[low]
+    let group = group(of: task)
     let first = (task - group.tasks.lowerBound) * group.blocksPerTask
     return (group, first..<min(first + group.blocksPerTask, group.pieceCount))
+  }
+
+  private func group(of task: Int) -> BlockGroup {
+    switch groups {
+    case .none: preconditionFailure("task \(task) of none")
+    case .one(let group): return group
+    case .many(let groups):
+      var (low, high) = (0, groups.count - 1)
+      while low < high {
+        let middle = (low + high) / 2
+        if task < groups[middle].tasks.upperBound { high = middle } else { low = middle + 1 }
+      }
+      return groups[low]
+    }
+  }
+}
+
+/// The groups of a schedule, none of them without blocks. The usual single one lies in place: an array would be allocated for each call.
+enum BlockGroups: Sendable {
+  case none
+  case one(BlockGroup)
+  case many([BlockGroup])
+
+  /// Goes through the groups in their order.
+  func forEach(_ body: (BlockGroup) -> Void) {
+    switch self {
+    case .none: break
+    case .one(let group): body(group)
+    case .many(let groups): groups.forEach(body)
+    }
+  }
+
+  /// All groups in their order.
+  var all: [BlockGroup] {
+    switch self {
+    case .none: []
+    case .one(let group): [group]
+    case .many(let groups): groups
+    }
+  }
+}
+
+/// Which kernels are used.
+struct KernelUse: Sendable {
+  var gemm = false
+  var fused = false
+  var decode = false
+}
+
+/// What a schedule comes to as its groups are placed one after the other.
+private struct ScheduleDraft {
+  let threads: Int
+  /// Of all groups.
+  var operations = 0.0
+  var tasks = 0
+  var partialRows = 0
+  var kernels = KernelUse()
+
+  init(threads: Int) { self.threads = threads }
+
+  mutating func place(_ group: inout BlockGroup) {
+    if group.blockCount == 0 { return }
+    group.cutTasks(from: tasks, operations, threads: threads)
+    tasks = group.tasks.upperBound
+    group.firstPartialRow = partialRows
+    partialRows += group.partialRows
+    switch group.tiles {
+    case .gemm: kernels.gemm = true
+    case .fused: kernels.fused = true
+    case .decode: kernels.decode = true
+    }
   }
 }
 
@@ -90,6 +171,9 @@ struct BlockGroup: Sendable {
       2 * Double(min(rows, tiles.rows)) * Double(max(1, extent.keyCount))
       * Double(sizes.headDimension + sizes.valueDimension)
   }
+
+  /// Multiplications and additions, masks not counted.
+  var operations: Double { operationsPerBlock * Double(blockCount) }
 
   /// What threads share: blocks, or the parts of their keys.
   var pieceCount: Int { blockCount * tiles.parts }

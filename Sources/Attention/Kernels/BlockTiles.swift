@@ -49,11 +49,11 @@ enum BlockTiles: Sendable {
   }
 
   /// Scratch memory of a thread.
-  var workspaceBytes: Int {
+  func workspaceBytes(_ problem: AttentionProblem, _ kernels: KernelTable) -> Int {
     switch self {
-    case .gemm(let tiles): tiles.workspace.byteCount
-    case .fused(let tiles): tiles.workspace.byteCount
-    case .decode(let tiles): tiles.workspace.byteCount
+    case .gemm(let tiles): tiles.workspace(problem).byteCount
+    case .fused(let tiles): tiles.workspace(problem.sizes, kernels).byteCount
+    case .decode(let tiles): tiles.workspace(problem).byteCount
     }
   }
 }

@@ -23,26 +23,41 @@ final class DecodeAttention {
     self.values = StreamSource(problem.values, columns: problem.sizes.valueDimension, kernels)
   }
 
+  /// Computes some pieces of a group, parts of blocks; `next` is the piece that this thread probably computes after them.
+  func attend(
+    _ pieces: Range<Int>, of group: BlockGroup, _ tiles: DecodeTiles, _ partial: PartialResults, next: Int
+  ) {
+    for piece in pieces {
+      let following = piece + 1 < pieces.upperBound ? piece + 1 : next
+      let (number, part) = piece.quotientAndRemainder(dividingBy: tiles.parts)
+      attend(
+        number, part: part, of: group, tiles, partial, next: following < group.pieceCount ? following : nil)
+    }
+  }
+
   /// Computes one part of a block: into the result where it is the only one.
-  func attend(_ number: Int, part: Int, of group: BlockGroup, _ tiles: DecodeTiles, _ partial: PartialResults)
-  {
-    ThreadScratch.withBytes(tiles.workspace.byteCount) { memory in
-      let work = TileWorkspace<Float>(memory, tiles.workspace)
+  private func attend(
+    _ number: Int, part: Int, of group: BlockGroup, _ tiles: DecodeTiles, _ partial: PartialResults,
+    next: Int?
+  ) {
+    let layout = tiles.workspace(problem)
+    ThreadScratch.withBytes(layout.byteCount) { memory in
+      let work = TileWorkspace<Float>(memory, layout)
       let block = group.block(number)
       let seen = tileRows.prepare(block, work).seenBySome
       let first = part * tiles.partKeys
       let end = min(first + tiles.partKeys, block.extent.keyCount)
-      let range =
-        min(
-          max(seen.lowerBound, first), end)..<max(
-          min(max(seen.lowerBound, first), end), min(seen.upperBound, end))
+      let lower = min(max(seen.lowerBound, first), end)
+      let range = lower..<max(lower, min(seen.upperBound, end))
       work.output.update(repeating: 0, count: block.rows.count * problem.sizes.valueDimension)
       // Tiles start at multiples of their size in the part, whatever is seen of it.
       var tile = first + (range.lowerBound - first) / tiles.keys * tiles.keys
       while tile < range.upperBound {
-        let next = min(tile + tiles.keys, end)
-        add(tile..<next, of: block, following: next..<min(next + tiles.keys, end), work)
-        tile = next
+        let rest = min(tile + tiles.keys, end)..<end
+        let following =
+          rest.isEmpty ? next.flatMap { firstKeys(of: $0, group, tiles) } : keys.run(rest, block)
+        add(tile..<rest.lowerBound, of: block, next: following, work)
+        tile = rest.lowerBound
       }
       if tiles.parts == 1 {
         tileRows.finish(block, probe: tiles.keys, work)
@@ -54,8 +69,9 @@ final class DecodeAttention {
 
   /// Brings the parts of a block together and writes its rows.
   func merge(_ number: Int, of group: BlockGroup, _ tiles: DecodeTiles, _ partial: PartialResults) {
-    ThreadScratch.withBytes(tiles.workspace.byteCount) { memory in
-      let work = TileWorkspace<Float>(memory, tiles.workspace)
+    let layout = tiles.workspace(problem)
+    ThreadScratch.withBytes(layout.byteCount) { memory in
+      let work = TileWorkspace<Float>(memory, layout)
       let block = group.block(number)
       tileRows.findRanges(block, work)
       partial.merge(into: work, block, number, of: group, kernels)
@@ -63,26 +79,38 @@ final class DecodeAttention {
     }
   }
 
+  /// Where the keys of a piece begin.
+  private func firstKeys(of piece: Int, _ group: BlockGroup, _ tiles: DecodeTiles) -> RowRun? {
+    let (number, part) = piece.quotientAndRemainder(dividingBy: tiles.parts)
+    let block = group.block(number)
+    let first = part * tiles.partKeys
+    return first < block.extent.keyCount ? keys.run(first..<block.extent.keyCount, block) : nil
+  }
+
   private func add(
-    _ tile: Range<Int>, of block: RowBlock, following: Range<Int>, _ work: TileWorkspace<Float>
+    _ tile: Range<Int>, of block: RowBlock, next: RowRun?, _ work: TileWorkspace<Float>
   ) {
     let (depth, width) = (problem.sizes.headDimension, problem.sizes.valueDimension)
     let rows = tileRows.rowsSeeing(tile, of: block, work)
     if rows.isEmpty { return }
     let scores = work.scores + rows.lowerBound * work.scoreStride
-    let keyStream = keys.stream(tile, block, work.packedKeys, next: values.run(tile, block))
-    var products = CAttentionKernels_products(
-      keys: keyStream.stream,
-      queries: work.queries + rows.lowerBound * depth, query_stride: depth, query_count: rows.count,
-      scale: factors.products, scores: scores, score_stride: work.scoreStride)
-    keys.multiply(&products, keyStream.type)
+    keys.forEachPiece(of: tile, block, work.packedKeys, next: values.run(tile, block)) {
+      piece, stream, type in
+      var products = CAttentionKernels_products(
+        keys: stream, queries: work.queries + rows.lowerBound * depth, query_stride: depth,
+        query_count: rows.count, scale: factors.products, scores: scores + piece.lowerBound,
+        score_stride: work.scoreStride)
+      keys.multiply(&products, type)
+    }
     tileRows.weigh(tile, rows, of: block, work)
-    let valueStream = values.stream(
-      tile, block, work.packedValues, next: following.isEmpty ? nil : keys.run(following, block))
-    var sums = CAttentionKernels_sums(
-      values: valueStream.stream, weights: scores, weight_stride: work.scoreStride, row_count: rows.count,
-      rescale: work.softmax.rescale + rows.lowerBound, output: work.output + rows.lowerBound * width,
-      output_stride: width)
-    values.addWeighted(&sums, valueStream.type)
+    values.forEachPiece(of: tile, block, work.packedValues, next: next) { piece, stream, type in
+      // What was summed before comes to the new scale once.
+      var sums = CAttentionKernels_sums(
+        values: stream, weights: scores + piece.lowerBound, weight_stride: work.scoreStride,
+        row_count: rows.count,
+        rescale: piece.lowerBound == 0 ? UnsafePointer(work.softmax.rescale + rows.lowerBound) : nil,
+        output: work.output + rows.lowerBound * width, output_stride: width)
+      values.addWeighted(&sums, type)
+    }
   }
 }

@@ -9,25 +9,30 @@ struct DecodeTiles: Sendable {
   /// Keys of a part.
   let partKeys: Int
   let parts: Int
-  let workspace: TileWorkspaceLayout
 
   /// Rows of a block at most, where more are asked of this kernel than ``KernelRule`` gives it.
   static let mostRows = 16
-  static let mostKeys = 128
-  /// A part of 512 keys takes some microseconds: many times what it costs to take it from the pool and to merge it, and short beside
-  /// all keys of a sequence that is worth sharing.
-  static let mostPartKeys = 512
+  /// Scores of a tile: 8 KiB, so that those of all rows stay in the first-level cache between the passes over them. Fewer would interrupt
+  /// the streams of keys and values more often, which memory takes ill.
+  static let mostScores = 2048
+  static let mostKeys = 1024
+  /// A part of 1024 keys takes some microseconds: many times what it costs to take it from the pool, to load its queries and to merge it,
+  /// and short beside all keys of a sequence that is worth sharing.
+  static let mostPartKeys = 1024
 
   init(_ problem: AttentionProblem, _ extent: SequenceExtent) {
     let sizes = problem.sizes
     rows = min(Self.mostRows, max(1, sizes.groupSize * extent.queryCount))
     partKeys = Self.mostPartKeys
     parts = max(1, (extent.keyCount + partKeys - 1) / partKeys)
-    // Wide heads: tiles are gathered where they cannot be read in place, and have to stay small.
-    let widest = max(sizes.headDimension, sizes.valueDimension)
-    keys = max(1, min(Self.mostKeys, max(extent.keyCount, 1), (1 << 17) / widest))
-    workspace = TileWorkspaceLayout(
-      scalarSize: MemoryLayout<Float>.size, rows: rows, keys: keys, headDimension: sizes.headDimension,
-      valueDimension: sizes.valueDimension, packsKeys: true, packsValues: true, transposesKeys: false)
+    keys = max(1, min(Self.mostKeys, Self.mostScores / rows, extent.keyCount))
+  }
+
+  /// The workspace that the tiles need.
+  func workspace(_ problem: AttentionProblem) -> TileWorkspaceLayout {
+    TileWorkspaceLayout(
+      problem, rows: rows, keys: keys,
+      packedKeys: StreamSource.gatheredRows(columns: problem.sizes.headDimension),
+      packedValues: StreamSource.gatheredRows(columns: problem.sizes.valueDimension), transposesKeys: false)
   }
 }

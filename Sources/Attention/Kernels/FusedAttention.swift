@@ -30,8 +30,9 @@ final class FusedAttention {
 
   /// Computes some blocks of a group; `next` is the block that this thread probably computes after them.
   func attend(_ blocks: Range<Int>, of group: BlockGroup, _ tiles: FusedTiles, next: Int) {
-    ThreadScratch.withBytes(tiles.workspace.byteCount) { memory in
-      let work = FusedWorkspace(memory, tiles.workspace)
+    let layout = tiles.workspace(problem.sizes, kernels)
+    ThreadScratch.withBytes(layout.byteCount) { memory in
+      let work = FusedWorkspace(memory, layout)
       for number in blocks {
         let following = number + 1 < blocks.upperBound ? number + 1 : next
         attend(

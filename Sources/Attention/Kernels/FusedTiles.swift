@@ -1,6 +1,6 @@
 import CAttentionKernels
 
-/// The tile sizes of the fused kernel for one sequence, and the workspace that they need.
+/// The tile sizes of the fused kernel for one sequence.
 ///
 /// They depend on the sizes of one (sequence, head), the element type and the instruction set: same tiles, same rounding.
 struct FusedTiles: Sendable {
@@ -10,21 +10,28 @@ struct FusedTiles: Sendable {
   let keys: Int
   /// Whether products are of bf16 pairs; Float32 otherwise, converted a block of keys at a time where elements are not.
   let multipliesPairs: Bool
-  let workspace: FusedWorkspaceLayout
 
   /// Panels of a block share each block of keys while it is in the second-level cache; 4 of 32 rows are enough to make its way there
   /// cheap (16 times as much arithmetic for each byte as memory speed asks for), and more would make causal blocks ragged.
   static let mostRows = 128
 
   init(_ problem: AttentionProblem, _ extent: SequenceExtent, _ kernels: KernelTable) {
-    let (sizes, set) = (problem.sizes, kernels.pointee)
+    let sizes = problem.sizes
     multipliesPairs =
-      problem.elementType == .bfloat16 && set.dots_bf16_pairs != 0 && sizes.headDimension.isMultiple(of: 2)
+      problem.elementType == .bfloat16 && kernels.pointee.dots_bf16_pairs != 0
+      && sizes.headDimension.isMultiple(of: 2)
     let count = sizes.groupSize * extent.queryCount
-    rows = Self.evenShare(of: count, atMost: Self.mostRows, step: set.panel_rows)
-    keys = Self.evenShare(of: extent.keyCount, atMost: set.block_keys, step: set.tile_keys)
-    workspace = FusedWorkspaceLayout(
-      sizes, panels: (rows + set.panel_rows - 1) / set.panel_rows, keys: keys, pairs: multipliesPairs, set)
+    rows = Self.evenShare(of: count, atMost: Self.mostRows, step: kernels.pointee.panel_rows)
+    keys = Self.evenShare(
+      of: extent.keyCount, atMost: kernels.pointee.block_keys, step: kernels.pointee.tile_keys)
+  }
+
+  /// The workspace that the tiles need.
+  func workspace(_ sizes: AttentionSizes, _ kernels: KernelTable) -> FusedWorkspaceLayout {
+    let panelRows = kernels.pointee.panel_rows
+    return FusedWorkspaceLayout(
+      sizes, panels: (rows + panelRows - 1) / panelRows, panelRows: panelRows, keys: keys,
+      pairs: multipliesPairs, scratch: kernels.pointee.block_scratch)
   }
 
   /// The size of equal parts of `count` that are at most `limit`, itself a multiple of `step`, rounded up to multiples of that: 300 keys
@@ -60,19 +67,24 @@ struct FusedWorkspaceLayout: Sendable {
   let panelRows: Int
   let panelCount: Int
 
-  init(_ sizes: AttentionSizes, panels: Int, keys: Int, pairs: Bool, _ set: CAttentionKernels) {
+  /// - Parameters:
+  ///   - keys: keys of a block.
+  ///   - scratch: numbers that the kernels ask for.
+  init(
+    _ sizes: AttentionSizes, panels: Int, panelRows width: Int, keys: Int, pairs: Bool, scratch numbers: Int
+  ) {
     var end = 0
     func place(_ count: Int, _ size: Int) -> Int {
       defer { end += (count * size + 63) / 64 * 64 }
       return end
     }
-    let (width, float) = (set.panel_rows, MemoryLayout<Float>.size)
+    let float = MemoryLayout<Float>.size
     let (depth, valueWidth) = (sizes.headDimension, sizes.valueDimension)
     panelRows = width
     panelCount = panels
     queryStride = (pairs ? depth / 2 : depth) * width
     outputStride = valueWidth * width
-    scratch = place(set.block_scratch, float)
+    scratch = place(numbers, float)
     self.panels = place(panels, MemoryLayout<CAttentionKernels_panel>.stride)
     queries = place(panels * queryStride, float)
     output = place(panels * outputStride, float)

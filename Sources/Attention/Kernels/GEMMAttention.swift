@@ -27,8 +27,9 @@ final class GEMMAttention<Scalar: AttentionAccumulator> {
   /// Computes some blocks of a group. They follow each other on one thread, so the memory that the next one starts with is asked for
   /// while one is computed.
   func attend(_ blocks: Range<Int>, of group: BlockGroup, _ tiles: GEMMTiles) {
-    ThreadScratch.withBytes(tiles.workspace.byteCount) { memory in
-      let work = TileWorkspace<Scalar>(memory, tiles.workspace)
+    let layout = tiles.workspace(problem)
+    ThreadScratch.withBytes(layout.byteCount) { memory in
+      let work = TileWorkspace<Scalar>(memory, layout)
       for number in blocks {
         if number + 1 < blocks.upperBound {
           prefetch(group.block(number + 1), startsHead: group.startsHead(number + 1), tiles)

@@ -1,4 +1,4 @@
-/// The tile sizes of the GEMM kernel for one problem, and the workspace that they need.
+/// The tile sizes of the GEMM kernel for one problem.
 ///
 /// Tiles depend on the sizes and strides of one (sequence, head) alone: same tiles, same rounding, whatever runs beside.
 struct GEMMTiles: Sendable {
@@ -7,7 +7,8 @@ struct GEMMTiles: Sendable {
   let edgeKeys: Int
   let readsKeysInPlace: Bool
   let readsValuesInPlace: Bool
-  let workspace: TileWorkspaceLayout
+  /// Whether key tiles are transposed into scratch, so that OpenBLAS's kernels for small matrices take `Q·Kᵀ`.
+  let transposesKeys: Bool
 
   /// Rows: sgemm packs a key tile anew for each row block, which 128 rows and more make cheap; the diagonal of a causal
   /// mask wastes half a block, which more rows make dear.
@@ -34,15 +35,11 @@ struct GEMMTiles: Sendable {
     let stripRows = (variant.smallProductLimit ?? 0) / (Self.mostSmallKeys * sizes.headDimension)
     let transposes =
       stripRows >= TileProduct<Float>.fewestStripRows && rowCount >= Self.fewestRowsToTranspose
-    func layout(_ rows: Int, _ keys: Int, packsKeys: Bool, packsValues: Bool) -> TileWorkspaceLayout {
-      TileWorkspaceLayout(
-        scalarSize: accumulator.byteCount, rows: rows, keys: keys,
-        headDimension: sizes.headDimension, valueDimension: sizes.valueDimension,
-        packsKeys: packsKeys, packsValues: packsValues, transposesKeys: transposes)
-    }
     // As if all were packed: how keys and values lie in memory must not change how results are rounded.
     func isTooLarge(_ rows: Int, _ keys: Int) -> Bool {
-      layout(rows, keys, packsKeys: true, packsValues: true).byteCount > Self.mostWorkspaceBytes
+      TileWorkspaceLayout(
+        problem, rows: rows, keys: keys, packedKeys: keys, packedValues: keys, transposesKeys: transposes
+      ).byteCount > Self.mostWorkspaceBytes
     }
     var rows = Self.evenShare(of: rowCount, atMost: Self.mostRows)
     var keys = min(transposes ? Self.mostSmallKeys : Self.mostKeys, max(16, extent.keyCount))
@@ -58,7 +55,14 @@ struct GEMMTiles: Sendable {
     self.rows = rows
     self.keys = keys
     self.edgeKeys = min(keys, Self.mostEdgeKeys)
-    self.workspace = layout(rows, keys, packsKeys: !readsKeysInPlace, packsValues: !readsValuesInPlace)
+    self.transposesKeys = transposes
+  }
+
+  /// The workspace that the tiles need.
+  func workspace(_ problem: AttentionProblem) -> TileWorkspaceLayout {
+    TileWorkspaceLayout(
+      problem, rows: rows, keys: keys, packedKeys: readsKeysInPlace ? 0 : keys,
+      packedValues: readsValuesInPlace ? 0 : keys, transposesKeys: transposesKeys)
   }
 
   /// The size of equal parts of `count` that are at most `limit`, rounded up to whole vectors: 512 rows are 3 × 176, not 192 + 192 + 128.

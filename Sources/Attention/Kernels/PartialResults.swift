@@ -8,17 +8,15 @@ struct PartialResults {
   private let memory: UnsafeMutablePointer<Float>
   private let width: Int
 
-  /// - Parameter memory: ``floatCount(_:_:)`` numbers.
+  /// - Parameter memory: ``floatCount(rows:valueDimension:)`` numbers.
   init(_ memory: UnsafeMutableRawBufferPointer, valueDimension: Int) {
     guard let base = memory.baseAddress else { preconditionFailure("no memory for the results of parts") }
     self.memory = base.assumingMemoryBound(to: Float.self)
     self.width = valueDimension
   }
 
-  /// Numbers that the parts of all groups need.
-  static func floatCount(_ groups: [BlockGroup], valueDimension: Int) -> Int {
-    groups.reduce(0) { $0 + $1.partialRows } * (valueDimension + 2)
-  }
+  /// Numbers that so many rows of parts need.
+  static func floatCount(rows: Int, valueDimension: Int) -> Int { rows * (valueDimension + 2) }
 
   private func row(_ group: BlockGroup, _ number: Int, _ part: Int, _ row: Int) -> UnsafeMutablePointer<Float>
   {

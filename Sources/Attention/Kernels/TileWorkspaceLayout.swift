@@ -16,10 +16,13 @@ struct TileWorkspaceLayout: Sendable {
   /// Whether key tiles are transposed into scratch, so that OpenBLAS's kernels for small matrices take `Q·Kᵀ`.
   let transposesKeys: Bool
 
-  /// - Parameter scoreColumns: scores of a row, where these are not the keys of a tile.
+  /// - Parameters:
+  ///   - scoreColumns: scores of a row, where these are not the keys of a tile.
+  ///   - packedKeys: keys that are brought into scratch at a time; 0 where they are read in place.
+  ///   - packedValues: values, likewise.
   init(
     scalarSize: Int, rows: Int, keys: Int, scoreColumns: Int? = nil, headDimension: Int, valueDimension: Int,
-    packsKeys: Bool, packsValues: Bool, transposesKeys: Bool
+    packedKeys: Int, packedValues: Int, transposesKeys: Bool
   ) {
     var end = 0
     func place(_ count: Int, _ size: Int) -> Int {
@@ -33,12 +36,24 @@ struct TileWorkspaceLayout: Sendable {
     self.queries = place(rows * headDimension, scalarSize)
     self.scores = place(rows * scoreStride, scalarSize)
     self.output = place(rows * valueDimension, scalarSize)
-    self.packedKeys = place(packsKeys ? keys * headDimension : 0, scalarSize)
+    self.packedKeys = place(packedKeys * headDimension, scalarSize)
     self.transposedKeys = place(transposesKeys ? scoreStride * headDimension : 0, scalarSize)
-    self.packedValues = place(packsValues ? keys * valueDimension : 0, scalarSize)
+    self.packedValues = place(packedValues * valueDimension, scalarSize)
     self.biasRows = place(2 * keys, scalarSize)
     self.state = place(3 * rows, scalarSize)
     self.ranges = place(4 * rows, MemoryLayout<Int32>.size)
     self.byteCount = end
+  }
+
+  /// For a problem's own sizes and accumulation type.
+  init(
+    _ problem: AttentionProblem, rows: Int, keys: Int, packedKeys: Int, packedValues: Int,
+    transposesKeys: Bool
+  ) {
+    let sizes = problem.sizes
+    self.init(
+      scalarSize: problem.accumulatorType.byteCount, rows: rows, keys: keys,
+      headDimension: sizes.headDimension, valueDimension: sizes.valueDimension, packedKeys: packedKeys,
+      packedValues: packedValues, transposesKeys: transposesKeys)
   }
 }

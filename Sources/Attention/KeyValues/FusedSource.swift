@@ -3,12 +3,12 @@ import LinearAlgebra
 
 /// Rows of keys, or of values, handed out a block at a time: where they lie, or brought into scratch.
 struct FusedSource {
-  private let rows: any RowSource
+  private let rows: KeyValueRows
   private let tiles: TileSource<Float>
   private let columns: Int
   private let elementSize: Int
 
-  init(_ rows: any RowSource, columns: Int, _ kernels: KernelTable) {
+  init(_ rows: KeyValueRows, columns: Int, _ kernels: KernelTable) {
     self.rows = rows
     self.columns = columns
     self.elementSize = rows.elementType.byteCount

@@ -47,7 +47,7 @@ public func scaledDotProductAttention<Element: AttentionElement>(
   let inputs = AttentionInputs(
     queries: queries, keyValues: keyValues, scale: scale, mask: mask, options: options)
   let problem = try AttentionProblem(inputs)
-  try check(output.shape, is: inputs.outputShape(problem.sizes), named: "output")
+  try inputs.check(output: output.shape, problem.sizes)
   output.withMutableView { attend(problem, into: AttentionResult(output: $0), on: pool) }
   withExtendedLifetime(inputs) {}
 }

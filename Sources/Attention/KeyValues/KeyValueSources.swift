@@ -4,8 +4,8 @@ struct KeyValueSources {
   let keyShape: Shape
   /// `[B, Hkv, Tk, Dv]`
   let valueShape: Shape
-  let keys: any RowSource
-  let values: any RowSource
+  let keys: KeyValueRows
+  let values: KeyValueRows
   /// Arguments and shapes for messages: those of the keys, of the values, and of what counts the sequences.
   let given: (keys: GivenArguments.Argument, values: GivenArguments.Argument, batch: GivenArguments.Argument)
 }
@@ -15,7 +15,8 @@ extension KeyValues {
   /// each other is checked with the queries, in the order of arguments.
   func sources() throws(AttentionError) -> KeyValueSources {
     switch storage {
-    case .parts(let parts): try parts.count == 1 ? Self.source(parts[0]) : Self.sources(parts)
+    case .part(let part): try Self.source(part)
+    case .parts(let parts): try Self.sources(parts)
     case .pages(let pages): try Self.sources(pages)
     case .pagedPart(let index):
       throw AttentionError("keyValues", "part \(index) to join is paged, expected parts of tensors")
@@ -31,8 +32,8 @@ extension KeyValues {
       throw AttentionError("values", "shape \(values) given, expected [B, Hkv, Tk, Dv]")
     }
     return KeyValueSources(
-      keyShape: keys, valueShape: values, keys: StridedOperand(part.keys),
-      values: StridedOperand(part.values),
+      keyShape: keys, valueShape: values, keys: .strided(StridedOperand(part.keys)),
+      values: .strided(StridedOperand(part.values)),
       given: (("keys", keys), ("values", values), ("keys", keys)))
   }
 
@@ -54,8 +55,8 @@ extension KeyValues {
     valueShape[2] = count
     return KeyValueSources(
       keyShape: keyShape, valueShape: valueShape,
-      keys: JoinedRows(parts: zip(parts, ends).map { (StridedOperand($0.keys), $1) }),
-      values: JoinedRows(parts: zip(parts, ends).map { (StridedOperand($0.values), $1) }),
+      keys: .joined(JoinedRows(parts: zip(parts, ends).map { (StridedOperand($0.keys), $1) })),
+      values: .joined(JoinedRows(parts: zip(parts, ends).map { (StridedOperand($0.values), $1) })),
       given: (("keyValues", keyShape), ("keyValues", valueShape), ("keyValues", keyShape)))
   }
 
@@ -100,7 +101,7 @@ extension KeyValues {
     }
     return KeyValueSources(
       keyShape: [table[0], keys[2], count, keys[3]], valueShape: [table[0], keys[2], count, values[3]],
-      keys: rows(pages.keys), values: rows(pages.values),
+      keys: .paged(rows(pages.keys)), values: .paged(rows(pages.values)),
       given: (("keyPages", keys), ("valuePages", values), ("blockTable", table)))
   }
 

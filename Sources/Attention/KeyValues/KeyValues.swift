@@ -9,6 +9,7 @@ public struct KeyValues<Element: AttentionElement>: Sendable {
   let storage: Storage
 
   enum Storage: Sendable {
+    case part(Part)
     case parts([Part])
     case pages(Pages)
     /// A part that cannot be joined, which every call refuses.
@@ -29,7 +30,7 @@ public struct KeyValues<Element: AttentionElement>: Sendable {
 
   /// Keys `[B, Hkv, Tk, D]` and values `[B, Hkv, Tk, Dv]` in any strides.
   public init(keys: Tensor<Element>, values: Tensor<Element>) {
-    storage = .parts([Part(keys: keys, values: values)])
+    storage = .part(Part(keys: keys, values: values))
   }
 
   /// Parts that follow each other along the keys' axis, read where they lie: attention over them is attention over their
@@ -40,19 +41,21 @@ public struct KeyValues<Element: AttentionElement>: Sendable {
   public init(joining parts: [KeyValues]) {
     var joined: [Part] = []
     for (index, part) in parts.enumerated() {
-      guard case .parts(let more) = part.storage else {
+      switch part.storage {
+      case .part(let one): joined.append(one)
+      case .parts(let more): joined += more
+      case .pages, .pagedPart:
         storage = .pagedPart(index)
         return
       }
-      joined += more
     }
-    storage = .parts(joined)
+    storage = joined.count == 1 ? .part(joined[0]) : .parts(joined)
   }
 
   /// A paged cache: position `j` of sequence `b` is row `j % blockSize` of page `blockTable[b, j / blockSize]`.
   ///
-  /// `Tk` is `blocks · blockSize`; a mask's ``AttentionMask/keyLengths(_:)`` say how many are in use. Tiles are gathered in scratch,
-  /// 256 or 512 keys at a time.
+  /// `Tk` is `blocks · blockSize`; a mask's ``AttentionMask/keyLengths(_:)`` say how many are in use. For few queries pages are read
+  /// where they lie; for more, tiles are gathered in scratch, some hundred keys at a time.
   /// - Parameters:
   ///   - keyPages: `[numBlocks, blockSize, Hkv, D]`, as vLLM lays them out.
   ///   - valuePages: `[numBlocks, blockSize, Hkv, Dv]`.

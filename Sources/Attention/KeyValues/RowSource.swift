@@ -3,7 +3,7 @@ import CAttentionKernels
 /// Rows of keys, or of values, wherever they lie.
 ///
 /// A kernel asks for tiles of consecutive positions; a source says where each stretch of them lies. Whatever keeps keys and values in
-/// another way (joined parts, pages) is one more type here, and nothing in any kernel.
+/// another way (joined parts, pages) is one more type here and one more case of ``KeyValueRows``, and nothing in any kernel.
 protocol RowSource {
   var elementType: ElementType { get }
 
@@ -20,6 +20,45 @@ protocol RowSource {
 
   /// Whether BLAS can read every run where it lies.
   func canBeBLASOperand(_ type: ElementType, columns: Int) -> Bool
+}
+
+/// The sources that there are. A value and not a protocol's box, which would be allocated for each call.
+enum KeyValueRows: RowSource {
+  case strided(StridedOperand)
+  case joined(JoinedRows)
+  case paged(PagedRows)
+
+  var elementType: ElementType {
+    switch self {
+    case .strided(let rows): rows.elementType
+    case .joined(let rows): rows.elementType
+    case .paged(let rows): rows.elementType
+    }
+  }
+
+  var isOneRun: Bool {
+    switch self {
+    case .strided(let rows): rows.isOneRun
+    case .joined(let rows): rows.isOneRun
+    case .paged(let rows): rows.isOneRun
+    }
+  }
+
+  func run(_ sequence: Int, _ head: Int, from position: Int) -> RowRun {
+    switch self {
+    case .strided(let rows): rows.run(sequence, head, from: position)
+    case .joined(let rows): rows.run(sequence, head, from: position)
+    case .paged(let rows): rows.run(sequence, head, from: position)
+    }
+  }
+
+  func canBeBLASOperand(_ type: ElementType, columns: Int) -> Bool {
+    switch self {
+    case .strided(let rows): rows.canBeBLASOperand(type, columns: columns)
+    case .joined(let rows): rows.canBeBLASOperand(type, columns: columns)
+    case .paged(let rows): rows.canBeBLASOperand(type, columns: columns)
+    }
+  }
 }
 
 /// Rows that follow each other at one stride; strides are in bytes.

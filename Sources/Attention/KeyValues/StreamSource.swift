@@ -1,14 +1,15 @@
 import CAttentionKernels
 
-/// Rows of keys, or of values, handed to kernels that read each once: where they lie and as they are, or gathered as Floats.
+/// Rows of keys, or of values, handed to kernels that read each once: where they lie and as they are, run by run, or gathered as Floats
+/// where columns are not neighbours.
 struct StreamSource {
-  private let rows: any RowSource
+  private let rows: KeyValueRows
   private let tiles: TileSource<Float>
   private let columns: Int
   private let elementSize: Int
   private let kernels: KernelTable
 
-  init(_ rows: any RowSource, columns: Int, _ kernels: KernelTable) {
+  init(_ rows: KeyValueRows, columns: Int, _ kernels: KernelTable) {
     self.rows = rows
     self.columns = columns
     self.kernels = kernels
@@ -21,24 +22,40 @@ struct StreamSource {
     rows.run(block.sequence, block.keyValueHead, from: block.extent.keyStart + range.lowerBound)
   }
 
-  private func isReadInPlace(_ run: RowRun, _ count: Int) -> Bool {
-    run.count >= count && (run.columnStride == elementSize || columns == 1)
-  }
+  /// Rows of a width that are brought into scratch at a time: as Floats they stay in the second-level cache beside what is read meanwhile.
+  static func gatheredRows(columns: Int) -> Int { max(1, min(128, (1 << 17) / columns)) }
 
-  /// Rows for a kernel of this source's type, and a hint at what it reads next.
-  func stream(
-    _ range: Range<Int>, _ block: RowBlock, _ scratch: UnsafeMutablePointer<Float>, next: RowRun?
-  ) -> (stream: CAttentionKernels_stream, type: ElementType) {
-    let run = run(range, block)
-    let hint = next.map { (base: Optional($0.base), stride: $0.rowStride, count: min($0.count, range.count)) }
-    var stream = CAttentionKernels_stream(
-      rows: run.base, row_stride: run.rowStride, count: range.count, columns: columns, next: hint?.base,
-      next_stride: hint?.stride ?? 0, next_count: hint?.count ?? 0)
-    if isReadInPlace(run, range.count) { return (stream, rows.elementType) }
-    let tile = tiles.tile(range, block, scratch)
-    stream.rows = UnsafeRawPointer(tile.base)
-    stream.row_stride = tile.leadingDimension * MemoryLayout<Float>.size
-    return (stream, .float32)
+  /// Hands out rows in their order, in pieces that kernels can read: a run where it lies, or some rows of it as Floats in `scratch`.
+  ///
+  /// - Parameters:
+  ///   - range: positions of the block's sequence.
+  ///   - scratch: room for ``gatheredRows(columns:)`` rows.
+  ///   - next: what is read after them.
+  ///   - body: gets the positions of each piece, counted from the first, and the piece.
+  func forEachPiece(
+    of range: Range<Int>, _ block: RowBlock, _ scratch: UnsafeMutablePointer<Float>, next: RowRun?,
+    _ body: (Range<Int>, CAttentionKernels_stream, ElementType) -> Void
+  ) {
+    var first = range.lowerBound
+    while first < range.upperBound {
+      let run = run(first..<range.upperBound, block)
+      let isInPlace = run.columnStride == elementSize || columns == 1
+      let end =
+        first + min(range.upperBound - first, isInPlace ? run.count : Self.gatheredRows(columns: columns))
+      let following = end < range.upperBound ? self.run(end..<range.upperBound, block) : next
+      var stream = CAttentionKernels_stream(
+        rows: run.base, row_stride: run.rowStride, count: end - first, columns: columns,
+        next: following?.base, next_stride: following?.rowStride ?? 0,
+        next_count: min(following?.count ?? 0, end - first))
+      if !isInPlace {
+        let tile = tiles.tile(first..<end, block, scratch)
+        stream.rows = UnsafeRawPointer(tile.base)
+        stream.row_stride = tile.leadingDimension * MemoryLayout<Float>.size
+      }
+      body(
+        first - range.lowerBound..<end - range.lowerBound, stream, isInPlace ? rows.elementType : .float32)
+      first = end
+    }
   }
 
   /// The kernel that multiplies rows of a type with queries.

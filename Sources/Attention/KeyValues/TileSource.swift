@@ -38,12 +38,12 @@ struct KeyValueTiles<Scalar: AttentionAccumulator> {
 /// Rows of one kind, keys or values, as matrices of the accumulation type.
 struct TileSource<Scalar: AttentionAccumulator> {
   let columns: Int
-  private let rows: any RowSource
+  private let rows: KeyValueRows
   private let load: Scalar.Load
   private let elementSize: Int
   private let isReadable: Bool
 
-  init(_ rows: any RowSource, columns: Int, _ kernels: KernelTable) {
+  init(_ rows: KeyValueRows, columns: Int, _ kernels: KernelTable) {
     self.rows = rows
     self.columns = columns
     self.load = Scalar.load(rows.elementType, kernels)

@@ -65,7 +65,8 @@ struct ScoreBlocks {
       layout: TileWorkspaceLayout(
         scalarSize: size, rows: rows, keys: keyTile, scoreColumns: keyCount,
         headDimension: sizes.headDimension, valueDimension: 0,
-        packsKeys: !problem.keys.isReadInPlace(problem.accumulatorType, columns: sizes.headDimension),
-        packsValues: false, transposesKeys: false))
+        packedKeys: problem.keys.isReadInPlace(problem.accumulatorType, columns: sizes.headDimension)
+          ? 0 : keyTile,
+        packedValues: 0, transposesKeys: false))
   }
 }

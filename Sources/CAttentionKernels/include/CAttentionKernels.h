@@ -120,7 +120,7 @@ struct CAttentionKernels_products {
 };
 
 // Outputs that a stream of values is added to: row r has a weight for each value at weights + r * weight_stride and is at
-// output + r * output_stride.
+// output + r * output_stride. Where rescale is null its factors are 1.
 struct CAttentionKernels_sums {
   struct CAttentionKernels_stream values;
   const float *weights;

@@ -28,7 +28,7 @@ final class PeerContender<E: BenchElement>: AttentionContender {
     let file = try PassedFile()
     try file.write(try inputs.safetensors())
     let body = Preparation(
-      problem: problem, dtype: E.benchType.rawValue, inputs: file.path, shape: PeerRules(shape))
+      problem: problem, dtype: E.benchType.rawValue, inputs: file.path, shape: PeerRules(inputs))
     let prepared = try process.answer(to: "prepare", body, Prepared.self, within: patience.preparing)
     guard prepared.seconds > 0, prepared.seconds.isFinite else {
       throw Unsuitable(reason: "it says that a call takes \(prepared.seconds) s")
@@ -129,17 +129,18 @@ private struct PeerRules: Encodable {
   let left_window_size: Int?
   let packed: Bool
   let softcap: Double?
-  let alibi: Bool
+  let alibi_slopes: [Double]?
   let sinks: Bool
 
-  init(_ shape: BenchmarkShape) {
+  init<E>(_ inputs: BenchInputs<E>) {
+    let shape = inputs.shape
     mask = shape.mask.rawValue
     key_lengths = shape.keyLengths
     query_lengths = shape.queryLengths
     left_window_size = shape.leftWindowSize
     packed = shape.layout == .packed
     softcap = shape.softcap
-    alibi = shape.hasALiBi
+    alibi_slopes = inputs.alibiSlopes
     sinks = shape.hasSinks
   }
 }

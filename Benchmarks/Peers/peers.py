@@ -105,7 +105,7 @@ class PeerBench:
         best, errors = None, []
         for name, set_up in self.engine.calls(problem).items():
             try:
-                call = PreparedCall(name, *set_up(), problem.output_shape)
+                call = PreparedCall(name, problem, *set_up())
                 call.try_out()
             except Exception as error:  # Another way may do.
                 errors.append(error)
@@ -126,8 +126,8 @@ class PeerBench:
 class PreparedCall:
     """One way to compute one problem, and how long that takes."""
 
-    def __init__(self, name, run, heads, output_shape):
-        self.name, self.run, self.heads, self.output_shape = name, run, heads, output_shape
+    def __init__(self, name, problem, run, heads):
+        self.name, self.problem, self.run, self.heads = name, problem, run, heads
         self.call_seconds = float("inf")
 
     def try_out(self):
@@ -156,8 +156,8 @@ class PreparedCall:
         import numpy as np
         from tensors import widened, write_tensor
 
-        output = widened(np.asarray(self.heads(self.run())))
-        write_tensor(path, "Y", np.ascontiguousarray(output).reshape(self.output_shape))
+        output = np.array(widened(np.asarray(self.heads(self.run()))), order="C")
+        write_tensor(path, "Y", self.problem.without_padding(output))
 
 
 def spend(run, seconds: float) -> tuple[float, int]:

@@ -6,16 +6,6 @@ import numpy as np
 
 from tensors import read_tensors, widened
 
-# What other engines do not offer, or not under the same meaning.
-FEATURES = {
-    "softcap": "softcap is not compared",
-    "alibi": "ALiBi is not compared",
-    "sinks": "sinks are not compared",
-    "packed": "packed sequences are not compared",
-    "query_lengths": "query lengths are not compared",
-}
-
-
 class Unsupported(Exception):
     """What an engine is not asked for, or cannot do, and why."""
 
@@ -24,13 +14,16 @@ class Problem:
     """Queries [B, H, Tq, D], keys [B, Hkv, Tk, D] and values [B, Hkv, Tk, Dv], as the file has them (bfloat16 as its bits)."""
 
     def __init__(self, shape: dict, dtype: str, path: str):
-        for feature, reason in FEATURES.items():
-            if shape.get(feature):
-                raise Unsupported(reason)
-        if shape["mask"] == "causal" and shape.get("key_lengths"):
+        self.dtype, self.rule, self.window = dtype, shape["mask"], shape.get("left_window_size")
+        self.lengths, self.query_lengths = shape.get("key_lengths"), shape.get("query_lengths")
+        # Of linear biases, one a query head.
+        self.slopes, self.softcap = shape.get("alibi_slopes"), shape.get("softcap")
+        if shape["packed"]:
+            raise Unsupported("packed sequences are not compared")
+        if shape["sinks"]:
+            raise Unsupported("sinks are not compared")
+        if self.rule == "causal" and (self.lengths or self.query_lengths):
             raise Unsupported("a causal mask with lengths is not compared")
-        self.dtype, self.rule = dtype, shape["mask"]
-        self.lengths, self.window = shape.get("key_lengths"), shape.get("left_window_size")
         tensors = read_tensors(path)
         self.queries, self.keys, self.values = (tensors[name] for name in "QKV")
         # Queries of one head that each position has, one after the other: 1 unless folded.
@@ -72,28 +65,50 @@ class Problem:
 
     @property
     def is_square_causal(self) -> bool:
-        """Causal with as many queries as keys: top-left and bottom-right agree, and every engine has a flag for it."""
-        return self.rule == "causal" and self.query_count == self.key_count and self.queries_each == 1
+        """Causal, and nothing else, with as many queries as keys: top-left and bottom-right agree, and every engine has a flag for it."""
+        is_square = self.query_count == self.key_count and self.queries_each == 1
+        return self.rule == "causal" and is_square and self.slopes is None
 
     @property
     def is_open(self) -> bool:
-        """Whether every query sees every key."""
+        """Whether every query sees every key, without a bias."""
         one_position = self.query_count == self.queries_each
-        return self.rule == "none" or (self.rule == "causal" and one_position and self.window is None)
+        sees_all = self.rule == "none" or (self.rule == "causal" and one_position and self.window is None)
+        return sees_all and self.slopes is None
 
     def mask(self) -> np.ndarray | None:
-        """True where a key is visible, [B or 1, 1, Tq or 1, Tk]; None where all are."""
+        """What an engine takes as a mask, [B or 1, 1 or H, Tq or 1, Tk]: None where nothing is hidden, else True where a key is visible,
+        or where there are biases Float32 to be added to scores, −∞ where a key is hidden."""
         if self.is_open:
             return None
+        visible = self.visible()
+        return visible if self.slopes is None else self.bias(visible)
+
+    def visible(self) -> np.ndarray:
+        """True where a key is visible, [B or 1, 1, Tq or 1, Tk]."""
         key = np.arange(self.key_count)
         if self.rule == "lengths":
             return (key < np.array(self.lengths)[:, None])[:, None, None, :]
+        if self.rule == "none":
+            return np.ones((1, 1, 1, self.key_count), bool)
         positions = self.query_count // self.queries_each
-        position = (np.arange(self.query_count) % positions)[:, None] + self.key_count - positions
+        position = self.positions(positions)[:, None]
         visible = key <= position
         if self.window is not None:
             visible &= key >= position - self.window
         return visible[None, None]
+
+    def positions(self, count: int) -> np.ndarray:
+        """Where queries stand among the keys: the last one on the last key."""
+        return np.arange(self.query_count) % count + self.key_count - count
+
+    def bias(self, visible: np.ndarray) -> np.ndarray:
+        """What is added to scores, Float32."""
+        hidden = np.where(visible, np.float32(0), np.float32(-np.inf))
+        if self.slopes is None:
+            return hidden
+        distance = np.abs(self.positions(self.query_count)[:, None] - np.arange(self.key_count))
+        return hidden - (np.array(self.slopes)[:, None, None] * distance).astype(np.float32)
 
     def folded(self) -> "Problem":
         """Heads that share keys as queries of one head: [B, Hkv, group · Tq, D], the same numbers in the same order.
@@ -109,4 +124,11 @@ class Problem:
     @property
     def can_fold(self) -> bool:
         """Whether heads share keys and queries are so few that a mask for all of them is small."""
-        return self.group > 1 and self.query_count <= 64
+        return self.group > 1 and self.query_count <= 64 and self.slopes is None
+
+    def without_padding(self, output: np.ndarray) -> np.ndarray:
+        """The output with rows of 0 for queries that are padding, which engines compute like others."""
+        output = output.reshape(self.output_shape)
+        for sequence, length in enumerate(self.query_lengths or []):
+            output[sequence, :, length:] = 0
+        return output

@@ -26,24 +26,27 @@ class ONNXRuntime:
         calls = {"attention": lambda: self.standard(problem)}
         if problem.can_fold:
             calls["folded"] = lambda: self.standard(problem.folded())
-        if problem.rule != "causal" and problem.group == 1:
+        has_options = problem.slopes is not None or problem.softcap is not None
+        if problem.rule != "causal" and problem.group == 1 and not has_options:
             calls["mha"] = lambda: self.multi_head(problem, by_head=False)
-        if problem.is_open and problem.group == 1:
+        if problem.is_open and problem.group == 1 and not has_options:
             calls["mha-heads"] = lambda: self.multi_head(problem, by_head=True)
-        if problem.is_open and problem.can_fold:
+        if problem.is_open and problem.can_fold and not has_options:
             calls["mha-folded"] = lambda: self.multi_head(problem.folded(), by_head=True)
         if problem.is_square_causal:
             calls["gqa"] = lambda: self.group_query(problem)
-        elif problem.rule == "causal":
+        elif problem.rule == "causal" and problem.slopes is None:
             calls["gqa-cache"] = lambda: self.cached(problem)
         return calls
 
     def standard(self, problem):
         feeds = dict(zip("qkv", (problem.queries, problem.keys, problem.values)))
         if (mask := problem.mask()) is not None:
-            full = (mask.shape[0], 1, problem.query_count, problem.key_count)
-            feeds["mask"] = np.ascontiguousarray(np.broadcast_to(mask, full))
-        session = self.session(helper.make_node("Attention", list(feeds), ["y"]), feeds, STANDARD)
+            full = (*mask.shape[:2], problem.query_count, problem.key_count)
+            kind = bool if mask.dtype == bool else problem.queries.dtype
+            feeds["mask"] = np.ascontiguousarray(np.broadcast_to(mask, full), kind)
+        node = helper.make_node("Attention", list(feeds), ["y"], softcap=float(problem.softcap or 0))
+        session = self.session(node, feeds, STANDARD)
         return lambda: session.run(None, feeds), lambda outputs: outputs[0]
 
     def multi_head(self, problem, by_head: bool):
@@ -133,6 +136,7 @@ def group_query_node(problem, feeds):
         domain="com.microsoft",
         num_heads=problem.heads,
         kv_num_heads=problem.kv_heads,
+        softcap=float(problem.softcap or 0),
         **window,
     )
 

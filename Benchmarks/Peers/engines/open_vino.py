@@ -17,6 +17,8 @@ class OpenVINO:
     def calls(self, problem):
         if problem.dtype not in KINDS:
             raise Unsupported(f"computes no {problem.dtype} on CPUs")
+        if problem.softcap is not None:
+            raise Unsupported("has no softcap")
         calls = {"sdpa": lambda: self.attention(problem, problem.wide, openvino.Type.f32)}
         if problem.dtype != "f32":
             raw = (problem.queries, problem.keys, problem.values)
@@ -31,7 +33,7 @@ class OpenVINO:
         feeds = [openvino.Tensor(np.ascontiguousarray(x), list(x.shape), kind) for x in tensors]
         is_causal = problem.is_square_causal and problem.window is None
         if not is_causal and (mask := problem.mask()) is not None:
-            feeds.append(openvino.Tensor(np.where(mask, 0, -np.inf).astype(np.float32)))
+            feeds.append(openvino.Tensor(problem.bias(mask) if mask.dtype == bool else mask))
         inputs = [ops.parameter(list(x.shape), x.element_type) for x in feeds]
         queries, keys, values, *bias = inputs
         attention = ops.scaled_dot_product_attention(

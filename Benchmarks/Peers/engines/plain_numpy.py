@@ -30,29 +30,28 @@ class PlainNumPy:
             else x
             for x in (keys, values)
         )
-        mask, blocks = problem.mask(), []
+        visible, blocks = problem.visible(), []
+        bias = None if problem.is_open else problem.bias(visible).astype(queries.dtype)
         for first in range(0, problem.query_count, BLOCK):
             rows = slice(first, min(first + BLOCK, problem.query_count))
-            if mask is None:
-                blocks.append((rows, slice(0, problem.key_count), None))
-                continue
-            visible = mask[:, :, rows] if mask.shape[2] > 1 else mask
-            seen = np.flatnonzero(visible.any(axis=(0, 1, 2)))
+            here = slice(None) if visible.shape[2] == 1 else rows
+            seen = np.flatnonzero(visible[:, :, here].any(axis=(0, 1, 2)))
             columns = slice(int(seen[0]), int(seen[-1]) + 1)
-            bias = np.where(visible[..., columns], 0, -np.inf).astype(queries.dtype)
-            blocks.append((rows, columns, bias))
+            added = None if bias is None else bias[:, :, slice(None) if bias.shape[2] == 1 else rows, columns]
+            blocks.append((rows, columns, added))
         scale = queries.dtype.type(1 / np.sqrt(queries.shape[-1]))
+        cap = None if problem.softcap is None else queries.dtype.type(problem.softcap)
         output = np.empty(problem.output_shape, queries.dtype)
 
         def run():
             for sequence in range(problem.batch):
-                for rows, columns, bias in blocks:
-                    here = None if bias is None else bias[min(sequence, bias.shape[0] - 1), 0]
+                for rows, columns, added in blocks:
                     for head in range(problem.heads):
-                        block = slice(sequence, sequence + 1), slice(head, head + 1)
                         scores = (queries[sequence, head, rows] * scale) @ keys[sequence, head, columns].T
-                        if here is not None:
-                            scores += here
+                        if cap is not None:
+                            scores = cap * np.tanh(scores / cap)
+                        if added is not None:
+                            scores += added[min(sequence, added.shape[0] - 1), min(head, added.shape[1] - 1)]
                         scores -= scores.max(axis=-1, keepdims=True)
                         np.exp(scores, out=scores)
                         total = scores.sum(axis=-1, keepdims=True)

@@ -1,6 +1,8 @@
 import numpy as np
 import torch
 
+from problem import Unsupported
+
 KINDS = {"f32": torch.float32, "f64": torch.float64, "f16": torch.float16, "bf16": torch.bfloat16}
 
 
@@ -12,6 +14,8 @@ class PyTorch:
         self.version = torch.__version__
 
     def calls(self, problem):
+        if problem.softcap is not None:
+            raise Unsupported("has no softcap")
         calls = {"sdpa": lambda: self.attention(problem)}
         if problem.can_fold:
             calls["folded"] = lambda: self.attention(problem.folded())
@@ -24,7 +28,8 @@ class PyTorch:
         if problem.is_square_causal and problem.window is None:
             options["is_causal"] = True
         elif (mask := problem.mask()) is not None:
-            options["attn_mask"] = torch.from_numpy(mask)
+            bias = torch.from_numpy(mask)
+            options["attn_mask"] = bias if bias.dtype == torch.bool else bias.to(kind)
 
         def run():
             with torch.inference_mode():

@@ -101,6 +101,8 @@ extension BenchOptions {
   var rounds: Rounds {
     var rounds = Rounds(quick: quick)
     if let seconds { rounds.secondsEach = seconds }
+    // Fewer and longer turns: between those of processes lies more than between those of kernels.
+    if !peers.isEmpty { rounds.batchSeconds = 0.1 }
     return rounds
   }
 

@@ -57,7 +57,7 @@ package struct SideBySide {
   }
 
   /// The other's time over ours, from the rounds that both took part in: round by round they met the same moments of the machine.
-  static func ratio(of other: ResultRow, over ours: ResultRow) -> Double? {
+  package static func ratio(of other: ResultRow, over ours: ResultRow) -> Double? {
     let count = min(other.turns.count, ours.turns.count)
     guard count > 0 else { return nil }
     func median(_ row: ResultRow) -> Double { Quantiles(row.turns.prefix(count).map(\.seconds)).median }

@@ -1,6 +1,5 @@
+import BenchmarkKit
 import Testing
-
-@testable import BenchmarkKit
 
 @Suite struct SideBySideTests {
   private func row(

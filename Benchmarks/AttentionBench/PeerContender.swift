@@ -14,7 +14,8 @@ final class PeerContender<E: BenchElement>: AttentionContender {
   private let patience: PeerPatience
   private let problem: String
   private let callSeconds: Double
-  private var output: Tensor<Float>?
+  /// In a type that holds every other.
+  private var output: Tensor<Double>?
 
   /// Has the process read the inputs, try its ways to compute the problem, and warm up.
   ///
@@ -62,7 +63,7 @@ final class PeerContender<E: BenchElement>: AttentionContender {
     do {
       // Float64 at most, and a header.
       let bytes = try file.read(most: expected.reduce(8, *) + 4096)
-      let tensor = try SafetensorsFile(bytes: bytes, name: "its output").tensor("Y", convertedTo: Float.self)
+      let tensor = try SafetensorsFile(bytes: bytes, name: "its output").tensor("Y", convertedTo: Double.self)
       guard tensor.shape == expected else {
         throw Unsuitable(reason: "its output is \(tensor.shape), expected \(expected)")
       }
@@ -76,7 +77,7 @@ final class PeerContender<E: BenchElement>: AttentionContender {
 
   func outputRow(_ row: RowIndex) -> [Double] {
     guard let output else { return [] }
-    return (0..<shape.valueDim).map { output[row.sequence, row.head, row.query, $0].doubleValue }
+    return (0..<shape.valueDim).map { output[row.sequence, row.head, row.query, $0] }
   }
 
   func defect() -> String? {

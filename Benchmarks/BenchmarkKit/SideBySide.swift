@@ -68,9 +68,9 @@ package struct SideBySide {
     row?.seconds.map { short($0.median * 1e3) } ?? Self.none
   }
 
-  /// Why cells are empty, a line for each engine and reason; then what the columns mean.
+  /// Why cells are empty, a line for each engine, type and reason; then what the columns mean.
   private func notes(_ compared: [(shape: String, dtype: String, entries: [ResultRow])]) -> [String] {
-    var reasons: [(who: String, why: String, places: [String])] = []
+    var reasons: [(who: String, dtype: String, why: String, shapes: [String])] = []
     for row in compared {
       for entry in row.entries {
         let why: String
@@ -79,17 +79,21 @@ package struct SideBySide {
         case .failed(let reason): why = "FAILED: \(reason)"
         case .skipped(let reason): why = reason
         }
-        let place = "\(row.shape) \(row.dtype)"
-        if let index = reasons.firstIndex(where: { $0.who == entry.kernel && $0.why == why }) {
-          reasons[index].places.append(place)
+        let known = reasons.firstIndex {
+          $0.who == entry.kernel && $0.dtype == entry.dtype && $0.why == why
+        }
+        if let known {
+          reasons[known].shapes.append(row.shape)
         } else {
-          reasons.append((entry.kernel, why, [place]))
+          reasons.append((entry.kernel, entry.dtype, why, [row.shape]))
         }
       }
     }
     return reasons.map { reason in
-      let everywhere = reason.places.count == compared.count && compared.count > 1
-      return "\(reason.who), \(everywhere ? "all" : reason.places.joined(separator: ", ")): \(reason.why)"
+      let count = compared.count { $0.dtype == reason.dtype }
+      let isEverywhere = reason.shapes.count == count && count > 1
+      let places = isEverywhere ? "all" : reason.shapes.joined(separator: ", ")
+      return "\(reason.who) \(reason.dtype), \(places): \(reason.why)"
     } + [
       "x best peer: the fastest other engine's time over ours, medians of the rounds that both took part in; "
         + "above 1 ours is faster."

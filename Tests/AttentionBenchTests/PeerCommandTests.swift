@@ -61,7 +61,7 @@ struct PeerCommandTests {
     #expect(outcome.code == 1, "\(outcome)")
     #expect(outcome.output.contains("FAILED: ") && outcome.output.contains(words), "\(outcome)")
     #expect(outcome.output.contains("| one | f32 |") && outcome.output.contains("| 12.0 | — |"), "\(outcome)")
-    #expect(outcome.output.contains("* pytorch, all: FAILED"), "\(outcome)")
+    #expect(outcome.output.contains("* pytorch f32, all: FAILED"), "\(outcome)")
   }
 
   /// What an engine cannot do, or does to itself, is told in its own column and fails nothing.
@@ -89,7 +89,7 @@ struct PeerCommandTests {
 
   @Test func reasonsStandBelowTheTable() throws {
     let outcome = try Self.bench(["openvino": "refuse", "numpy": "right"], format: "table")
-    #expect(outcome.output.contains("openvino, all: has no kernel for this\n"), "\(outcome)")
+    #expect(outcome.output.contains("openvino f32, all: has no kernel for this\n"), "\(outcome)")
   }
 
   @Test func whatCannotBeFoundIsOneLine() throws {

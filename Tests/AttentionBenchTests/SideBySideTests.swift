@@ -45,8 +45,8 @@ import Testing
     }
     let lines = table.lines(.markdown)
     #expect(lines.contains("| a | f32 | 1.00 | fused | — | — |"))
-    #expect(lines.contains("* numpy, a f32, b f32: cannot"))
-    #expect(lines.contains("* numpy, c f32: FAILED: off by 1"))
+    #expect(lines.contains("* numpy f32, a, b: cannot"))
+    #expect(lines.contains("* numpy f32, c: FAILED: off by 1"))
   }
 
   @Test func withoutPeersOrForProgramsThereIsNone() {

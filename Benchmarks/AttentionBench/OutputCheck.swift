@@ -53,7 +53,7 @@ struct Tolerances {
   ///
   /// f32 and f64: ten times what is asked of our kernels. Other engines add products in other orders and have other exponentials: with
   /// `u` the unit roundoff, a score's error is about `√D · u` of the product of its vectors' lengths, 8e-6 at `D = 128` where
-  /// the lengths are `√D`, and all weights together are as exact; measured were up to 5e-7. A key too many among 32768 changes an
+  /// the lengths are `√D`, and all weights together are as exact; measured was up to 1e-6. A key too many among 32768 changes an
   /// output by 3e-5 and more.
   ///
   /// f16 and bf16: `8 · u` of the largest output looked at. Engines round weights to the type (`u` of each), some the scores as well (`u`

@@ -1,16 +1,19 @@
 # make test    sets up, builds in release and runs all tests
 # make bench   sets up, builds in release and benchmarks this machine; ARGS="--quick --format markdown" adds flags
 #              (OpenBLAS chooses its kernels for this CPU; BLAS_CORE=Haswell, say, forces others)
+# make peers   makes a Python environment with the engines that attention-bench --peers measures beside ours, and says first what that
+#              downloads; PEERS=onnxruntime,numpy picks. Nothing else installs any
 # make test-kernels, make test-neon   check the C kernels alone: this machine's, and AArch64's in an emulator
 # make format  rewrites the Swift sources in the repository's style; make lint only checks it
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: test test-kernels test-neon bench format lint setup
+.PHONY: test test-kernels test-neon bench peers format lint setup
 
 SWIFT_SOURCES := Package.swift Sources Tests Benchmarks
 ARGS ?=
 BLAS_CORE ?=
+PEERS ?= pytorch,onnxruntime,openvino,numpy
 
 # The instruction sets of this machine below its best one, which runs anyway.
 FLAGS := $(shell grep -m1 '^flags' /proc/cpuinfo)
@@ -28,6 +31,10 @@ test: setup
 bench: setup
 	@swift build -c release --product attention-bench >&2
 	@OPENBLAS_CORETYPE=$(BLAS_CORE) "$$(swift build -c release --show-bin-path)/attention-bench" $(ARGS)
+
+peers:
+	@command -v python3 >/dev/null || { echo "No python3 on PATH, which other engines run in" >&2; exit 1; }
+	@python3 Benchmarks/Peers/install.py .build/peers $(PEERS)
 
 format:
 	swift format -i -r $(SWIFT_SOURCES)

@@ -1,25 +1,46 @@
 import Attention
 import BenchmarkKit
-import Parallelism
+
+/// Something that computes attention, and whose name stands in the rows.
+protocol AttentionEngine {
+  var name: String { get }
+
+  /// Threads that it computes on, where so many are asked for.
+  func threads(of asked: Int) -> Int
+
+  /// A way to compute a problem, ready to be timed.
+  ///
+  /// - Throws: ``Unsuitable`` where it cannot be timed on this problem, and nothing is wrong.
+  func contender<E: BenchElement>(_ inputs: BenchInputs<E>, in bench: Bench) throws -> any AttentionContender
+}
 
 /// A way to compute attention, ready to be timed and checked.
 protocol AttentionContender: AnyObject {
-  var kernel: BenchKernel { get }
-  var threads: Int { get }
+  /// The engine's name.
+  var name: String { get }
 
-  /// The kernel that the library chose, where it had the choice.
+  /// The kernel that the library chose, or the call of a peer, where there was a choice.
   var plan: String? { get }
-
-  /// Seconds of one call where that is known without a measurement.
-  var knownSeconds: Double? { get }
 
   /// What one call computes, where that is not everything.
   var sample: PairSample? { get }
 
-  /// One call.
-  func run() throws
+  /// How far its outputs may be from the reference.
+  var tolerance: KeyPath<Tolerances, Double> { get }
 
-  /// A row of the output. Whatever ``run()`` computed is not computed again.
+  /// Itself among others.
+  ///
+  /// - Parameters:
+  ///   - isCompared: whether its times are set against others' than the naive kernel's.
+  ///   - rounds: those that it takes part in.
+  func timed(isCompared: Bool, in rounds: Rounds) -> Contender
+
+  /// Called after the last turn and before outputs are asked for.
+  ///
+  /// - Throws: ``Unsuitable`` where there are none.
+  func finish() throws
+
+  /// A row of the output. What was timed is not computed again.
   func outputRow(_ row: RowIndex) -> [Double]
 
   /// Why the whole output cannot be right, whatever the reference says; nil where nothing is known against it.
@@ -56,21 +77,22 @@ enum BenchKernel: String, CaseIterable {
     case .chosen, .naive: nil
     }
   }
+}
 
-  /// The contender of this kernel.
-  ///
-  /// - Throws: ``Unsuitable`` where it should not be tried.
-  func contender<E>(
-    _ inputs: BenchInputs<E>, on pool: WorkerPool, budget: Double
-  ) throws -> any AttentionContender {
+extension BenchKernel: AttentionEngine {
+  var name: String { rawValue }
+
+  func threads(of asked: Int) -> Int { self == .naive ? 1 : asked }
+
+  func contender<E>(_ inputs: BenchInputs<E>, in bench: Bench) throws -> any AttentionContender {
     switch self {
-    case .naive: try NaiveContender(inputs, budget: budget)
-    case .chosen, .gemm, .fused, .decode: try OperatorContender(inputs, self, on: pool)
+    case .naive: try NaiveContender(inputs, budget: bench.rounds.secondsEach)
+    case .chosen, .gemm, .fused, .decode: try OperatorContender(inputs, self, on: bench.pool)
     }
   }
 }
 
-/// Why a kernel is not measured on a shape.
+/// Why an engine is not measured on a shape.
 struct Unsuitable: Error {
   let reason: String
 }

@@ -46,8 +46,21 @@ struct BenchOptions: ParsableArguments {
   var dtype = CommaList<BenchType>([.f32])
 
   @Option(
-    help: "Kernels, with commas between them: chosen (by the library), gemm, fused, decode (forced), naive.")
-  var kernel = CommaList<BenchKernel>(BenchKernel.allCases)
+    help:
+      "Kernels, with commas between them: chosen (by the library), gemm, fused, decode (forced), naive. All by default; with --peers chosen."
+  )
+  var kernel: CommaList<BenchKernel>?
+
+  @Option(
+    help: ArgumentHelp(
+      "Other engines to measure beside ours: pytorch, onnxruntime, openvino, numpy, as `make peers` installed them.",
+      valueName: "name,…"), transform: PeerName.list)
+  var peers: [PeerName] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "The Python that has them, in place of that of `make peers`.", valueName: "path"))
+  var peersPython: String?
 
   @Option(help: "How results are printed: table, markdown, csv or jsonl.")
   var format = ReportFormat.table
@@ -74,14 +87,22 @@ struct BenchOptions: ParsableArguments {
     if let seconds, !(0.01...600).contains(seconds) {
       throw ValidationError("--seconds is \(seconds), expected 0.01 to 600")
     }
+    if peersPython != nil && peers.isEmpty {
+      throw ValidationError("--peers-python is given without --peers")
+    }
   }
 }
 
 extension BenchOptions {
+  /// The kernels asked for. Beside other engines only what users get, unless others are named: all of them would double the time.
+  var kernels: [BenchKernel] { kernel?.values ?? (peers.isEmpty ? BenchKernel.allCases : [.chosen]) }
+
   /// How much effort was asked for.
   var rounds: Rounds {
     var rounds = Rounds(quick: quick)
     if let seconds { rounds.secondsEach = seconds }
+    // Fewer and longer turns: between those of processes lies more than between those of kernels.
+    if !peers.isEmpty { rounds.batchSeconds = 0.1 }
     return rounds
   }
 

@@ -20,6 +20,12 @@ enum MachineFacts {
     ]
   }
 
+  /// The other engines' versions; nothing where none was asked for.
+  static func engines(_ peers: [Peer]) -> [(String, String)] {
+    if peers.isEmpty { return [] }
+    return [("peers", peers.map { "\($0.name) \($0.version ?? "not available")" }.joined(separator: ", "))]
+  }
+
   private static var blas: String {
     let kernels = "OpenBLAS \(BLASRuntime.version), \(BLASRuntime.coreName) kernels"
     guard let forced = BLASRuntime.forcedCoreName else { return kernels }

@@ -11,7 +11,8 @@ struct MeasureCommand: ParsableCommand {
     abstract: "Measure shapes, and check what was computed.",
     discussion: """
       Every kernel is timed in rounds beside the naive one and checked against a Float64 oracle, between measurements of \
-      what the machine can do at most. Results go to standard output, progress to standard error. The exit code is 1 \
+      what the machine can do at most. With --peers, other engines take turns with ours in the same rounds, and a table at \
+      the end has them side by side. Results go to standard output, progress to standard error. The exit code is 1 \
       where a result is wrong.
       """)
 
@@ -26,24 +27,36 @@ struct MeasureCommand: ParsableCommand {
     let progress = Progress(count: runs.count)
     progress.show(0, "the machine")
     let probe = MachineProbe(threads: pool.threadCount)
-    let facts = MachineFacts.gather(probe: probe, pool: pool)
-    let report = options.format.report(names: workloads.flatMap(\.names))
+    let peers = try startPeers(threads: pool.threadCount)
+    defer { for peer in peers { peer.stop() } }
+    let facts = MachineFacts.gather(probe: probe, pool: pool) + MachineFacts.engines(peers)
+    let report = options.format.report(names: workloads.flatMap(\.names), peers: peers.map(\.name))
     progress.clear()
     Output.write(report.opening(facts: facts))
     if options.format == .csv || options.format == .jsonl { progress.tell(facts) }
 
     let bench = Bench(
-      kernels: options.kernel.values, rounds: options.rounds, probe: probe, pool: pool, seed: options.seed)
+      engines: options.kernels + peers, rounds: options.rounds, probe: probe, pool: pool, seed: options.seed)
     var hasFailed = false
+    var sideBySide = SideBySide(peers: peers.map(\.name))
     for (index, run) in runs.enumerated() {
       progress.show(index + 1, "\(run.workload.names.joined(separator: ", ")) \(run.type.rawValue)")
       let rows = try run.workload.measure(run.type.element, in: bench)
       progress.clear()
       Output.write(rows.map(report.line))
+      sideBySide.add(rows)
       hasFailed = hasFailed || rows.contains(where: \.isFailure)
     }
     Output.write(report.closing)
+    Output.write(sideBySide.lines(options.format))
     if hasFailed { throw ExitCode(1) }
+  }
+
+  /// Loads the other engines, which then wait.
+  private func startPeers(threads: Int) throws -> [Peer] {
+    if options.peers.isEmpty { return [] }
+    let setup = try PeerSetup(python: options.peersPython)
+    return options.peers.map { setup.peer($0, threads: threads) }
   }
 
   private func explain(_ workloads: [any Workload], on pool: WorkerPool) throws {

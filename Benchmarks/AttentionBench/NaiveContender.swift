@@ -3,10 +3,12 @@ import BenchmarkKit
 
 /// The textbook kernel, on one thread, on as many (sequence, head) pairs as its budget allows.
 final class NaiveContender<E: BenchElement>: AttentionContender {
-  let kernel = BenchKernel.naive
-  let threads = 1
+  let name = BenchKernel.naive.rawValue
   let plan: String? = nil
-  private(set) var knownSeconds: Double?
+  let tolerance: KeyPath<Tolerances, Double> = \.forNaive
+
+  /// Seconds of a call, where a call is what was timed to settle how much it computes.
+  private var knownSeconds: Double?
 
   private let inputs: BenchInputs<E>
   /// The longest sequence first: its pairs tell best what all take, and there is work in them.
@@ -52,9 +54,13 @@ final class NaiveContender<E: BenchElement>: AttentionContender {
     return PairSample(count: pairs, scale: all.reduce(0, +) / measured.reduce(0, +))
   }
 
-  func run() {
-    for pair in 0..<pairs { runPair(pair) }
+  func timed(isCompared: Bool, in rounds: Rounds) -> Contender {
+    Contender(name: name, knownSeconds: knownSeconds) {
+      for pair in 0..<self.pairs { self.runPair(pair) }
+    }
   }
+
+  func finish() {}
 
   private func time() -> Double {
     let start = Stopwatch.seconds()

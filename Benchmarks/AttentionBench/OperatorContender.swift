@@ -4,17 +4,19 @@ import Parallelism
 
 /// The library's operator: as its users call it, or with a kernel forced on it.
 final class OperatorContender<E: BenchElement>: AttentionContender {
-  let kernel: BenchKernel
   let plan: String?
-  let knownSeconds: Double? = nil
   let sample: PairSample? = nil
+  let tolerance: KeyPath<Tolerances, Double> = \.forKernels
 
+  private let kernel: BenchKernel
   private let inputs: BenchInputs<E>
   private let mask: AttentionMask
   private let pool: WorkerPool
   private var output: Tensor<E>
 
-  /// - Throws: where the library refuses the problem.
+  /// Calls it once: only that tells whether a forced kernel can compute this problem.
+  ///
+  /// - Throws: ``Unsuitable`` where a forced one cannot; where the library refuses the problem.
   init(_ inputs: BenchInputs<E>, _ kernel: BenchKernel, on pool: WorkerPool) throws {
     self.inputs = inputs
     self.kernel = kernel
@@ -22,12 +24,23 @@ final class OperatorContender<E: BenchElement>: AttentionContender {
     mask = inputs.mask
     output = inputs.unwrittenOutput()
     plan = kernel.forced == nil ? try inputs.plan(on: pool).kernel.rawValue : nil
+    do {
+      try run()
+    } catch let error as AttentionError where error.argument == "kernel" {
+      throw Unsuitable(reason: error.reason)
+    }
   }
 
-  var threads: Int { pool.threadCount }
+  var name: String { kernel.rawValue }
 
-  /// - Throws: ``AttentionError`` about `kernel` where the forced one cannot compute this problem.
-  func run() throws {
+  func timed(isCompared: Bool, in rounds: Rounds) -> Contender {
+    Contender(
+      name: name, isAlwaysWarm: isCompared && kernel == .chosen, run: { try self.run() })
+  }
+
+  func finish() {}
+
+  private func run() throws {
     if let forced = kernel.forced {
       try inputs.attend(into: &output, mask, with: forced, on: pool)
     } else {

@@ -1,11 +1,11 @@
 import Attention
 import BenchmarkKit
 
-/// Measures and checks all kernels on one shape, or on several in the same rounds.
+/// Measures and checks all engines on one shape, or on several in the same rounds.
 struct ShapeBenchmark {
   let bench: Bench
 
-  /// A row for each kernel on the first shape, then on the next.
+  /// A row for each engine on the first shape, then on the next.
   ///
   /// - Parameters:
   ///   - shapes: what is measured.
@@ -23,8 +23,8 @@ struct ShapeBenchmark {
   func skipped<E: BenchElement>(_ shapes: [BenchmarkShape], _ type: E.Type, reason: String) -> [ResultRow] {
     let limits = bench.probe.limits(workingSet: MachineProbe.memoryBytes, in: E.arithmetic)
     return shapes.flatMap { shape in
-      bench.kernels.map { kernel in
-        var row = emptyRow(shape, kernel, type, limits)
+      bench.engines.map { engine in
+        var row = emptyRow(shape, engine, type, limits)
         row.status = .skipped(reason)
         return row
       }
@@ -32,31 +32,28 @@ struct ShapeBenchmark {
   }
 
   private func emptyRow<E: BenchElement>(
-    _ shape: BenchmarkShape, _ kernel: BenchKernel, _: E.Type, _ limits: MachineLimits
+    _ shape: BenchmarkShape, _ engine: any AttentionEngine, _: E.Type, _ limits: MachineLimits
   ) -> ResultRow {
     ResultRow(
-      name: shape.name, kernel: kernel.rawValue, dtype: E.benchType.rawValue,
-      threads: kernel == .naive ? 1 : bench.pool.threadCount,
+      name: shape.name, kernel: engine.name, dtype: E.benchType.rawValue,
+      threads: engine.threads(of: bench.pool.threadCount),
       work: .attention(
         usefulFlops: shape.usefulFlops,
         keyValueBytes: shape.usefulKeyValueBytes(elementBytes: MemoryLayout<E>.size)),
       limits: limits)
   }
 
-  /// Sets up the kernels and calls each once.
+  /// Sets up the engines.
   private func prepare<E: BenchElement>(_ inputs: BenchInputs<E>) -> ShapeEntry<E> {
     let limits = inputs.limits(of: bench.probe)
     var entry = ShapeEntry(inputs: inputs)
-    for kernel in bench.kernels {
-      var row = emptyRow(inputs.shape, kernel, E.self, limits)
+    for engine in bench.engines {
+      var row = emptyRow(inputs.shape, engine, E.self, limits)
       do {
-        let contender = try kernel.contender(inputs, on: bench.pool, budget: bench.rounds.secondsEach)
-        if contender.knownSeconds == nil { try contender.run() }
+        let contender = try engine.contender(inputs, in: bench)
         row.plan = contender.plan
         entry.contenders.append((entry.rows.count, contender))
       } catch let error as Unsuitable {
-        row.status = .skipped(error.reason)
-      } catch let error as AttentionError where error.argument == "kernel" {
         row.status = .skipped(error.reason)
       } catch {
         row.status = .failed("\(error)")
@@ -67,43 +64,47 @@ struct ShapeBenchmark {
   }
 
   private func time<E: BenchElement>(_ entries: inout [ShapeEntry<E>], beside plain: BenchInputs<E>?) {
-    // A kernel's turns on all shapes follow each other: what is compared happens in the same moments.
-    let turns = bench.kernels.indices.flatMap { row in
+    // An engine's turns on all shapes follow each other: what is compared happens in the same moments.
+    let turns = bench.engines.indices.flatMap { row in
       entries.indices.flatMap { shape in
         entries[shape].contenders.filter { $0.row == row }.map {
           (shape: shape, row: row, contender: $0.contender)
         }
       }
     }
-    var contenders = turns.map { turn in
-      Contender(
-        name: turn.contender.kernel.rawValue, knownSeconds: turn.contender.knownSeconds,
-        isAlwaysWarm: plain != nil && turn.contender.kernel == .chosen
-      ) {
-        try turn.contender.run()
-      }
-    }
-    var turnsTaken: [[Turn]]
-    do {
-      if let plain, bench.kernels.contains(.chosen) {
+    let isCompared = plain != nil || bench.engines.contains { $0 is Peer }
+    var contenders = turns.map { $0.contender.timed(isCompared: isCompared, in: bench.rounds) }
+    if let plain, bench.engines.contains(where: { $0.name == chosen }) {
+      do {
         let contender = try OperatorContender(plain, .chosen, on: bench.pool)
-        contenders.append(Contender(name: plain.shape.name, isAlwaysWarm: true) { try contender.run() })
+        contenders.append(contender.timed(isCompared: true, in: bench.rounds))
+      } catch {
+        for turn in turns {
+          entries[turn.shape].rows[turn.row].status = .failed("\(plain.shape.name): \(error)")
+        }
+        return
       }
-      turnsTaken = try bench.rounds.measure(contenders)
-    } catch {
-      // It worked once: what fails now fails in some rounds only, and no timing can be trusted.
-      for turn in turns { entries[turn.shape].rows[turn.row].status = .failed("\(error)") }
-      return
     }
-    let plainTurns = turnsTaken.count > turns.count ? turnsTaken.removeLast() : nil
-    for (turn, taken) in zip(turns, turnsTaken) {
-      entries[turn.shape].set(taken, of: turn.contender, row: turn.row)
-      if turn.contender.kernel == .chosen, let plain, let plainTurns {
-        entries[turn.shape].compare(taken, with: plainTurns, of: plain.shape, row: turn.row)
+    let outcomes = bench.rounds.outcomes(contenders)
+    let plainTurns = outcomes.count > turns.count ? try? outcomes.last?.get() : nil
+    for (turn, outcome) in zip(turns, outcomes) {
+      switch outcome {
+      case .success(let taken):
+        entries[turn.shape].set(taken, of: turn.contender, row: turn.row)
+        if turn.contender.name == chosen, let plain, let plainTurns {
+          entries[turn.shape].compare(taken, with: plainTurns, of: plain.shape, row: turn.row)
+        }
+      case .failure(let error as Unsuitable):
+        entries[turn.shape].rows[turn.row].status = .skipped(error.reason)
+      case .failure(let error):
+        // It worked once: what fails now fails in some rounds only, and no timing can be trusted.
+        entries[turn.shape].rows[turn.row].status = .failed("\(error)")
       }
     }
     for index in entries.indices { entries[index].compareWithNaive() }
   }
+
+  private var chosen: String { BenchKernel.chosen.name }
 }
 
 /// The rows of one shape while they are made.
@@ -143,6 +144,16 @@ private struct ShapeEntry<E: BenchElement> {
   mutating func finish(on probe: MachineProbe) {
     let after = inputs.limits(of: probe)
     for index in rows.indices { rows[index].limits = rows[index].limits.union(after) }
+    for (index, contender) in contenders {
+      do {
+        try contender.finish()
+      } catch let error as Unsuitable {
+        rows[index].set([])
+        rows[index].status = .skipped(error.reason)
+      } catch {
+        rows[index].status = .failed("\(error)")
+      }
+    }
     check(contenders, inputs, &rows)
   }
 }

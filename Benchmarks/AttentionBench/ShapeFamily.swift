@@ -33,7 +33,9 @@ struct ShapeFamily: Workload {
   func measure<E: BenchElement>(_ type: E.Type, in bench: Bench) throws -> [ResultRow] {
     let benchmark = ShapeBenchmark(bench: bench)
     let all = members + (plain.map { [$0] } ?? [])
-    let bytes = all.reduce(0.0) { $0 + $1.shape.tensorBytes(elementBytes: MemoryLayout<E>.size) }
+    // Each peer has inputs of its own, some in another layout as well.
+    let copies = 1 + 2 * Double(bench.engines.count { $0 is Peer })
+    let bytes = copies * all.reduce(0.0) { $0 + $1.shape.tensorBytes(elementBytes: MemoryLayout<E>.size) }
     let available = AvailableMemory.bytes
     guard bytes < available else {
       let reason = "its tensors take \(short(bytes / 1e9)) GB, \(short(available / 1e9)) are free"

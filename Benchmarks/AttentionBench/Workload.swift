@@ -3,7 +3,8 @@ import Parallelism
 
 /// What a run measures with.
 struct Bench {
-  let kernels: [BenchKernel]
+  /// Our kernels, then the peers.
+  let engines: [any AttentionEngine]
   let rounds: Rounds
   let probe: MachineProbe
   let pool: WorkerPool

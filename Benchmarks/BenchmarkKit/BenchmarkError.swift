@@ -12,9 +12,16 @@ package struct BenchmarkError: Error, Equatable, Sendable, CustomStringConvertib
 }
 
 /// Text from a file, made safe to print: quoted, on one line, not too long.
-func quoted(_ text: String) -> String {
-  let shown = text.count > 40 ? text.prefix(40) + "…" : text[...]
+func quoted(_ text: String, most: Int = 40) -> String {
+  let shown = text.count > most ? text.prefix(most) + "…" : text[...]
   return String(shown).debugDescription
+}
+
+/// Text that somebody else worded, in one line of at most 200 letters, without what moves a terminal's cursor.
+func oneLine(_ text: String) -> String {
+  let words = text.prefix(1000).split(whereSeparator: \.isWhitespace).joined(separator: " ")
+  let plain = words.filter { !$0.unicodeScalars.contains { $0.properties.generalCategory == .control } }
+  return plain.count > 200 ? plain.prefix(200) + "…" : plain
 }
 
 /// `12.3 GiB`

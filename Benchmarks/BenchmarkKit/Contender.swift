@@ -19,13 +19,25 @@ package struct Turn: Sendable, Equatable {
 
 /// Something that can be timed against others.
 package struct Contender {
+  /// When an untimed call begins a turn.
+  package enum Warming: Sendable {
+    /// Where calls are shorter than ``Rounds/batchSeconds``.
+    case shortCalls
+    /// However long calls take. For contenders that are compared with each other: else one whose calls are just below
+    /// ``Rounds/batchSeconds`` would find warm caches and one just above it cold ones.
+    case always
+    /// Never: a turn sees to that itself.
+    case itself
+  }
+
   /// As the tables show it.
   package let name: String
   /// Seconds of a call where one was timed already: then it needs no more warming up.
   package let knownSeconds: Double?
-  /// Whether an untimed call begins each of its turns, however long calls take. For contenders that are compared with each other:
-  /// else one whose calls are just below ``Rounds/batchSeconds`` would find warm caches and one just above it cold ones.
-  package let isAlwaysWarm: Bool
+  /// What begins its turns.
+  package let warming: Warming
+  /// Rounds that it gets however long its calls take.
+  package let leastRounds: Int
   /// Calls it until that many seconds of a clock have passed, at least once.
   let turn: (_ seconds: Double, _ clock: () -> Double) throws -> Turn
 
@@ -33,7 +45,8 @@ package struct Contender {
   package init(
     name: String, knownSeconds: Double? = nil, isAlwaysWarm: Bool = false, run: @escaping () throws -> Void
   ) {
-    self.init(name: name, knownSeconds: knownSeconds, isAlwaysWarm: isAlwaysWarm) { seconds, clock in
+    self.init(name: name, knownSeconds: knownSeconds, warming: isAlwaysWarm ? .always : .shortCalls) {
+      seconds, clock in
       let (start, cpuStart) = (clock(), Stopwatch.cpuSeconds())
       var (calls, elapsed) = (0, 0.0)
       repeat {
@@ -49,12 +62,13 @@ package struct Contender {
 
   /// A contender that is timed elsewhere: it is asked for whole turns.
   package init(
-    name: String, knownSeconds: Double? = nil, isAlwaysWarm: Bool = false,
+    name: String, knownSeconds: Double? = nil, warming: Warming = .itself, leastRounds: Int = 0,
     turn: @escaping (_ seconds: Double, _ clock: () -> Double) throws -> Turn
   ) {
     self.name = name
     self.knownSeconds = knownSeconds
-    self.isAlwaysWarm = isAlwaysWarm
+    self.warming = warming
+    self.leastRounds = leastRounds
     self.turn = turn
   }
 }

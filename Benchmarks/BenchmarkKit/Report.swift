@@ -11,10 +11,13 @@ package enum ReportFormat: String, CaseIterable, Sendable {
   /// One JSON object a line.
   case jsonl
 
-  /// A report in this form, for shapes of these names.
-  package func report(names: [String]) -> any Report {
+  /// A report in this form, for shapes of these names, and for peers of these beside our kernels.
+  package func report(names: [String], peers: [String] = []) -> any Report {
     switch self {
-    case .table: TableReport(nameWidth: names.map(\.count).max() ?? 0)
+    case .table:
+      // `chosen (decode)`; the calls of peers have up to 10 letters.
+      TableReport(
+        nameWidth: names.map(\.count).max() ?? 0, kernelWidth: peers.map { $0.count + 13 }.max() ?? 15)
     case .markdown: MarkdownReport()
     case .csv: CSVReport()
     case .jsonl: JSONLinesReport()

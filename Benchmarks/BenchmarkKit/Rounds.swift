@@ -29,18 +29,27 @@ package struct Rounds {
   ///
   /// - Throws: what a contender throws.
   package func measure(_ contenders: [Contender]) throws -> [[Turn]] {
-    var states = try contenders.map { try warmUp($0) }
+    try outcomes(contenders).map { try $0.get() }
+  }
+
+  /// One turn a round, for each contender in order; or what it threw, after which it gets no turn, and the others go on.
+  package func outcomes(_ contenders: [Contender]) -> [Result<[Turn], any Error>] {
+    var states = contenders.map { contender in Result { try warmUp(contender) } }
     for round in 0..<maximum {
       let order = round.isMultiple(of: 2) ? Array(states.indices) : states.indices.reversed()
       var isDone = true
-      for index in order where wantsRound(states[index]) {
+      for index in order {
+        guard case .success(var state) = states[index], wantsRound(state, contenders[index]) else { continue }
         isDone = false
-        try runRound(contenders[index], &states[index])
+        states[index] = Result {
+          try runRound(contenders[index], &state)
+          return state
+        }
       }
       if isDone { break }
     }
     // What takes so long that it got no round was measured by its first call.
-    return states.map { $0.turns.isEmpty ? [$0.firstCall] : $0.turns }
+    return states.map { state in state.map { $0.turns.isEmpty ? [$0.firstCall] : $0.turns } }
   }
 
   private struct State {
@@ -60,13 +69,20 @@ package struct Rounds {
     return State(firstCall: first, callSeconds: min(first.seconds, second.seconds))
   }
 
-  private func wantsRound(_ state: State) -> Bool {
+  private func wantsRound(_ state: State, _ contender: Contender) -> Bool {
+    if state.turns.count < contender.leastRounds { return true }
     if state.callSeconds > secondsEach { return false }
     return state.turns.count < minimum || state.spent < secondsEach
   }
 
   private func runRound(_ contender: Contender, _ state: inout State) throws {
-    if state.callSeconds < batchSeconds || contender.isAlwaysWarm { _ = try contender.turn(0, clock) }
+    let isWarmed =
+      switch contender.warming {
+      case .shortCalls: state.callSeconds < batchSeconds
+      case .always: true
+      case .itself: false
+      }
+    if isWarmed { _ = try contender.turn(0, clock) }
     let turn = try contender.turn(batchSeconds, clock)
     state.turns.append(turn)
     state.spent += turn.seconds * Double(turn.calls)

@@ -1,6 +1,7 @@
 /// Columns for a terminal, lined up without knowing the rows to come.
 struct TableReport: Report {
   let nameWidth: Int
+  let kernelWidth: Int
 
   func opening(facts: [(String, String)]) -> [String] {
     let width = facts.map(\.0.count).max() ?? 0
@@ -12,7 +13,7 @@ struct TableReport: Report {
   var closing: [String] { [""] + TableColumns.legend }
 
   private func line(_ cells: [String]) -> String {
-    let widths = [max(nameWidth, 5), 5, 15, 8, 15, 7, 7, 7, 8, 9, 9, 0]
+    let widths = [max(nameWidth, 5), 5, kernelWidth, 8, 15, 7, 7, 7, 8, 9, 9, 0]
     let padded = zip(cells, widths).enumerated().map { column, entry in
       // Words to the left, numbers to the right.
       column < 3 || column == cells.count - 1 ? pad(entry.0, entry.1) : pad(entry.0, -entry.1)

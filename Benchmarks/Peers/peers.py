@@ -1,118 +1,199 @@
 #!/usr/bin/env python3
-"""Another engine that stays up and times a shape whenever it is asked to.
+"""Another engine that stays up and is timed whenever it is asked to: a child of attention-bench.
 
-    peers.py pytorch|onnxruntime|openvino --threads N [--shapes FILE]
+    peers.py pytorch|onnxruntime|openvino|numpy --threads N
 
-First it says who it is: {"engine", "version", "dtypes"}. Then it answers each line {"shape", "dtype", "seconds"} of standard input with
-one line: {"median_ms", "p20_ms", "p80_ms", "runs", "relative_error"}, or {"error"}. The last shape stays prepared, so that rounds
-cost no more than their seconds. Whatever engines print goes to standard error.
+Requests and replies are lines of JSON on standard input and output; a reply has its request's number. Unasked, reply 0 says who it is:
+
+    {"request": 0, "engine", "version"}
+    {"request", "do": "prepare", "problem": NAME, "dtype", "shape": {...}, "inputs": FILE}  ->  {"request", "call", "seconds"}
+    {"request", "do": "turn", "problem": NAME, "seconds"}  ->  {"request", "seconds", "calls", "cpu_seconds"}
+    {"request", "do": "finish", "problem": NAME, "output": FILE}  ->  {"request"}
+
+Whatever fails is answered {"request", "error"}. Several problems may be prepared at a time. Whatever engines print goes to standard error.
 """
 
 import argparse
+import ctypes
 import gc
 import json
 import os
+import signal
 import sys
 import time
-from pathlib import Path
 
-BUNDLED_SHAPES = Path(__file__).resolve().parent.parent / "AttentionBench" / "Resources" / "shapes.json"
+# How long, and how often, an engine's ways to compute a problem are tried before one is chosen.
+TRIAL_SECONDS, TRIAL_PASSES = 0.05, 3
+# An untimed call goes before a turn, or as many as fit in this: the engines between this round and the last one have put its threads to
+# sleep and emptied the caches. A call that takes long has time for both.
+WARM_SECONDS, LONG_CALL_SECONDS = 0.05, 0.25
 
 
 def main():
     parser = argparse.ArgumentParser(description="Times an engine on request.")
-    parser.add_argument("engine", choices=["pytorch", "onnxruntime", "openvino"])
+    parser.add_argument("engine", choices=["pytorch", "onnxruntime", "openvino", "numpy"])
     parser.add_argument("--threads", type=int, required=True)
-    parser.add_argument("--shapes", default=BUNDLED_SHAPES)
     arguments = parser.parse_args()
+    end_with_parent()
     # Read when libraries load, so before any import of one.
-    os.environ["OMP_NUM_THREADS"] = str(arguments.threads)
+    for name in ("OMP", "OPENBLAS", "MKL"):
+        os.environ[f"{name}_NUM_THREADS"] = str(arguments.threads)
     replies = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
 
-    from engines import ENGINES
-    from problem import Unsupported, load_shapes
+    def say(reply):
+        print(json.dumps(reply, allow_nan=False), file=replies, flush=True)
 
-    engine = ENGINES[arguments.engine](arguments.threads)
-    bench = PeerBench(engine, load_shapes(arguments.shapes))
-    say(replies, {"engine": engine.name, "version": engine.version, "dtypes": engine.dtypes})
+    try:
+        from engines import load_engine
+
+        engine = load_engine(arguments.engine, arguments.threads)
+    except ImportError as error:
+        say({"request": 0, "error": f"not installed: {error}"})
+        sys.exit(1)
+    say({"request": 0, "engine": arguments.engine, "version": engine.version})
+    bench = PeerBench(engine)
     for line in sys.stdin:
+        request = json.loads(line)
         try:
-            say(replies, bench.answer(json.loads(line)))
-        except Unsupported as error:
-            say(replies, {"error": str(error)})
+            reply = bench.answer(request)
         except Exception as error:  # Whatever an engine throws is its answer; the next shape may do.
-            say(replies, {"error": f"{type(error).__name__}: {error}".splitlines()[0][:200]})
+            reply = {"error": sentence(error)}
+        say({"request": request["request"]} | reply)
 
 
-def say(replies, message):
-    print(json.dumps(message), file=replies, flush=True)
+def sentence(error: Exception) -> str:
+    from problem import Unsupported
+
+    text = " ".join(str(error).split())[:200]
+    return text if isinstance(error, Unsupported) else f"{type(error).__name__}: {text}"
+
+
+def end_with_parent():
+    """Asks Linux to end this process when the one that started it is gone, however that ended."""
+    parent, set_death_signal = os.getppid(), 1
+    try:
+        ctypes.CDLL(None).prctl(set_death_signal, signal.SIGKILL)
+    except (OSError, AttributeError):
+        return  # It still ends with its standard input.
+    if os.getppid() != parent:
+        sys.exit(1)
 
 
 class PeerBench:
-    """An engine and the problem that it was last asked for."""
+    """An engine and the problems that it was asked to prepare."""
 
-    def __init__(self, engine, shapes):
-        self.engine, self.shapes = engine, shapes
-        self.prepared, self.run, self.error = None, None, None
+    def __init__(self, engine):
+        self.engine, self.prepared = engine, {}
 
-    def answer(self, request):
-        wanted = (request["shape"], request["dtype"])
-        if wanted != self.prepared:
-            self.prepare(*wanted)
-        else:
-            # The engines between this round and the last one have put its threads to sleep and emptied the caches.
-            spend(self.run, 0.02)
-        samples = sorted(spend(self.run, request["seconds"], least=3))
-        at = lambda share: round(1e3 * samples[round(share * (len(samples) - 1))], 6)
-        return {
-            "median_ms": at(0.5),
-            "p20_ms": at(0.2),
-            "p80_ms": at(0.8),
-            "runs": len(samples),
-            "relative_error": self.error,
-        }
+    def answer(self, request: dict) -> dict:
+        match request["do"]:
+            case "prepare":
+                return self.prepare(request)
+            case "turn":
+                return self.prepared[request["problem"]].turn(request["seconds"])
+            case "finish":
+                self.prepared.pop(request["problem"]).write_output(request["output"])
+                gc.collect()
+                return {}
+        raise ValueError(f"cannot do {request['do']}")
 
-    def prepare(self, name, dtype):
-        from problem import FEATURES, TOLERANCE, Problem, Unsupported
+    def prepare(self, request: dict) -> dict:
+        from problem import Problem
 
-        self.prepared, self.run = None, None
+        problem = Problem(request["shape"], request["dtype"], request["inputs"])
+        calls, errors = [], []
+        for name, set_up in self.engine.calls(problem).items():
+            try:
+                call = PreparedCall(name, problem, *set_up())
+                call.try_out()
+                calls.append(call)
+            except Exception as error:  # Another way may do.
+                errors.append(error)
+        if not calls:
+            raise errors[0]
+        for error in errors:
+            print(f"{request['problem']}: {sentence(error)}", file=sys.stderr)
+        # In turns, so that a slow moment decides nothing; not what is out of reach.
+        fastest = min(call.call_seconds for call in calls)
+        calls = [call for call in calls if call.call_seconds <= 2 * fastest]
+        for _ in range(TRIAL_PASSES - 1 if len(calls) > 1 else 0):
+            for call in calls:
+                call.try_out()
+        best = min(calls, key=lambda call: call.call_seconds)
+        del calls, call
         gc.collect()
-        shape = self.shapes[name]
-        if feature := next((f for f in FEATURES if f in shape), None):
-            raise Unsupported(f"{feature} is not compared")
-        if dtype not in self.engine.dtypes:
-            raise Unsupported(f"computes no {dtype} on CPUs")
-        problem = Problem(shape)
-        run, heads = self.engine.prepare(problem, dtype)
-        self.error = problem.relative_error(heads(run()))
-        if not self.error <= TOLERANCE[dtype]:
-            raise ArithmeticError(f"wrong by {self.error:.1e} of the largest output")
-        settle(run)
-        self.run, self.prepared = run, (name, dtype)
+        best.settle()
+        self.prepared[request["problem"]] = best
+        return {"call": best.name, "seconds": best.call_seconds}
 
 
-def settle(run, batch_seconds=0.1, most_batches=20):
-    """Calls until a tenth of a second brings no more than 3 %: clocks, caches, threads and what engines set up late."""
-    before = float("inf")
-    for _ in range(most_batches):
-        samples = spend(run, batch_seconds)
-        mean = sum(samples) / len(samples)
-        if mean > 0.97 * before:
-            return
-        before = mean
+class PreparedCall:
+    """One way to compute one problem, and how long that takes."""
+
+    def __init__(self, name, problem, run, heads):
+        self.name, self.problem, self.run, self.heads = name, problem, run, heads
+        self.call_seconds = float("inf")
+
+    def try_out(self):
+        """Keeps the shortest time of all trials."""
+        spend(self.run, 0)
+        self.call_seconds = min(self.call_seconds, spend(self.run, TRIAL_SECONDS)[0])
+
+    def settle(self, batch_seconds=0.1, most_batches=20):
+        """Calls until a tenth of a second brings no more than 3 %: clocks, caches, threads and what engines set up late."""
+        for _ in range(most_batches):
+            before = self.call_seconds
+            self.call_seconds, _ = spend(self.run, batch_seconds)
+            if self.call_seconds > 0.97 * before:
+                break
+        rest()
+
+    def turn(self, seconds: float) -> dict:
+        if self.call_seconds < LONG_CALL_SECONDS:
+            spend(self.run, WARM_SECONDS)
+        cpu_start = time.process_time()
+        self.call_seconds, calls = spend(self.run, seconds)
+        cpu_seconds = (time.process_time() - cpu_start) / calls
+        rest()
+        return {"seconds": self.call_seconds, "calls": calls, "cpu_seconds": cpu_seconds}
+
+    def write_output(self, path: str):
+        import numpy as np
+        from tensors import widened, write_tensor
+
+        output = np.array(widened(np.asarray(self.heads(self.run()))), order="C")
+        write_tensor(path, "Y", self.problem.without_padding(output))
 
 
-def spend(run, seconds, least=1):
-    """Seconds of each call, until that many have passed."""
-    samples, start = [], time.perf_counter()
-    end = start
-    while end - start < seconds or len(samples) < least:
-        begin = time.perf_counter()
+def spend(run, seconds: float) -> tuple[float, int]:
+    """Seconds of a call, their mean, and how many: until that many seconds have passed, at least one."""
+    calls, start = 0, time.perf_counter()
+    while True:
         run()
-        end = time.perf_counter()
-        samples.append(end - begin)
-    return samples
+        calls += 1
+        elapsed = time.perf_counter() - start
+        if elapsed >= seconds:
+            return elapsed / calls, calls
+
+
+def rest(most_seconds=0.5, step=0.005):
+    """Waits until nobody comes to harm by this process.
+
+    First until its threads have stopped waiting busily for work, for the CPU time of two steps on end: Linux may count it late. Then
+    twice as long as that took: where one CPU had a thread that span, as ONNX Runtime's do for 35 ms, Linux takes it for busy for some
+    time, and puts the threads of whoever comes next together on the other.
+    """
+    start, quiet = time.perf_counter(), 0
+    last_busy = start
+    while quiet < 2 and time.perf_counter() - start < most_seconds:
+        before = time.process_time()
+        time.sleep(step)
+        if time.process_time() - before < 0.2 * step:
+            quiet += 1
+        else:
+            quiet, last_busy = 0, time.perf_counter()
+    time.sleep(2 * (last_busy - start))
 
 
 if __name__ == "__main__":

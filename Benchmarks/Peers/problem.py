@@ -1,85 +1,134 @@
-"""A shape of shapes.json as tensors, and what is right for it."""
+"""One attention problem: its tensors, and which keys are visible."""
 
-import json
+import copy
 
 import numpy as np
 
-# What other engines do not offer, or not under the same meaning.
-FEATURES = ("softcap", "alibi", "sinks", "layout", "query_lengths")
-
-# Of the largest output: a rule that hides or shows one key too many is further off than this.
-TOLERANCE = {"f32": 1e-4, "bf16": 5e-2}
-
+from tensors import read_tensors, widened
 
 class Unsupported(Exception):
-    """What an engine is not asked for, and why."""
-
-
-def load_shapes(path):
-    """The shapes of a file by name, in its order."""
-    with open(path, encoding="utf-8") as file:
-        return {shape["name"]: shape for shape in json.load(file)}
+    """What an engine is not asked for, or cannot do, and why."""
 
 
 class Problem:
-    """Queries [B, H, Tq, D], keys [B, Hkv, Tk, D] and values [B, Hkv, Tk, Dv] of variance 1, in Float32."""
+    """Queries [B, H, Tq, D], keys [B, Hkv, Tk, D] and values [B, Hkv, Tk, Dv], as the file has them (bfloat16 as its bits)."""
 
-    def __init__(self, shape, seed=1):
-        self.shape = shape
-        self.batch, self.heads, self.kv_heads = (shape[k] for k in ("batch", "query_heads", "key_value_heads"))
-        self.query_count, self.key_count = shape["queries"], shape["keys"]
-        self.width, self.value_width = shape["head_dim"], shape["value_dim"]
-        draw = np.random.default_rng(seed).standard_normal
-        self.queries = draw((self.batch, self.heads, self.query_count, self.width), dtype=np.float32)
-        self.keys = draw((self.batch, self.kv_heads, self.key_count, self.width), dtype=np.float32)
-        self.values = draw((self.batch, self.kv_heads, self.key_count, self.value_width), dtype=np.float32)
+    def __init__(self, shape: dict, dtype: str, path: str):
+        self.dtype, self.rule, self.window = dtype, shape["mask"], shape.get("left_window_size")
+        self.lengths, self.query_lengths = shape.get("key_lengths"), shape.get("query_lengths")
+        # Of linear biases, one a query head.
+        self.slopes, self.softcap = shape.get("alibi_slopes"), shape.get("softcap")
+        if shape["packed"]:
+            raise Unsupported("packed sequences are not compared")
+        if shape["sinks"]:
+            raise Unsupported("sinks are not compared")
+        if self.rule == "causal" and (self.lengths or self.query_lengths):
+            raise Unsupported("a causal mask with lengths is not compared")
+        tensors = read_tensors(path)
+        self.queries, self.keys, self.values = (tensors[name] for name in "QKV")
+        # Queries of one head that each position has, one after the other: 1 unless folded.
+        self.queries_each = 1
 
     @property
-    def group(self):
+    def batch(self) -> int:
+        return self.queries.shape[0]
+
+    @property
+    def heads(self) -> int:
+        return self.queries.shape[1]
+
+    @property
+    def kv_heads(self) -> int:
+        return self.keys.shape[1]
+
+    @property
+    def group(self) -> int:
         """Query heads that share a key/value head."""
         return self.heads // self.kv_heads
 
     @property
-    def window(self):
-        """How many keys before its own position a query sees; None for all."""
-        return self.shape.get("left_window_size")
+    def query_count(self) -> int:
+        return self.queries.shape[2]
 
     @property
-    def is_square_causal(self):
-        """Causal with as many queries as keys: top-left and bottom-right agree, and every engine has a flag for it."""
-        return self.shape["mask"] == "causal" and self.query_count == self.key_count
+    def key_count(self) -> int:
+        return self.keys.shape[2]
 
-    def mask(self):
-        """True where a key is visible, [B or 1, 1, Tq or 1, Tk]; None where all are."""
-        if self.shape["mask"] == "lengths" or "key_lengths" in self.shape:
-            if self.shape["mask"] == "causal":
-                raise Unsupported("a causal mask with lengths is not compared")
-            lengths = np.array(self.shape["key_lengths"])
-            return (np.arange(self.key_count) < lengths[:, None])[:, None, None, :]
-        if self.shape["mask"] == "none" or (self.query_count == 1 and self.window is None):
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        return (*self.queries.shape[:3], self.values.shape[3])
+
+    @property
+    def wide(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Queries, keys and values in Float32, or Float64."""
+        return widened(self.queries), widened(self.keys), widened(self.values)
+
+    @property
+    def is_square_causal(self) -> bool:
+        """Causal, and nothing else, with as many queries as keys: top-left and bottom-right agree, and every engine has a flag for it."""
+        is_square = self.query_count == self.key_count and self.queries_each == 1
+        return self.rule == "causal" and is_square and self.slopes is None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether every query sees every key, without a bias."""
+        one_position = self.query_count == self.queries_each
+        sees_all = self.rule == "none" or (self.rule == "causal" and one_position and self.window is None)
+        return sees_all and self.slopes is None
+
+    def mask(self) -> np.ndarray | None:
+        """What an engine takes as a mask, [B or 1, 1 or H, Tq or 1, Tk]: None where nothing is hidden, else True where a key is visible,
+        or where there are biases Float32 to be added to scores, −∞ where a key is hidden."""
+        if self.is_open:
             return None
-        position = np.arange(self.query_count)[:, None] + self.key_count - self.query_count
+        visible = self.visible()
+        return visible if self.slopes is None else self.bias(visible)
+
+    def visible(self) -> np.ndarray:
+        """True where a key is visible, [B or 1, 1, Tq or 1, Tk]."""
         key = np.arange(self.key_count)
+        if self.rule == "lengths":
+            return (key < np.array(self.lengths)[:, None])[:, None, None, :]
+        if self.rule == "none":
+            return np.ones((1, 1, 1, self.key_count), bool)
+        positions = self.query_count // self.queries_each
+        position = self.positions(positions)[:, None]
         visible = key <= position
         if self.window is not None:
             visible &= key >= position - self.window
         return visible[None, None]
 
-    def relative_error(self, output):
-        """The largest difference from Float64 on the rows of some heads, over the largest number there."""
-        mask = self.mask()
-        error, largest = 0.0, 0.0
-        for sequence, head in {(0, 0), (self.batch - 1, self.heads - 1), (self.batch // 2, self.heads // 2)}:
-            keys = self.keys[sequence, head // self.group].astype(np.float64)
-            values = self.values[sequence, head // self.group].astype(np.float64)
-            for query in {0, self.query_count // 3, self.query_count - 1}:
-                scores = keys @ self.queries[sequence, head, query] / np.sqrt(self.width)
-                if mask is not None:
-                    row = mask[min(sequence, mask.shape[0] - 1), 0, min(query, mask.shape[2] - 1)]
-                    scores = np.where(row, scores, -np.inf)
-                weights = np.exp(scores - scores.max())
-                right = weights @ values / weights.sum()
-                error = max(error, np.abs(output[sequence, head, query] - right).max())
-                largest = max(largest, np.abs(right).max())
-        # Written so that NaN is an error.
-        return float(error / largest) if error >= 0 else float("nan")
+    def positions(self, count: int) -> np.ndarray:
+        """Where queries stand among the keys: the last one on the last key."""
+        return np.arange(self.query_count) % count + self.key_count - count
+
+    def bias(self, visible: np.ndarray) -> np.ndarray:
+        """What is added to scores, Float32."""
+        hidden = np.where(visible, np.float32(0), np.float32(-np.inf))
+        if self.slopes is None:
+            return hidden
+        distance = np.abs(self.positions(self.query_count)[:, None] - np.arange(self.key_count))
+        return hidden - (np.array(self.slopes)[:, None, None] * distance).astype(np.float32)
+
+    def folded(self) -> "Problem":
+        """Heads that share keys as queries of one head: [B, Hkv, group · Tq, D], the same numbers in the same order.
+
+        For few queries: engines that repeat keys and values for every head, or read them once for each, then need not.
+        """
+        fold = copy.copy(self)
+        rows = self.group * self.query_count
+        fold.queries = self.queries.reshape(self.batch, self.kv_heads, rows, self.queries.shape[3])
+        fold.queries_each = self.group
+        return fold
+
+    @property
+    def can_fold(self) -> bool:
+        """Whether heads share keys and queries are so few that a mask for all of them is small."""
+        return self.group > 1 and self.query_count <= 64 and self.slopes is None
+
+    def without_padding(self, output: np.ndarray) -> np.ndarray:
+        """The output with rows of 0 for queries that are padding, which engines compute like others."""
+        output = output.reshape(self.output_shape)
+        for sequence, length in enumerate(self.query_lengths or []):
+            output[sequence, :, length:] = 0
+        return output

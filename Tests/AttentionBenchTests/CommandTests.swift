@@ -9,7 +9,9 @@ import Testing
     let errors: String
   }
 
-  private static func bench(_ arguments: String...) throws -> Outcome {
+  private static func bench(_ arguments: String...) throws -> Outcome { try bench(arguments) }
+
+  static func bench(_ arguments: [String]) throws -> Outcome {
     // The command lies beside the test bundle, whose executable this process is.
     let executable = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
     let process = Process()
@@ -184,7 +186,7 @@ import Testing
     #expect(lines.count == 1 && lines[0].contains("r+w") && lines[0].contains("ok"), "\(outcome)")
   }
 
-  private static func objects(_ lines: String) throws -> [[String: Any]] {
+  static func objects(_ lines: String) throws -> [[String: Any]] {
     try lines.split(separator: "\n").map { line in
       try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
     }

@@ -77,6 +77,34 @@ private final class FakeTime {
     #expect(samples == [[0.25, 0.25], [0.375, 0.375]])
   }
 
+  @Test func whatFailsTakesNoMoreTurns() throws {
+    let time = FakeTime()
+    let rounds = time.rounds {
+      $0.minimum = 3; $0.maximum = 3
+    }
+    var turns = 0
+    let failing = Contender(name: "b", knownSeconds: 0.25) { _, _ in
+      turns += 1
+      if turns == 2 { throw BenchmarkError("no") }
+      return Turn(seconds: 0.25)
+    }
+    let outcomes = rounds.outcomes([time.contender("a", seconds: 0.25), failing])
+    #expect(try outcomes[0].get().count == 3)
+    #expect(throws: BenchmarkError("no")) { try outcomes[1].get() }
+    #expect(turns == 2)
+  }
+
+  @Test func whatIsTimedElsewhereWarmsItselfAndHasItsLeastRounds() throws {
+    let rounds = FakeTime().rounds { $0.minimum = 5 }
+    var asked: [Double] = []
+    let slow = Contender(name: "a", knownSeconds: 7, leastRounds: 2) { seconds, _ in
+      asked.append(seconds)
+      return Turn(seconds: 6)
+    }
+    #expect(try rounds.measure([slow])[0].map(\.seconds) == [6, 6])
+    #expect(asked == [0.02, 0.02])
+  }
+
   @Test func whatTakesLongerThanItsTimeIsMeasuredOnce() throws {
     let time = FakeTime()
     let samples = try time.rounds().measure([

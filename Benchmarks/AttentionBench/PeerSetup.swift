@@ -1,0 +1,76 @@
+import ArgumentParser
+import BenchmarkKit
+import Foundation
+
+/// The engines that can be measured beside ours.
+enum PeerName: String, CaseIterable {
+  case pytorch, onnxruntime, openvino, numpy
+
+  /// Names with commas between them; one given twice counts once.
+  ///
+  /// - Throws: `ValidationError` that names the nearest one where one is unknown.
+  static func list(_ text: String) throws -> [PeerName] {
+    var peers: [PeerName] = []
+    for name in text.split(separator: ",", omittingEmptySubsequences: false).map(String.init) {
+      guard let peer = PeerName(rawValue: name) else {
+        let known = allCases.map(\.rawValue)
+        let nearest = nearestName(to: name, among: known).map { "did you mean \($0)? " } ?? ""
+        throw ValidationError(
+          "no engine is called \(name.prefix(64).debugDescription): \(nearest)there are \(known.joined(separator: ", "))"
+        )
+      }
+      if !peers.contains(peer) { peers.append(peer) }
+    }
+    return peers
+  }
+}
+
+/// Where the programs are that other engines run in.
+struct PeerSetup {
+  private static let script = "Benchmarks/Peers/peers.py"
+  private static let environment = ".build/peers/bin/python"
+
+  let python: String
+  let script: String
+
+  /// Looks in the working directory and the folders above it, then in those above this program.
+  ///
+  /// - Parameter python: a Python to take instead of the one that `make peers` made.
+  /// - Throws: ``BenchmarkError`` where something is missing.
+  init(python: String?) throws {
+    let starts = [
+      FileManager.default.currentDirectoryPath,
+      (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? "/",
+    ]
+    let folders = starts.flatMap(Self.foldersAbove)
+    func find(_ path: String) -> String? {
+      folders.lazy.map { $0.appendingPathComponent(path).path }
+        .first { FileManager.default.fileExists(atPath: $0) }
+    }
+    guard let script = find(Self.script) else {
+      throw BenchmarkError(
+        "--peers: \(Self.script) is missing in the working directory and all folders above it")
+    }
+    guard let python = python ?? find(Self.environment) else {
+      throw BenchmarkError("--peers: there is no \(Self.environment), which `make peers` makes")
+    }
+    guard FileManager.default.isExecutableFile(atPath: python) else {
+      throw BenchmarkError("--peers-python: \(python) cannot be run")
+    }
+    self.script = script
+    self.python = python
+  }
+
+  /// An engine, started.
+  func peer(_ name: PeerName, threads: Int) -> Peer {
+    Peer(
+      name: name.rawValue, executable: python,
+      arguments: [script, name.rawValue, "--threads", String(threads)])
+  }
+
+  private static func foldersAbove(_ path: String) -> [URL] {
+    var folders = [URL(fileURLWithPath: path)]
+    while let last = folders.last, last.path != "/" { folders.append(last.deletingLastPathComponent()) }
+    return folders
+  }
+}

@@ -14,6 +14,25 @@ struct BenchOptions: ParsableArguments {
   var only: String?
 
   @Option(
+    parsing: .upToNextOption,
+    help: ArgumentHelp(
+      "Measure one shape with other sizes in place of its own, all combined with all, instead of a list: queries=128..8192*2 head-dim=64,128.",
+      discussion: """
+        Fields are \(SweepField.allCases.map(\.rawValue).joined(separator: ", ")); values 64,128 or ranges 1..4, 128..8192*2, 16..64+16; \
+        threads=1..N goes to as many as this process may use.
+        """, valueName: "field=values"))
+  var sweep: [String] = []
+
+  @Option(help: ArgumentHelp("Sweeps in a file, one a line; # begins a comment.", valueName: "file"))
+  var sweepFile: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "The shape that --sweep and --sweep-file change where they do not say base=NAME: gpt2-prefill by default.",
+      valueName: "name"))
+  var base: String?
+
+  @Option(
     help: ArgumentHelp(
       "Threads of our kernels and of the machine probes; as many as this process may use by default."))
   var threads: Int?
@@ -63,6 +82,8 @@ struct BenchOptions: ParsableArguments {
   var explain = false
 
   func validate() throws {
+    if isSweep && only != nil { throw ValidationError("--only picks from a list, and a sweep is none") }
+    if base != nil && !isSweep { throw ValidationError("--base is for --sweep and --sweep-file") }
     if let threads, !(1...WorkerPool.maximumThreadCount).contains(threads) {
       throw ValidationError("--threads is \(threads), expected 1 to \(WorkerPool.maximumThreadCount)")
     }
@@ -96,16 +117,23 @@ extension BenchOptions {
   ///
   /// - Throws: where a list cannot be read, or a name is not in it.
   func runs() throws -> [Run] {
-    try workloads().flatMap { workload in
-      dtype.values.map { Run(workload: workload, type: $0, threads: threads) }
+    let chosen =
+      isSweep ? try sweptWorkloads() : try workloads().map { (workload: $0, threads: threads) }
+    return chosen.flatMap { chosen in
+      dtype.values.map { Run(workload: chosen.workload, type: $0, threads: chosen.threads) }
     }
+  }
+
+  /// The list of shapes.
+  func listed() throws -> [ShapeWorkload] {
+    try shapes.map { try ShapeWorkload.list(path: $0) } ?? ShapeWorkload.standard()
   }
 
   /// What was asked for, in the order of the list.
   ///
   /// - Throws: where the list cannot be read, or a name is not in it.
-  func workloads() throws -> [any Workload] {
-    let listed = try shapes.map { try ShapeWorkload.list(path: $0) } ?? ShapeWorkload.standard()
+  private func workloads() throws -> [any Workload] {
+    let listed = try listed()
     let others: [any Workload] = shapes == nil ? [RotaryWorkload()] : []
     guard let only else { return ShapeFamily.families(of: listed) + others }
     let wanted = only.split(separator: ",", omittingEmptySubsequences: false).map(String.init)

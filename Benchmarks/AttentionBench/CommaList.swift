@@ -32,7 +32,7 @@ func choice<Value: RawRepresentable<String> & CaseIterable>(_ name: String) thro
 
 /// `"fuzed" is unknown; did you mean fused? There are chosen, gemm, fused`
 func unknown(_ name: String, among names: [String]) -> String {
-  let suggestion = nearestName(to: name, among: names).map { "; did you mean \($0)?" } ?? "."
   let shown = String(name.prefix(64)).debugDescription
-  return "\(shown) is unknown\(suggestion) There are \(names.joined(separator: ", "))"
+  return
+    "\(shown) is unknown\(suggestion(for: name, among: names)) There are \(names.joined(separator: ", "))"
 }

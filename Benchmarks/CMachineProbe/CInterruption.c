@@ -1,5 +1,6 @@
 #include "CInterruption.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -20,6 +21,12 @@ void CInterruption_watch(void) {
   sigemptyset(&action.sa_mask);
   sigaction(SIGINT, &action, NULL);
   sigaction(SIGTERM, &action, NULL);
+  // Who started this process may have done so from a thread that blocks signals, which is inherited.
+  sigset_t watched;
+  sigemptyset(&watched);
+  sigaddset(&watched, SIGINT);
+  sigaddset(&watched, SIGTERM);
+  pthread_sigmask(SIG_UNBLOCK, &watched, NULL);
 }
 
 int CInterruption_signal(void) { return atomic_load(&received); }

@@ -56,7 +56,10 @@ struct MeasureCommand: ParsableCommand {
       }
     }
     let stolen = ProcessorTime.now.flatMap { now in start.flatMap { now.stolenShare(since: $0) } }
-    let noise = Noise.seen(stolenShare: stolen, peakRatio: context.peakRatio(bench.probe), rows: rows)
+    var noise = Noise.seen(stolenShare: stolen, peakRatio: context.peakRatio(bench.probe), rows: rows)
+    if Interruption.isRequested {
+      noise.append("the run was interrupted: some results are of fewer rounds or missing")
+    }
     if !options.format.tellsOfMachine { progress.tell(noise.map { ("noise", $0) }) }
     writer.write(report.closing(rows, noise: noise))
     try writer.finish()

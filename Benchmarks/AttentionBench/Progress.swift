@@ -15,25 +15,7 @@ final class Progress {
 
   /// Run `index` of all has begun, from 1.
   func show(_ index: Int, _ what: String) {
-    tell(index, what + Self.rest(begun: index, of: count, seconds: Stopwatch.seconds() - start))
-  }
-
-  /// What is left when a run begins, in words. Runs take as long as those before them, for all that is known.
-  static func rest(begun: Int, of count: Int, seconds: Double) -> String {
-    let left = count - begun
-    let later = left == 0 ? ", the last" : ", \(left) more"
-    if begun < 2 { return later }
-    let estimate = seconds / Double(begun - 1) * Double(left + 1)
-    return later + ", about \(duration(estimate)) left"
-  }
-
-  private static func duration(_ seconds: Double) -> String {
-    let whole = Int(max(seconds, 1).rounded(.up))
-    switch whole {
-    case ..<90: return "\(whole) s"
-    case ..<5400: return "\((whole + 30) / 60) min"
-    default: return "\((whole + 1800) / 3600) h"
-    }
+    tell(index, what + Remaining.words(begun: index, of: count, seconds: Stopwatch.seconds() - start))
   }
 
   private func tell(_ index: Int, _ what: String) {

@@ -30,21 +30,20 @@ package enum ShapeFile {
     guard elements.count == objects.count else { throw BenchmarkError("not valid JSON") }
 
     var shapes: [BenchmarkShape] = []
+    var names: Set<String> = []
     for (index, element) in elements.enumerated() {
       try at(index, of: elements) { () throws(BenchmarkError) in
         let record = try record(element.text)
         try refuseUnknownFields(objects[index])
         let shape = try BenchmarkShape(record, memoryLimit: memoryLimit)
-        if shapes.contains(where: { $0.name == shape.name }) {
+        guard names.insert(shape.name).inserted else {
           throw BenchmarkError("shape \(shape.name): the name appears twice")
         }
         shapes.append(shape)
       }
     }
     for (index, shape) in shapes.enumerated() {
-      guard let other = shape.compareWith,
-        other == shape.name || !shapes.contains(where: { $0.name == other })
-      else { continue }
+      guard let other = shape.compareWith, other == shape.name || !names.contains(other) else { continue }
       try at(index, of: elements) { () throws(BenchmarkError) in
         throw BenchmarkError(
           "shape \(shape.name): compare_with is \(quoted(other)), expected the name of another shape of the list"

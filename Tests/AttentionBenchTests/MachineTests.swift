@@ -143,3 +143,16 @@ import Testing
     #expect(MedianInterval([0, 0, 0, 0, 0, 0])?.halfWidthPercent == nil)
   }
 }
+
+@Suite struct RemainingTests {
+  @Test(
+    arguments: [
+      (1, 3, 5.0, ", 2 more"), (1, 1, 5, ", the last"), (2, 3, 5, ", 1 more, about 10 s left"),
+      (3, 3, 20, ", the last, about 10 s left"), (2, 2, 0, ", the last, about 1 s left"),
+      (2, 21, 30, ", 19 more, about 10 min left"), (2, 2, 9000, ", the last, about 3 h left"),
+      (2, 1000, 1e300, ", 998 more, about 27778 h left"),
+    ] as [(Int, Int, Double, String)])
+  func wordsSayWhatIsLeft(begun: Int, count: Int, seconds: Double, words: String) {
+    #expect(Remaining.words(begun: begun, of: count, seconds: seconds) == words)
+  }
+}

@@ -8,9 +8,9 @@
 package struct Rounds {
   /// No round starts for a contender that has been timed for longer, once it has had ``minimum`` rounds.
   package var secondsEach = 1.0
-  /// Rounds that every contender gets, unless a single call takes longer than ``secondsEach``: the fewest that say how well their median
-  /// is known.
-  package var minimum = MedianInterval.fewestSamples
+  /// Rounds that every contender gets, unless a single call takes longer than ``secondsEach``. Nine are the fewest whose median's interval
+  /// leaves out the outermost ones, and the fewest that google-benchmark's rank test takes for enough.
+  package var minimum = 9
   /// Rounds that no contender exceeds.
   package var maximum = 101
   /// A contender gets no more rounds once half the width of its median's interval is at most this many percent of the median.

@@ -112,8 +112,8 @@ import Testing
       return try #require(try Self.objects(outcome.output).first?["rounds"] as? Int)
     }
     // Rounds of 20 ms: so many at least, and more only where the time allows it and the machine is uneven.
-    #expect(try rounds("0.01") == 6)
-    #expect(6...101 ~= (try rounds("0.3")))
+    #expect(try rounds("0.01") == 9)
+    #expect(9...101 ~= (try rounds("0.3")))
   }
 
   @Test func aComparedShapeAloneBringsItsPlainOneAlong() throws {

@@ -85,8 +85,8 @@ private final class FakeTime {
     ]).map { $0.map(\.seconds) }
     #expect(samples[0] == [3])
     #expect(samples[1] == [5])
-    // Always the same: known after the fewest rounds that say so.
-    #expect(samples[2].count == 6)
+    // Always the same: known after the fewest rounds that everyone gets.
+    #expect(samples[2].count == 9)
     #expect(time.calls.filter { $0 == "slow" }.count == 1)
     #expect(!time.calls.contains("known"))
   }
@@ -101,14 +101,16 @@ private final class FakeTime {
     }
     let samples = try time.rounds().measure([uneven, time.contender("even", seconds: 0.125)])
     // 0.0625 and 0.125 in turn until a second has passed.
-    #expect(samples.map(\.count) == [11, 6])
+    #expect(samples.map(\.count) == [11, 9])
   }
 
   @Test func roundsEndWhenTheMedianIsKnown() throws {
     let time = FakeTime()
     var seconds = [1.0, 1.0] + [1.5, 0.5] + [1.0, 1.01, 0.99, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]
     let settling = Contender(name: "settling") { time.now += seconds.removeFirst() }
-    let samples = try time.rounds { $0.secondsEach = 100 }.measure([settling])
+    let samples = try time.rounds {
+      $0.secondsEach = 100; $0.minimum = 6
+    }.measure([settling])
     // The interval of nine samples leaves out the smallest and the largest one.
     #expect(samples[0].map(\.seconds).count == 9)
   }

@@ -95,4 +95,6 @@ extension BenchKernel: AttentionEngine {
 /// Why an engine is not measured on a shape.
 struct Unsuitable: Error {
   let reason: String
+
+  static let interrupted = Unsuitable(reason: "interrupted before it was timed")
 }

@@ -2,30 +2,6 @@ import ArgumentParser
 import BenchmarkKit
 import Parallelism
 
-/// Values with commas between them: `f32,bf16`.
-struct CommaList<Value: RawRepresentable & CaseIterable & Equatable>: ExpressibleByArgument
-where Value.RawValue == String {
-  let values: [Value]
-
-  init(_ values: [Value]) { self.values = values }
-
-  /// Fails where a name is unknown or none is given; a name given twice counts once.
-  init?(argument: String) {
-    var values: [Value] = []
-    for name in argument.split(separator: ",", omittingEmptySubsequences: false) {
-      guard let value = Value(rawValue: String(name)) else { return nil }
-      if !values.contains(value) { values.append(value) }
-    }
-    self.values = values
-  }
-
-  var defaultValueDescription: String { values.map(\.rawValue).joined(separator: ",") }
-
-  static var allValueStrings: [String] { Value.allCases.map(\.rawValue) }
-}
-
-extension ReportFormat: ExpressibleByArgument {}
-
 /// What can be asked for on the command line.
 struct BenchOptions: ParsableArguments {
   @Option(
@@ -38,17 +14,38 @@ struct BenchOptions: ParsableArguments {
   var only: String?
 
   @Option(
+    parsing: .upToNextOption,
+    help: ArgumentHelp(
+      "Measure one shape with other sizes in place of its own, all combined with all, instead of a list: queries=128..8192*2 head-dim=64,128.",
+      discussion: """
+        Fields are \(SweepField.allCases.map(\.rawValue).joined(separator: ", ")); values 64,128 or ranges 1..4, 128..8192*2, 16..64+16; \
+        threads=1..N goes to as many as this process may use.
+        """, valueName: "field=values"))
+  var sweep: [String] = []
+
+  @Option(help: ArgumentHelp("Sweeps in a file, one a line; # begins a comment.", valueName: "file"))
+  var sweepFile: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "The shape that --sweep and --sweep-file change where they do not say base=NAME: gpt2-prefill by default.",
+      valueName: "name"))
+  var base: String?
+
+  @Option(
     help: ArgumentHelp(
       "Threads of our kernels and of the machine probes; as many as this process may use by default."))
   var threads: Int?
 
-  @Option(help: "Element types, with commas between them: f32, f64, f16, bf16.")
+  @Option(
+    help: "Element types, with commas between them: f32, f64, f16, bf16; f32 by default.",
+    transform: { try CommaList<BenchType>(argument: $0) })
   var dtype = CommaList<BenchType>([.f32])
 
   @Option(
     help:
-      "Kernels, with commas between them: chosen (by the library), gemm, fused, decode (forced), naive. All by default; with --peers chosen."
-  )
+      "Kernels, with commas between them: chosen (by the library), gemm, fused, decode (forced), naive. All by default; with --peers chosen.",
+    transform: { try CommaList<BenchKernel>(argument: $0) })
   var kernel: CommaList<BenchKernel>?
 
   @Option(
@@ -62,17 +59,32 @@ struct BenchOptions: ParsableArguments {
       "The Python that has them, in place of that of `make peers`.", valueName: "path"))
   var peersPython: String?
 
-  @Option(help: "How results are printed: table, markdown, csv or jsonl.")
+  @Option(
+    help:
+      "How results are printed: table, markdown, csv, jsonl, json (google-benchmark's, with every round) or sql; table by default.",
+    completion: .list(ReportFormat.allCases.map(\.rawValue)), transform: { try choice($0) })
   var format = ReportFormat.table
+
+  @Option(
+    name: .shortAndLong,
+    help: ArgumentHelp(
+      "Write the results into this file when all are there, not to standard output.", valueName: "file"))
+  var output: String?
 
   @Option(help: "Seed of the random inputs.")
   var seed: UInt64 = 1
 
   @Option(
     help: ArgumentHelp(
-      "How long each kernel is timed on each shape: 0.6 by default, 0.25 with --quick; slow ones take longer.",
+      "How long a kernel is timed on a shape at most, where its median is not known to 2 % before: 1 by default, 0.25 with --quick; slow ones take longer.",
       valueName: "s"))
   var seconds: Double?
+
+  @Option(
+    help: ArgumentHelp(
+      "The most memory that a shape may take, in 10⁹ bytes; what is free by default. What takes more is skipped.",
+      valueName: "GB"))
+  var memory: Double?
 
   @Flag(help: "Fewer and shorter rounds: a look, not a measurement.")
   var quick = false
@@ -81,6 +93,8 @@ struct BenchOptions: ParsableArguments {
   var explain = false
 
   func validate() throws {
+    if isSweep && only != nil { throw ValidationError("--only picks from a list, and a sweep is none") }
+    if base != nil && !isSweep { throw ValidationError("--base is for --sweep and --sweep-file") }
     if let threads, !(1...WorkerPool.maximumThreadCount).contains(threads) {
       throw ValidationError("--threads is \(threads), expected 1 to \(WorkerPool.maximumThreadCount)")
     }
@@ -89,6 +103,9 @@ struct BenchOptions: ParsableArguments {
     }
     if peersPython != nil && peers.isEmpty {
       throw ValidationError("--peers-python is given without --peers")
+    }
+    if let memory, !(memory > 0 && memory.isFinite) {
+      throw ValidationError("--memory is \(memory), expected a positive number of 10⁹ bytes")
     }
   }
 }
@@ -103,22 +120,45 @@ extension BenchOptions {
     if let seconds { rounds.secondsEach = seconds }
     // Fewer and longer turns: between those of processes lies more than between those of kernels.
     if !peers.isEmpty { rounds.batchSeconds = 0.1 }
+    rounds.isInterrupted = { Interruption.isRequested }
     return rounds
+  }
+
+  /// What a run of so many threads measures with; of as many as this process may use for nil.
+  func bench(threads: Int?, peers: [Peer]) -> Bench {
+    let pool = Bench.pool(threads: threads)
+    return Bench(
+      engines: kernels + peers, rounds: rounds, probe: MachineProbe(threads: pool.threadCount), pool: pool,
+      threads: threads, seed: seed, memoryLimit: memory.map { $0 * 1e9 })
+  }
+
+  /// What was asked for, in the order in which it is measured.
+  ///
+  /// - Throws: where a list cannot be read, or a name is not in it.
+  func runs() throws -> [Run] {
+    let chosen =
+      isSweep ? try sweptWorkloads() : try workloads().map { (workload: $0, threads: threads) }
+    return chosen.flatMap { chosen in
+      dtype.values.map { Run(workload: chosen.workload, type: $0, threads: chosen.threads) }
+    }
+  }
+
+  /// The list of shapes.
+  func listed() throws -> [ShapeWorkload] {
+    try shapes.map { try ShapeWorkload.list(path: $0) } ?? ShapeWorkload.standard()
   }
 
   /// What was asked for, in the order of the list.
   ///
   /// - Throws: where the list cannot be read, or a name is not in it.
-  func workloads() throws -> [any Workload] {
-    let listed = try shapes.map { try ShapeWorkload.list(path: $0) } ?? ShapeWorkload.standard()
+  private func workloads() throws -> [any Workload] {
+    let listed = try listed()
     let others: [any Workload] = shapes == nil ? [RotaryWorkload()] : []
     guard let only else { return ShapeFamily.families(of: listed) + others }
     let wanted = only.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
     let known = listed.map(\.shape.name) + others.flatMap(\.names)
-    if let unknown = wanted.first(where: { !known.contains($0) }) {
-      throw ValidationError(
-        "--only: no shape is called \(unknown.prefix(64).debugDescription); there are \(known.joined(separator: ", "))"
-      )
+    if let name = wanted.first(where: { !known.contains($0) }) {
+      throw ValidationError("--only: shape \(unknown(name, among: known))")
     }
     return ShapeFamily.families(of: listed, named: wanted)
       + others.filter { $0.names.contains(where: wanted.contains) }

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Attention
 import BenchmarkKit
 import Foundation
 import Parallelism
@@ -12,58 +11,88 @@ struct MeasureCommand: ParsableCommand {
     discussion: """
       Every kernel is timed in rounds beside the naive one and checked against a Float64 oracle, between measurements of \
       what the machine can do at most. With --peers, other engines take turns with ours in the same rounds, and a table at \
-      the end has them side by side. Results go to standard output, progress to standard error. The exit code is 1 \
-      where a result is wrong.
+      the end has them side by side. Results go to standard output, progress to standard error. Ctrl-C ends the measurement \
+      and prints what there is. The exit code is 1 where a result is wrong, 130 after Ctrl-C.
+
+      Examples:
+        attention-bench --only bert-encode,llama-decode --dtype f32,bf16
+        attention-bench --peers pytorch,onnxruntime,openvino
+        attention-bench --format json --output before.json
+        attention-bench --sweep queries=128..8192*2 head-dim=64,128 --kernel chosen
       """)
 
   @OptionGroup var options: BenchOptions
 
   func run() throws {
-    let workloads = try options.workloads()
-    let pool = options.threads.map { WorkerPool(threads: $0) } ?? .shared
-    if options.explain { return try explain(workloads, on: pool) }
+    let runs = try options.runs()
+    if options.explain { return try explain(runs) }
+    let destination = try ReportDestination(path: options.output)
+    Interruption.watch()
 
-    let runs = workloads.flatMap { workload in options.dtype.values.map { (workload: workload, type: $0) } }
     let progress = Progress(count: runs.count)
-    progress.show(0, "the machine")
-    let probe = MachineProbe(threads: pool.threadCount)
-    let peers = try startPeers(threads: pool.threadCount)
+    progress.show("the machine")
+    var peers = try startPeers(threads: runs[0].threads)
     defer { for peer in peers { peer.stop() } }
-    let facts = MachineFacts.gather(probe: probe, pool: pool) + MachineFacts.engines(peers)
-    let report = options.format.report(names: workloads.flatMap(\.names), peers: peers.map(\.name))
+    var bench = options.bench(threads: runs[0].threads, peers: peers)
+    var context = RunContext.gather(probe: bench.probe, pool: bench.pool)
+    context.seed = options.seed
+    for peer in peers { context.engines[peer.name] = peer.version ?? "not available" }
+    let start = ProcessorTime.now
+    let report = options.format.report(
+      names: runs.flatMap(\.workload.names), peers: peers.map(\.name), context: context)
     progress.clear()
-    Output.write(report.opening(facts: facts))
-    if options.format == .csv || options.format == .jsonl { progress.tell(facts) }
+    var writer = ReportWriter(to: destination)
+    writer.write(report.opening)
+    if !options.format.tellsOfMachine { progress.tell(context.facts) }
 
-    let bench = Bench(
-      engines: options.kernels + peers, rounds: options.rounds, probe: probe, pool: pool, seed: options.seed)
-    var hasFailed = false
-    var sideBySide = SideBySide(peers: peers.map(\.name))
-    for (index, run) in runs.enumerated() {
-      progress.show(index + 1, "\(run.workload.names.joined(separator: ", ")) \(run.type.rawValue)")
-      let rows = try run.workload.measure(run.type.element, in: bench)
-      progress.clear()
-      Output.write(rows.map(report.line))
-      sideBySide.add(rows)
-      hasFailed = hasFailed || rows.contains(where: \.isFailure)
+    var rows: [ResultRow] = []
+    var failure: (any Error)?
+    for (index, run) in runs.enumerated() where !Interruption.isRequested {
+      progress.show(index + 1, run.description)
+      do {
+        if run.threads != bench.threads {
+          // Peers take their number of threads when they start.
+          for peer in peers { peer.stop() }
+          peers = try startPeers(threads: run.threads)
+          bench = options.bench(threads: run.threads, peers: peers)
+        }
+        let measured = try run.workload.measure(run.type.element, in: bench)
+        progress.clear()
+        writer.write(measured.flatMap(report.lines))
+        rows += measured
+      } catch {
+        // What is there already is reported first.
+        failure = error
+        break
+      }
     }
-    Output.write(report.closing)
-    Output.write(sideBySide.lines(options.format))
-    if hasFailed { throw ExitCode(1) }
+    let stolen = ProcessorTime.now.flatMap { now in start.flatMap { now.stolenShare(since: $0) } }
+    var noise = Noise.seen(stolenShare: stolen, peakRatio: context.peakRatio(bench.probe), rows: rows)
+    if Interruption.isRequested {
+      noise.append("the run was interrupted: some results are of fewer rounds or missing")
+    }
+    if !options.format.tellsOfMachine { progress.tell(noise.map { ("noise", $0) }) }
+    writer.write(report.closing(rows, noise: noise))
+    writer.write(SideBySide(peers: peers.map(\.name), rows).lines(options.format))
+    try writer.finish()
+    if let failure { throw failure }
+    if let code = Interruption.exitCode { throw ExitCode(code) }
+    if rows.contains(where: \.isFailure) { throw ExitCode(1) }
   }
 
   /// Loads the other engines, which then wait.
-  private func startPeers(threads: Int) throws -> [Peer] {
+  private func startPeers(threads: Int?) throws -> [Peer] {
     if options.peers.isEmpty { return [] }
     let setup = try PeerSetup(python: options.peersPython)
-    return options.peers.map { setup.peer($0, threads: threads) }
+    let count = Bench.pool(threads: threads).threadCount
+    return options.peers.map { setup.peer($0, threads: count) }
   }
 
-  private func explain(_ workloads: [any Workload], on pool: WorkerPool) throws {
-    for workload in workloads {
-      for type in options.dtype.values {
-        Output.write(try workload.explanation(type.element, seed: options.seed, on: pool))
-      }
+  private func explain(_ runs: [Run]) throws {
+    for run in runs {
+      Output.write(
+        try run.workload.explanation(
+          run.type.element, seed: options.seed, on: Bench.pool(threads: run.threads)))
     }
   }
 }

@@ -34,13 +34,15 @@ struct ShapeBenchmark {
   private func emptyRow<E: BenchElement>(
     _ shape: BenchmarkShape, _ engine: any AttentionEngine, _: E.Type, _ limits: MachineLimits
   ) -> ResultRow {
-    ResultRow(
+    var row = ResultRow(
       name: shape.name, kernel: engine.name, dtype: E.benchType.rawValue,
       threads: engine.threads(of: bench.pool.threadCount),
       work: .attention(
         usefulFlops: shape.usefulFlops,
         keyValueBytes: shape.usefulKeyValueBytes(elementBytes: MemoryLayout<E>.size)),
       limits: limits)
+    row.shape = shape
+    return row
   }
 
   /// Sets up the engines.
@@ -50,6 +52,7 @@ struct ShapeBenchmark {
     for engine in bench.engines {
       var row = emptyRow(inputs.shape, engine, E.self, limits)
       do {
+        if bench.rounds.isInterrupted() { throw Unsuitable.interrupted }
         let contender = try engine.contender(inputs, in: bench)
         row.plan = contender.plan
         entry.contenders.append((entry.rows.count, contender))
@@ -117,6 +120,7 @@ private struct ShapeEntry<E: BenchElement> {
   init(inputs: BenchInputs<E>) { self.inputs = inputs }
 
   mutating func set(_ turns: [Turn], of contender: any AttentionContender, row: Int) {
+    if turns.isEmpty { rows[row].status = .skipped(Unsuitable.interrupted.reason) }
     rows[row].set(turns, scale: contender.sample?.scale ?? 1)
     rows[row].scaledFromPairs = contender.sample?.count
   }
@@ -125,6 +129,7 @@ private struct ShapeEntry<E: BenchElement> {
   mutating func compare(
     _ turns: [Turn], with plain: [Turn], of plainShape: BenchmarkShape, row: Int
   ) {
+    if turns.isEmpty || plain.isEmpty { return }
     let work = inputs.shape.usefulFlops / plainShape.usefulFlops
     rows[row].comparedWith = plainShape.name
     rows[row].costOverPlain = Quantiles(zip(turns, plain).map { $0.seconds / $1.seconds / work }).median

@@ -30,8 +30,10 @@ extension BenchmarkShape {
     _ field: String, _ text: String, of name: String
   ) throws(BenchmarkError) -> Choice {
     if let choice = Choice(rawValue: text) { return choice }
-    let known = Choice.allCases.map(\.rawValue).joined(separator: ", ")
-    throw BenchmarkError("shape \(name): \(field) is \(quoted(text)), expected one of \(known)")
+    let known = Choice.allCases.map(\.rawValue)
+    throw BenchmarkError(
+      "shape \(name): \(field) is \(quoted(text)), expected one of \(known.joined(separator: ", "))"
+        + suggestion(for: text, among: known))
   }
 
   private static func checkName(_ name: String) throws(BenchmarkError) {
@@ -39,11 +41,13 @@ extension BenchmarkShape {
     let isPlain = name.utf8.allSatisfy { byte in
       switch UInt8(ascii: "a")...UInt8(ascii: "z") ~= (byte | 0x20) {
       case true: true
-      case false: (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) || "._-".utf8.contains(byte)
+      case false: (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) || "._-+=".utf8.contains(byte)
       }
     }
-    guard isPlain, 1...64 ~= name.utf8.count else {
-      throw BenchmarkError("name is \(quoted(name)), expected 1 to 64 letters, digits, '.', '_' and '-'")
+    // Those of a sweep say all its values, and their base.
+    guard isPlain, 1...256 ~= name.utf8.count else {
+      throw BenchmarkError(
+        "name is \(quoted(name)), expected 1 to 256 letters, digits, '.', '_', '-', '+' and '='")
     }
   }
 

@@ -88,9 +88,10 @@ extension BenchmarkShape {
     Double(storedKeys) * Double(keyValueHeads) * Double(headDim + valueDim) * Double(elementBytes)
   }
 
-  /// Bytes of queries, keys, values and output together.
-  package func tensorBytes(elementBytes: Int) -> Double {
-    keyValueBytes(elementBytes: elementBytes)
-      + Double(storedQueries) * Double(queryHeads) * Double(headDim + valueDim) * Double(elementBytes)
+  /// Bytes of queries, keys, values and so many outputs together.
+  package func tensorBytes(elementBytes: Int, outputs: Int = 1) -> Double {
+    let width = Double(headDim) + Double(outputs) * Double(valueDim)
+    return keyValueBytes(elementBytes: elementBytes)
+      + Double(storedQueries) * Double(queryHeads) * width * Double(elementBytes)
   }
 }

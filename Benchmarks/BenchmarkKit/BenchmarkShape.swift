@@ -19,7 +19,7 @@ package struct BenchmarkShape: Sendable, Equatable {
     case packed
   }
 
-  /// Unique in its file: letters, digits, `.`, `_` and `-`.
+  /// Unique in its file: letters, digits, `.`, `_`, `-`, `+` and `=`.
   package let name: String
   /// `B`
   package let batch: Int

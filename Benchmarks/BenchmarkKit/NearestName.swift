@@ -19,6 +19,11 @@ package func nearestName(to text: String, among names: [String]) -> String? {
   return nearest.name
 }
 
+/// `; did you mean fused?`, or nothing where no name is near.
+package func suggestion(for text: String, among names: [String]) -> String {
+  nearestName(to: text, among: names).map { "; did you mean \($0)?" } ?? ""
+}
+
 /// How many letters have to be inserted, deleted, replaced or swapped with their neighbour to make `other` of `word`
 /// (optimal string alignment).
 func editCount<Letter: Equatable>(_ word: [Letter], _ other: [Letter]) -> Int {

@@ -2,31 +2,13 @@ import Foundation
 
 /// A list of shapes in JSON: an array of objects with the fields of ``BenchmarkShape`` in snake_case.
 package enum ShapeFile {
-  /// A list of shapes is text written by people; what is larger is something else.
-  static var largestByteCount: Int { 1 << 20 }
-
   /// The shapes of a file, in its order.
   ///
-  /// - Throws: ``BenchmarkError`` with the path and the reason.
+  /// - Throws: ``BenchmarkError`` with the path, the line where the shape begins, and the reason.
   package static func load(path: String, memoryLimit: Double = physicalMemory) throws(BenchmarkError)
     -> [BenchmarkShape]
   {
-    let data: Data
-    do {
-      let attributes = try FileManager.default.attributesOfItem(
-        atPath: URL(fileURLWithPath: path).resolvingSymlinksInPath().path)
-      guard attributes[.type] as? FileAttributeType == .typeRegular else {
-        throw BenchmarkError("\(path): not a regular file")
-      }
-      guard let size = attributes[.size] as? Int, size <= largestByteCount else {
-        throw BenchmarkError("\(path): more than \(largestByteCount) bytes, too large for a list of shapes")
-      }
-      data = try Data(contentsOf: URL(fileURLWithPath: path))
-    } catch let error as BenchmarkError {
-      throw error
-    } catch {
-      throw BenchmarkError("\(path): cannot be read")
-    }
+    let data = try TextFile.read(path: path, of: "shapes")
     do {
       return try parse(data, memoryLimit: memoryLimit)
     } catch {
@@ -38,30 +20,31 @@ package enum ShapeFile {
   package static func parse(_ data: Data, memoryLimit: Double = physicalMemory) throws(BenchmarkError)
     -> [BenchmarkShape]
   {
-    let records: [ShapeRecord]
-    do {
-      records = try JSONDecoder().decode([ShapeRecord].self, from: data)
-    } catch DecodingError.dataCorrupted where (try? JSONSerialization.jsonObject(with: data)) != nil {
-      // The decoder does not tell where such a number stands.
-      throw BenchmarkError("a number is not whole, or too large")
-    } catch let error as DecodingError {
-      throw BenchmarkError(describe(error))
-    } catch {
-      throw BenchmarkError("not a JSON array of shapes")
-    }
-    try refuseUnknownFields(data)
-    guard !records.isEmpty else { throw BenchmarkError("no shapes") }
+    // Without NUL it cannot be UTF-16 or -32, which the parser would read and lines cannot be counted in.
+    guard !data.contains(0), String(validating: data, as: UTF8.self) != nil,
+      let document = try? JSONSerialization.jsonObject(with: data, options: .fragmentsAllowed)
+    else { throw BenchmarkError("not valid JSON") }
+    guard let objects = document as? [Any] else { throw BenchmarkError("expected an array of shapes") }
+    let elements = JSONArrayText(data).elements
+    guard !elements.isEmpty else { throw BenchmarkError("no shapes") }
+    guard elements.count == objects.count else { throw BenchmarkError("not valid JSON") }
+
     var shapes: [BenchmarkShape] = []
     var names: Set<String> = []
-    for record in records {
-      let shape = try BenchmarkShape(record, memoryLimit: memoryLimit)
-      guard names.insert(shape.name).inserted else {
-        throw BenchmarkError("shape \(shape.name): the name appears twice")
+    for (index, element) in elements.enumerated() {
+      try at(index, of: elements) { () throws(BenchmarkError) in
+        let record = try record(element.text)
+        try refuseUnknownFields(objects[index])
+        let shape = try BenchmarkShape(record, memoryLimit: memoryLimit)
+        guard names.insert(shape.name).inserted else {
+          throw BenchmarkError("shape \(shape.name): the name appears twice")
+        }
+        shapes.append(shape)
       }
-      shapes.append(shape)
     }
-    for shape in shapes {
-      if let other = shape.compareWith, other == shape.name || !names.contains(other) {
+    for (index, shape) in shapes.enumerated() {
+      guard let other = shape.compareWith, other == shape.name || !names.contains(other) else { continue }
+      try at(index, of: elements) { () throws(BenchmarkError) in
         throw BenchmarkError(
           "shape \(shape.name): compare_with is \(quoted(other)), expected the name of another shape of the list"
         )
@@ -70,19 +53,40 @@ package enum ShapeFile {
     return shapes
   }
 
-  /// A misspelt field that is optional would measure another problem than the one meant.
-  private static func refuseUnknownFields(_ data: Data) throws(BenchmarkError) {
-    let known = Set(ShapeRecord.CodingKeys.allCases.map(\.rawValue))
-    // Fields that follow from others, for readers of the file.
-    let derived: Set = ["kv_bytes_f32"]
-    let objects = (try? JSONSerialization.jsonObject(with: data)) as? [[String: Any]] ?? []
-    for (index, object) in objects.enumerated() {
-      if let field = object.keys.sorted().first(where: { !known.contains($0) && !derived.contains($0) }) {
-        throw BenchmarkError(
-          "entry \(index + 1): unknown field \(quoted(field)), expected one of \(known.sorted().joined(separator: ", "))"
-        )
-      }
+  /// Names the place of what is wrong.
+  private static func at(
+    _ index: Int, of elements: [JSONArrayText.Element], _ body: () throws(BenchmarkError) -> Void
+  ) throws(BenchmarkError) {
+    do {
+      try body()
+    } catch {
+      throw BenchmarkError("line \(elements[index].line), entry \(index + 1): \(error)")
     }
+  }
+
+  private static func record(_ text: Data) throws(BenchmarkError) -> ShapeRecord {
+    do {
+      return try JSONDecoder().decode(ShapeRecord.self, from: text)
+    } catch DecodingError.dataCorrupted {
+      // It is valid JSON. The decoder does not tell where such a number stands.
+      throw BenchmarkError("a number is not whole, or too large")
+    } catch let error as DecodingError {
+      throw BenchmarkError(describe(error))
+    } catch {
+      throw BenchmarkError("not a shape")
+    }
+  }
+
+  /// A misspelt field that is optional would measure another problem than the one meant.
+  private static func refuseUnknownFields(_ object: Any) throws(BenchmarkError) {
+    let known = ShapeRecord.CodingKeys.allCases.map(\.rawValue).sorted()
+    // Fields that follow from others, for readers of the file.
+    let derived = "kv_bytes_f32"
+    let fields = (object as? [String: Any] ?? [:]).keys.sorted()
+    guard let field = fields.first(where: { !known.contains($0) && $0 != derived }) else { return }
+    throw BenchmarkError(
+      "unknown field \(quoted(field))\(suggestion(for: field, among: known)), expected one of \(known.joined(separator: ", "))"
+    )
   }
 
   /// Bytes of memory that this machine has.
@@ -100,10 +104,8 @@ package enum ShapeFile {
       return "\(place(context))\(key.stringValue) is missing"
     case .typeMismatch(let type, let context), .valueNotFound(let type, let context):
       return "\(place(context))expected \(name(of: type))"
-    case .dataCorrupted:
-      return "not valid JSON"
-    @unknown default:
-      return "not a JSON array of shapes"
+    default:
+      return "not a shape"
     }
   }
 
@@ -113,6 +115,7 @@ package enum ShapeFile {
     case is Double.Type: "a number"
     case is String.Type: "text"
     case is Bool.Type: "true or false"
+    case is [String: Any].Type: "an object"
     default: type is any Sequence.Type ? "an array" : "an object"
     }
   }

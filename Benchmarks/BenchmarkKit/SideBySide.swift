@@ -3,13 +3,9 @@ package struct SideBySide {
   private let peers: [String]
   private var rows: [(shape: String, dtype: String, entries: [ResultRow])] = []
 
-  /// An empty table with a column for each of these engines.
-  package init(peers: [String]) {
+  /// The table of these rows, with a column for each of these engines. Workloads that no peer was asked for are left out.
+  package init(peers: [String], _ results: [ResultRow]) {
     self.peers = peers
-  }
-
-  /// Adds rows, those of one shape and type in one call. Workloads that no peer was asked for are left out.
-  package mutating func add(_ results: [ResultRow]) {
     for row in results {
       if let index = rows.firstIndex(where: { $0.shape == row.name && $0.dtype == row.dtype }) {
         rows[index].entries.append(row)
@@ -31,7 +27,7 @@ package struct SideBySide {
       return [""] + TextTable.aligned([header] + cells, words: words) + [""] + notes(compared)
     case .markdown:
       return [""] + TextTable.markdown(header, cells, words: words) + [""] + notes(compared).map { "* \($0)" }
-    case .csv, .jsonl:
+    case .csv, .jsonl, .json, .sql:
       return []
     }
   }

@@ -82,10 +82,10 @@ struct HostileShapes: CustomTestStringConvertible, Sendable {
       fields: ["compare_with": #""a""#], "compare_with is \"a\", expected the name of another shape"),
     HostileShapes(fields: ["compare_with": #""a\nb""#], "compare_with is \"a\\nb\""),
     HostileShapes(fields: ["useful_flops": "7"], "useful_flops is 7"),
-    HostileShapes(fields: ["name": #""""#], "expected 1 to 64 letters"),
-    HostileShapes(fields: ["name": #""a,b""#], "expected 1 to 64 letters"),
-    HostileShapes(fields: ["name": #""a\nb""#], "expected 1 to 64 letters"),
-    HostileShapes(fields: ["name": #""@`[{""#], "expected 1 to 64 letters"),
+    HostileShapes(fields: ["name": #""""#], "expected 1 to 256 letters"),
+    HostileShapes(fields: ["name": #""a,b""#], "expected 1 to 256 letters"),
+    HostileShapes(fields: ["name": #""a\nb""#], "expected 1 to 256 letters"),
+    HostileShapes(fields: ["name": #""@`[{""#], "expected 1 to 256 letters"),
     HostileShapes(
       """
       [{"name": "a", "batch": 1, "query_heads": 1, "key_value_heads": 1, "queries": 1, "keys": 1, "head_dim": 1,

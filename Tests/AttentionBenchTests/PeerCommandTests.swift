@@ -10,22 +10,22 @@ struct PeerCommandTests {
   /// Runs two shapes beside engines that do as told.
   private static func bench(
     _ ways: [String: String], format: String, _ arguments: [String] = []
-  ) throws -> CommandTests.Outcome {
-    let fake = try CommandTests.TemporaryFile(FakePeer.program(ways))
+  ) throws -> BenchProcess.Outcome {
+    let fake = try TemporaryFile(FakePeer.program(ways))
     try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: fake.url.path)
     // A file that is open for writing cannot be executed.
     try fake.handle.close()
-    let list = try CommandTests.TemporaryFile(
+    let list = try TemporaryFile(
       """
       [{"name": "one", \(shape), "mask": "causal"}, {"name": "two", \(shape), "mask": "causal"}]
       """)
     let peers = ways.keys.sorted().joined(separator: ",")
-    return try CommandTests.bench(
+    return try BenchProcess(
       [
         "--quick", "--shapes", list.url.path, "--format", format, "--peers", peers, "--peers-python",
         fake.url.path,
-      ]
-        + arguments)
+      ] + arguments
+    ).outcome()
   }
 
   @Test func aRightEngineHasRowsAndItsPlaceBesideOurs() throws {
@@ -93,7 +93,7 @@ struct PeerCommandTests {
   }
 
   @Test func whatCannotBeFoundIsOneLine() throws {
-    let outcome = try CommandTests.bench(["--peers", "numpy", "--peers-python", "/nonesuch/python"])
+    let outcome = try BenchProcess(["--peers", "numpy", "--peers-python", "/nonesuch/python"]).outcome()
     #expect(outcome.code == 1 && outcome.output.isEmpty, "\(outcome)")
     #expect(outcome.errors.contains("Error: --peers-python: /nonesuch/python cannot be run\n"), "\(outcome)")
   }
@@ -105,7 +105,7 @@ struct PeerCommandTests {
       (["--peers-python", "/usr/bin/python3"], "--peers-python is given without --peers"),
     ])
   func wrongNamesAreWrongUsage(arguments: [String], words: String) throws {
-    let outcome = try CommandTests.bench(arguments)
+    let outcome = try BenchProcess(arguments).outcome()
     #expect(outcome.code == 64 && outcome.output.isEmpty, "\(outcome)")
     #expect(outcome.errors.contains(words), "\(outcome)")
   }

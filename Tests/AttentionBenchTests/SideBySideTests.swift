@@ -23,11 +23,12 @@ import Testing
   }
 
   @Test func theFastestPeerCounts() {
-    var table = SideBySide(peers: ["numpy", "pytorch"])
-    table.add([
-      row("naive", [0.5]), row("chosen", [0.001], plan: "fused"), row("numpy", [0.004]),
-      row("pytorch", [0.002]),
-    ])
+    let table = SideBySide(
+      peers: ["numpy", "pytorch"],
+      [
+        row("naive", [0.5]), row("chosen", [0.001], plan: "fused"), row("numpy", [0.004]),
+        row("pytorch", [0.002]),
+      ])
     let lines = table.lines(.table)
     #expect(
       lines[1].split(separator: " ").joined(separator: " ").hasSuffix("numpy, ms pytorch, ms x best peer"))
@@ -36,27 +37,23 @@ import Testing
   }
 
   @Test func emptyCellsHaveTheirReasonOnce() {
-    var table = SideBySide(peers: ["numpy"])
-    for shape in ["a", "b", "c"] {
-      table.add([
+    let rows = ["a", "b", "c"].flatMap { shape in
+      [
         row("chosen", [0.001], plan: "fused", shape: shape),
         row("numpy", [], status: shape == "c" ? .failed("off by 1") : .skipped("cannot"), shape: shape),
-      ])
+      ]
     }
-    let lines = table.lines(.markdown)
+    let lines = SideBySide(peers: ["numpy"], rows).lines(.markdown)
     #expect(lines.contains("| a | f32 | 1.00 | fused | — | — |"))
     #expect(lines.contains("* numpy f32, a, b: cannot"))
     #expect(lines.contains("* numpy f32, c: FAILED: off by 1"))
   }
 
   @Test func withoutPeersOrForProgramsThereIsNone() {
-    var alone = SideBySide(peers: [])
-    alone.add([row("chosen", [1])])
-    #expect(alone.lines(.table).isEmpty)
-    var table = SideBySide(peers: ["numpy"])
-    table.add([row("rotary", [1])])
-    #expect(table.lines(.table).isEmpty)
-    table.add([row("chosen", [1]), row("numpy", [1])])
-    #expect(table.lines(.csv).isEmpty && table.lines(.jsonl).isEmpty)
+    #expect(SideBySide(peers: [], [row("chosen", [1])]).lines(.table).isEmpty)
+    #expect(SideBySide(peers: ["numpy"], [row("rotary", [1])]).lines(.table).isEmpty)
+    let table = SideBySide(peers: ["numpy"], [row("rotary", [1]), row("chosen", [1]), row("numpy", [1])])
+    #expect(!table.lines(.table).isEmpty)
+    #expect(ReportFormat.allCases.allSatisfy { $0 == .table || $0 == .markdown || table.lines($0).isEmpty })
   }
 }

@@ -1,0 +1,31 @@
+/// Sweeps that are kept: one a line, as behind `--sweep`; `#` begins a comment.
+package enum SweepFile {
+  /// The sweeps of a file, in its order.
+  ///
+  /// - Throws: ``BenchmarkError`` with the path, the line and the reason.
+  package static func load(path: String, allThreads: Int) throws(BenchmarkError) -> [Sweep] {
+    let data = try TextFile.read(path: path, of: "sweeps")
+    do {
+      return try parse(String(decoding: data, as: UTF8.self), allThreads: allThreads)
+    } catch {
+      throw BenchmarkError("\(path): \(error)")
+    }
+  }
+
+  /// The sweeps of a file's contents.
+  package static func parse(_ text: String, allThreads: Int) throws(BenchmarkError) -> [Sweep] {
+    var sweeps: [Sweep] = []
+    let lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
+    for (index, line) in lines.enumerated() {
+      let words = line.prefix { $0 != "#" }.split(whereSeparator: \.isWhitespace).map(String.init)
+      if words.isEmpty { continue }
+      do {
+        sweeps.append(try Sweep(words, allThreads: allThreads))
+      } catch {
+        throw BenchmarkError("line \(index + 1): \(error)")
+      }
+    }
+    guard !sweeps.isEmpty else { throw BenchmarkError("no sweeps") }
+    return sweeps
+  }
+}

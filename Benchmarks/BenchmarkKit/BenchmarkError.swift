@@ -17,6 +17,18 @@ func quoted(_ text: String) -> String {
   return String(shown).debugDescription
 }
 
+/// Text with spaces for line feeds and all that steers a terminal.
+func onOneLine(_ text: String) -> String {
+  String(
+    String.UnicodeScalarView(
+      text.unicodeScalars.map { scalar in
+        switch scalar.properties.generalCategory {
+        case .control, .format, .lineSeparator, .paragraphSeparator: " "
+        default: scalar
+        }
+      }))
+}
+
 /// `12.3 GiB`
 func gibibytes(_ bytes: Double) -> String {
   String(format: "%.3g GiB", bytes / 0x1p30)

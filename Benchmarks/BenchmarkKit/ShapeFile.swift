@@ -11,22 +11,7 @@ package enum ShapeFile {
   package static func load(path: String, memoryLimit: Double = physicalMemory) throws(BenchmarkError)
     -> [BenchmarkShape]
   {
-    let data: Data
-    do {
-      let attributes = try FileManager.default.attributesOfItem(
-        atPath: URL(fileURLWithPath: path).resolvingSymlinksInPath().path)
-      guard attributes[.type] as? FileAttributeType == .typeRegular else {
-        throw BenchmarkError("\(path): not a regular file")
-      }
-      guard let size = attributes[.size] as? Int, size <= largestByteCount else {
-        throw BenchmarkError("\(path): more than \(largestByteCount) bytes, too large for a list of shapes")
-      }
-      data = try Data(contentsOf: URL(fileURLWithPath: path))
-    } catch let error as BenchmarkError {
-      throw error
-    } catch {
-      throw BenchmarkError("\(path): cannot be read")
-    }
+    let data = try InputFile.read(path: path, limit: largestByteCount, kind: "a list of shapes")
     do {
       return try parse(data, memoryLimit: memoryLimit)
     } catch {
@@ -38,17 +23,7 @@ package enum ShapeFile {
   package static func parse(_ data: Data, memoryLimit: Double = physicalMemory) throws(BenchmarkError)
     -> [BenchmarkShape]
   {
-    let records: [ShapeRecord]
-    do {
-      records = try JSONDecoder().decode([ShapeRecord].self, from: data)
-    } catch DecodingError.dataCorrupted where (try? JSONSerialization.jsonObject(with: data)) != nil {
-      // The decoder does not tell where such a number stands.
-      throw BenchmarkError("a number is not whole, or too large")
-    } catch let error as DecodingError {
-      throw BenchmarkError(describe(error))
-    } catch {
-      throw BenchmarkError("not a JSON array of shapes")
-    }
+    let records = try InputFile.decode([ShapeRecord].self, from: data)
     try refuseUnknownFields(data)
     guard !records.isEmpty else { throw BenchmarkError("no shapes") }
     var shapes: [BenchmarkShape] = []
@@ -87,33 +62,4 @@ package enum ShapeFile {
 
   /// Bytes of memory that this machine has.
   package static var physicalMemory: Double { Double(ProcessInfo.processInfo.physicalMemory) }
-
-  private static func describe(_ error: DecodingError) -> String {
-    func place(_ context: DecodingError.Context) -> String {
-      let path = context.codingPath.map { key in
-        key.intValue.map { "entry \($0 + 1)" } ?? quoted(key.stringValue)
-      }
-      return path.isEmpty ? "" : path.joined(separator: ", ") + ": "
-    }
-    switch error {
-    case .keyNotFound(let key, let context):
-      return "\(place(context))\(key.stringValue) is missing"
-    case .typeMismatch(let type, let context), .valueNotFound(let type, let context):
-      return "\(place(context))expected \(name(of: type))"
-    case .dataCorrupted:
-      return "not valid JSON"
-    @unknown default:
-      return "not a JSON array of shapes"
-    }
-  }
-
-  private static func name(of type: Any.Type) -> String {
-    switch type {
-    case is Int.Type: "a whole number"
-    case is Double.Type: "a number"
-    case is String.Type: "text"
-    case is Bool.Type: "true or false"
-    default: type is any Sequence.Type ? "an array" : "an object"
-    }
-  }
 }

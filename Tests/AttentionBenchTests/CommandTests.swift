@@ -9,7 +9,9 @@ import Testing
     let errors: String
   }
 
-  private static func bench(_ arguments: String...) throws -> Outcome {
+  private static func bench(_ arguments: String...) throws -> Outcome { try bench(arguments) }
+
+  static func bench(_ arguments: [String]) throws -> Outcome {
     // The command lies beside the test bundle, whose executable this process is.
     let executable = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
     let process = Process()

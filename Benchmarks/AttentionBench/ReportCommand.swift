@@ -32,6 +32,12 @@ struct ReportCommand: ParsableCommand {
 
   private static let script = "Benchmarks/Report/report.py"
 
+  func validate() throws {
+    for (name, value) in [("--output", output), ("--python", python)] where value.isEmpty {
+      throw ValidationError("\(name) is empty, expected a path")
+    }
+  }
+
   func run() throws {
     // What is wrong with a file is said here, as `compare` says it.
     for path in results { _ = try ResultFile.load(path: path) }
@@ -45,7 +51,7 @@ struct ReportCommand: ParsableCommand {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: python)
     process.arguments =
-      ["-B", Self.script, "--output", output] + (charts.map { ["--charts", $0] } ?? []) + ["--"] + results
+      ["-B", Self.script, "--output=\(output)"] + (charts.map { ["--charts=\($0)"] } ?? []) + ["--"] + results
     try process.run()
     process.waitUntilExit()
     if process.terminationStatus != 0 { throw ExitCode(1) }

@@ -31,23 +31,24 @@ def main(arguments=None):
             write_charts(Path(options.charts), pages)
     except ResultError as error:
         sys.exit(f"Error: {error}")
-    except OSError as error:
-        sys.exit(f"Error: {error.filename}: {error.strerror}")
 
 
 def write(path, data):
     """Beside, then renamed: a reader never sees half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     data = data.encode() if isinstance(data, str) else data
-    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.chmod(beside, 0o644)
-        os.replace(beside, path)
-    except BaseException:
-        os.unlink(beside)
-        raise
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+            os.chmod(beside, 0o644)
+            os.replace(beside, path)
+        except BaseException:
+            os.unlink(beside)
+            raise
+    except OSError as error:
+        raise ResultError(f"{path}: {error.strerror}") from None
 
 
 def page(pages):

@@ -149,6 +149,16 @@ class CommandTests(unittest.TestCase):
             self.assertEqual(len(names), 4 * 2 * 2)
             self.assertIn("roofline-f32-dark.svg", names)
 
+    def test_what_cannot_be_written_ends_in_one_line(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "r.json"
+            path.write_text(json.dumps(document(shapes=("a",))))
+            for output in (folder, str(path / "page.html"), "/proc/page.html"):
+                with self.assertRaises(SystemExit) as raised:
+                    report.main([str(path), "-o", output])
+                self.assertRegex(str(raised.exception), r"^Error: [^\n]+$")
+            self.assertEqual([entry.name for entry in Path(folder).iterdir()], ["r.json"])
+
     def test_bad_files_end_in_one_line(self):
         for text in ("", "[]", "{}", '{"context": {}, "benchmarks": []}', '{"context": {}, "benchmarks": [3]}', '{"context": 3, "benchmarks": [{"name": "a", "real_time": 1}]}',
                      '{"context": {}, "benchmarks": [{"name": "a", "real_time": "x"}]}', "[" * 100_000):

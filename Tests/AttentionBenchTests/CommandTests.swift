@@ -11,13 +11,14 @@ import Testing
 
   private static func bench(_ arguments: String...) throws -> Outcome { try bench(arguments) }
 
-  static func bench(_ arguments: [String]) throws -> Outcome {
+  static func bench(_ arguments: [String], in folder: URL? = nil) throws -> Outcome {
     // The command lies beside the test bundle, whose executable this process is.
     let executable = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
     let process = Process()
     process.executableURL = URL(fileURLWithPath: executable)
       .deletingLastPathComponent().appendingPathComponent("attention-bench")
     process.arguments = arguments
+    if let folder { process.currentDirectoryURL = folder }
     // Into files: nobody has to empty a pipe while the command runs.
     let files = try (0..<2).map { _ in try TemporaryFile() }
     process.standardOutput = files[0].handle

@@ -305,7 +305,8 @@ def roofline_chart(key, dtype, results, rows):
     rates = [(name, rate) for name, rate in rates if rate]
     if not shown or not peak:
         return None
-    x_domain = padded([row.intensity for row in shown] + [peak / rate for _, rate in rates], 1.8)
+    # Room at the left for the name of the line of the cache.
+    x_domain = padded([row.intensity for row in shown] + [peak / rate / 2.5 for _, rate in rates], 1.8)
     y_domain = [min(row.gflops for row in shown) / 2.2, peak * 2]
     roofs = []
     for name, rate in rates:
@@ -448,10 +449,11 @@ def distribution_charts(key, dtype, rows):
     order = {engine: index for index, engine in enumerate(engines_of(rows))}
     rows = sorted(rows, key=lambda row: (shapes.index(row.shape), order[row.engine]))
     pages, page = [], []
+    most = math.ceil(len(rows) / math.ceil(len(rows) / ROWS_PER_CHART)) if rows else 0
     # A shape's engines stay together.
     for shape in shapes:
         of_shape = [row for row in rows if row.shape == shape]
-        if page and len(page) + len(of_shape) > ROWS_PER_CHART:
+        if page and len(page) + len(of_shape) / 2 > most:
             pages.append(page)
             page = []
         page = page + of_shape

@@ -41,10 +41,10 @@ bench-check: setup
 	@bench="$$(swift build -c release --show-bin-path)/attention-bench"; new=.build/bench-check.json; \
 	baseline="Benchmarks/Results/$$("$$bench" kind).json"; \
 	if [ ! -e "$$baseline" ]; then \
-	  echo "$$baseline is not there: no results of such a machine are committed. On a quiet one, make bench ARGS=\"--format json\" > $$baseline adds them." >&2; \
+	  echo "$$baseline is not there: no results of such a machine are committed. On a quiet one, make bench ARGS=\"--format json --output $$baseline\" adds them." >&2; \
 	  exit 1; \
 	fi; \
-	check() { OPENBLAS_CORETYPE=$(BLAS_CORE) "$$bench" --format json $(ARGS) > "$$new" && "$$bench" compare "$$baseline" "$$new"; }; \
+	check() { OPENBLAS_CORETYPE=$(BLAS_CORE) "$$bench" --format json --output "$$new" $(ARGS) && "$$bench" compare "$$baseline" "$$new"; }; \
 	check || { echo "Once more" >&2; check; }
 
 # Python draws the report's charts, and nothing else needs it.

@@ -73,4 +73,6 @@ enum BenchKernel: String, CaseIterable {
 /// Why a kernel is not measured on a shape.
 struct Unsuitable: Error {
   let reason: String
+
+  static let interrupted = Unsuitable(reason: "interrupted before it was timed")
 }

@@ -2,30 +2,6 @@ import ArgumentParser
 import BenchmarkKit
 import Parallelism
 
-/// Values with commas between them: `f32,bf16`.
-struct CommaList<Value: RawRepresentable & CaseIterable & Equatable>: ExpressibleByArgument
-where Value.RawValue == String {
-  let values: [Value]
-
-  init(_ values: [Value]) { self.values = values }
-
-  /// Fails where a name is unknown or none is given; a name given twice counts once.
-  init?(argument: String) {
-    var values: [Value] = []
-    for name in argument.split(separator: ",", omittingEmptySubsequences: false) {
-      guard let value = Value(rawValue: String(name)) else { return nil }
-      if !values.contains(value) { values.append(value) }
-    }
-    self.values = values
-  }
-
-  var defaultValueDescription: String { values.map(\.rawValue).joined(separator: ",") }
-
-  static var allValueStrings: [String] { Value.allCases.map(\.rawValue) }
-}
-
-extension ReportFormat: ExpressibleByArgument {}
-
 /// What can be asked for on the command line.
 struct BenchOptions: ParsableArguments {
   @Option(
@@ -42,24 +18,43 @@ struct BenchOptions: ParsableArguments {
       "Threads of our kernels and of the machine probes; as many as this process may use by default."))
   var threads: Int?
 
-  @Option(help: "Element types, with commas between them: f32, f64, f16, bf16.")
+  @Option(
+    help: "Element types, with commas between them: f32, f64, f16, bf16; f32 by default.",
+    transform: { try CommaList<BenchType>(argument: $0) })
   var dtype = CommaList<BenchType>([.f32])
 
   @Option(
-    help: "Kernels, with commas between them: chosen (by the library), gemm, fused, decode (forced), naive.")
+    help:
+      "Kernels, with commas between them: chosen (by the library), gemm, fused, decode (forced), naive; all by default.",
+    transform: { try CommaList<BenchKernel>(argument: $0) })
   var kernel = CommaList<BenchKernel>(BenchKernel.allCases)
 
-  @Option(help: "How results are printed: table, markdown, csv or jsonl.")
+  @Option(
+    help:
+      "How results are printed: table, markdown, csv, jsonl, json (google-benchmark's, with every round) or sql; table by default.",
+    completion: .list(ReportFormat.allCases.map(\.rawValue)), transform: { try choice($0) })
   var format = ReportFormat.table
+
+  @Option(
+    name: .shortAndLong,
+    help: ArgumentHelp(
+      "Write the results into this file when all are there, not to standard output.", valueName: "file"))
+  var output: String?
 
   @Option(help: "Seed of the random inputs.")
   var seed: UInt64 = 1
 
   @Option(
     help: ArgumentHelp(
-      "How long each kernel is timed on each shape: 0.6 by default, 0.25 with --quick; slow ones take longer.",
+      "How long a kernel is timed on a shape at most, where its median is not known to 2 % before: 1 by default, 0.25 with --quick; slow ones take longer.",
       valueName: "s"))
   var seconds: Double?
+
+  @Option(
+    help: ArgumentHelp(
+      "The most memory that a shape may take, in 10⁹ bytes; what is free by default. What takes more is skipped.",
+      valueName: "GB"))
+  var memory: Double?
 
   @Flag(help: "Fewer and shorter rounds: a look, not a measurement.")
   var quick = false
@@ -74,6 +69,9 @@ struct BenchOptions: ParsableArguments {
     if let seconds, !(0.01...600).contains(seconds) {
       throw ValidationError("--seconds is \(seconds), expected 0.01 to 600")
     }
+    if let memory, !(memory > 0 && memory.isFinite) {
+      throw ValidationError("--memory is \(memory), expected a positive number of 10⁹ bytes")
+    }
   }
 }
 
@@ -82,7 +80,25 @@ extension BenchOptions {
   var rounds: Rounds {
     var rounds = Rounds(quick: quick)
     if let seconds { rounds.secondsEach = seconds }
+    rounds.isInterrupted = { Interruption.isRequested }
     return rounds
+  }
+
+  /// What a run of so many threads measures with; of as many as this process may use for nil.
+  func bench(threads: Int?) -> Bench {
+    let pool = Bench.pool(threads: threads)
+    return Bench(
+      kernels: kernel.values, rounds: rounds, probe: MachineProbe(threads: pool.threadCount), pool: pool,
+      threads: threads, seed: seed, memoryLimit: memory.map { $0 * 1e9 })
+  }
+
+  /// What was asked for, in the order in which it is measured.
+  ///
+  /// - Throws: where a list cannot be read, or a name is not in it.
+  func runs() throws -> [Run] {
+    try workloads().flatMap { workload in
+      dtype.values.map { Run(workload: workload, type: $0, threads: threads) }
+    }
   }
 
   /// What was asked for, in the order of the list.
@@ -94,10 +110,8 @@ extension BenchOptions {
     guard let only else { return ShapeFamily.families(of: listed) + others }
     let wanted = only.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
     let known = listed.map(\.shape.name) + others.flatMap(\.names)
-    if let unknown = wanted.first(where: { !known.contains($0) }) {
-      throw ValidationError(
-        "--only: no shape is called \(unknown.prefix(64).debugDescription); there are \(known.joined(separator: ", "))"
-      )
+    if let name = wanted.first(where: { !known.contains($0) }) {
+      throw ValidationError("--only: shape \(unknown(name, among: known))")
     }
     return ShapeFamily.families(of: listed, named: wanted)
       + others.filter { $0.names.contains(where: wanted.contains) }

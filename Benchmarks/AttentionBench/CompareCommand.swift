@@ -13,8 +13,8 @@ struct CompareCommand: ParsableCommand {
       where a row of ours became slower beyond the noise and by more than --fail-above, or fails now.
 
       Examples:
-        attention-bench --format json > before.json
-        attention-bench --format json > after.json
+        attention-bench --format json --output before.json
+        attention-bench --format json --output after.json
         attention-bench compare before.json after.json
         attention-bench compare before.json after.json --fail-above 10% --only bert-encode --format markdown
       """)
@@ -50,13 +50,11 @@ struct CompareCommand: ParsableCommand {
   private func wantedNames(in rows: [ResultFile.Row]) throws -> Set<String>? {
     guard let only else { return nil }
     let names = only.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
-    if let unknown = names.first(where: { name in !rows.contains { $0.shape == name || $0.name == name } }) {
+    if let other = names.first(where: { name in !rows.contains { $0.shape == name || $0.name == name } }) {
       var shapes: [String] = []
       for row in rows where !shapes.contains(row.shape) { shapes.append(row.shape) }
       let known = shapes.count > 60 ? Array(shapes.prefix(60)) + ["…"] : shapes
-      throw ValidationError(
-        "--only: no row is called \(String(unknown.prefix(64)).debugDescription); there are \(known.joined(separator: ", "))"
-      )
+      throw ValidationError("--only: row \(unknown(other, among: known))")
     }
     return Set(names)
   }

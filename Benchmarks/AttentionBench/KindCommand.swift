@@ -13,7 +13,8 @@ struct KindCommand: ParsableCommand {
 
   func run() throws {
     Output.write([
-      MachineDescription.kind(processor: MachineDescription.processor, threads: WorkerPool.shared.threadCount)
+      MachineDescription.kind(
+        processor: MachineDescription().processor, threads: WorkerPool.shared.threadCount)
     ])
   }
 }

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Attention
 import BenchmarkKit
 import Foundation
 import Parallelism
@@ -11,46 +10,66 @@ struct MeasureCommand: ParsableCommand {
     abstract: "Measure shapes, and check what was computed.",
     discussion: """
       Every kernel is timed in rounds beside the naive one and checked against a Float64 oracle, between measurements of \
-      what the machine can do at most. Results go to standard output, progress to standard error. The exit code is 1 \
-      where a result is wrong.
+      what the machine can do at most. Results go to standard output, progress to standard error. Ctrl-C ends the measurement \
+      and prints what there is. The exit code is 1 where a result is wrong, 130 after Ctrl-C.
+
+      Examples:
+        attention-bench --only bert-encode,llama-decode --dtype f32,bf16
+        attention-bench --format json --output before.json
+        attention-bench --sweep queries=128..8192*2 head-dim=64,128 --kernel chosen
       """)
 
   @OptionGroup var options: BenchOptions
 
   func run() throws {
-    let workloads = try options.workloads()
-    let pool = options.threads.map { WorkerPool(threads: $0) } ?? .shared
-    if options.explain { return try explain(workloads, on: pool) }
+    let runs = try options.runs()
+    if options.explain { return try explain(runs) }
+    let destination = try ReportDestination(path: options.output)
+    Interruption.watch()
 
-    let runs = workloads.flatMap { workload in options.dtype.values.map { (workload: workload, type: $0) } }
     let progress = Progress(count: runs.count)
-    progress.show(0, "the machine")
-    let probe = MachineProbe(threads: pool.threadCount)
-    let facts = MachineFacts.gather(probe: probe, pool: pool)
-    let report = options.format.report(names: workloads.flatMap(\.names))
+    progress.show("the machine")
+    var bench = options.bench(threads: runs[0].threads)
+    var context = RunContext.gather(probe: bench.probe, pool: bench.pool)
+    context.seed = options.seed
+    let start = ProcessorTime.now
+    let report = options.format.report(names: runs.flatMap(\.workload.names), context: context)
     progress.clear()
-    Output.write(report.opening(facts: facts))
-    if options.format == .csv || options.format == .jsonl { progress.tell(facts) }
+    var writer = ReportWriter(to: destination)
+    writer.write(report.opening)
+    if !options.format.tellsOfMachine { progress.tell(context.facts) }
 
-    let bench = Bench(
-      kernels: options.kernel.values, rounds: options.rounds, probe: probe, pool: pool, seed: options.seed)
-    var hasFailed = false
-    for (index, run) in runs.enumerated() {
-      progress.show(index + 1, "\(run.workload.names.joined(separator: ", ")) \(run.type.rawValue)")
-      let rows = try run.workload.measure(run.type.element, in: bench)
-      progress.clear()
-      Output.write(rows.map(report.line))
-      hasFailed = hasFailed || rows.contains(where: \.isFailure)
+    var rows: [ResultRow] = []
+    var failure: (any Error)?
+    for (index, run) in runs.enumerated() where !Interruption.isRequested {
+      progress.show(index + 1, run.description)
+      if run.threads != bench.threads { bench = options.bench(threads: run.threads) }
+      do {
+        let measured = try run.workload.measure(run.type.element, in: bench)
+        progress.clear()
+        writer.write(measured.flatMap(report.lines))
+        rows += measured
+      } catch {
+        // What is there already is reported first.
+        failure = error
+        break
+      }
     }
-    Output.write(report.closing)
-    if hasFailed { throw ExitCode(1) }
+    let stolen = ProcessorTime.now.flatMap { now in start.flatMap { now.stolenShare(since: $0) } }
+    let noise = Noise.seen(stolenShare: stolen, peakRatio: context.peakRatio(bench.probe), rows: rows)
+    if !options.format.tellsOfMachine { progress.tell(noise.map { ("noise", $0) }) }
+    writer.write(report.closing(rows, noise: noise))
+    try writer.finish()
+    if let failure { throw failure }
+    if let code = Interruption.exitCode { throw ExitCode(code) }
+    if rows.contains(where: \.isFailure) { throw ExitCode(1) }
   }
 
-  private func explain(_ workloads: [any Workload], on pool: WorkerPool) throws {
-    for workload in workloads {
-      for type in options.dtype.values {
-        Output.write(try workload.explanation(type.element, seed: options.seed, on: pool))
-      }
+  private func explain(_ runs: [Run]) throws {
+    for run in runs {
+      Output.write(
+        try run.workload.explanation(
+          run.type.element, seed: options.seed, on: Bench.pool(threads: run.threads)))
     }
   }
 }

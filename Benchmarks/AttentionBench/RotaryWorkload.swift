@@ -33,7 +33,8 @@ struct RotaryWorkload: Workload {
         rates.append(bench.probe.readWriteBytesPerSecond(workingSet: byteCount, seconds: seconds))
       }
       row.set(try bench.rounds.measure([turn, probe])[0])
-      row.limits.readWriteBytesPerSecond = Quantiles(rates).median
+      if row.turns.isEmpty { row.status = .skipped(Unsuitable.interrupted.reason) }
+      if !rates.isEmpty { row.limits.readWriteBytesPerSecond = Quantiles(rates).median }
     } catch {
       row.status = .failed("\(error)")
     }

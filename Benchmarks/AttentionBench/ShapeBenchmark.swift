@@ -34,13 +34,15 @@ struct ShapeBenchmark {
   private func emptyRow<E: BenchElement>(
     _ shape: BenchmarkShape, _ kernel: BenchKernel, _: E.Type, _ limits: MachineLimits
   ) -> ResultRow {
-    ResultRow(
+    var row = ResultRow(
       name: shape.name, kernel: kernel.rawValue, dtype: E.benchType.rawValue,
       threads: kernel == .naive ? 1 : bench.pool.threadCount,
       work: .attention(
         usefulFlops: shape.usefulFlops,
         keyValueBytes: shape.usefulKeyValueBytes(elementBytes: MemoryLayout<E>.size)),
       limits: limits)
+    row.shape = shape
+    return row
   }
 
   /// Sets up the kernels and calls each once.
@@ -50,6 +52,7 @@ struct ShapeBenchmark {
     for kernel in bench.kernels {
       var row = emptyRow(inputs.shape, kernel, E.self, limits)
       do {
+        if bench.rounds.isInterrupted() { throw Unsuitable.interrupted }
         let contender = try kernel.contender(inputs, on: bench.pool, budget: bench.rounds.secondsEach)
         if contender.knownSeconds == nil { try contender.run() }
         row.plan = contender.plan
@@ -116,6 +119,7 @@ private struct ShapeEntry<E: BenchElement> {
   init(inputs: BenchInputs<E>) { self.inputs = inputs }
 
   mutating func set(_ turns: [Turn], of contender: any AttentionContender, row: Int) {
+    if turns.isEmpty { rows[row].status = .skipped(Unsuitable.interrupted.reason) }
     rows[row].set(turns, scale: contender.sample?.scale ?? 1)
     rows[row].scaledFromPairs = contender.sample?.count
   }
@@ -124,6 +128,7 @@ private struct ShapeEntry<E: BenchElement> {
   mutating func compare(
     _ turns: [Turn], with plain: [Turn], of plainShape: BenchmarkShape, row: Int
   ) {
+    if turns.isEmpty || plain.isEmpty { return }
     let work = inputs.shape.usefulFlops / plainShape.usefulFlops
     rows[row].comparedWith = plainShape.name
     rows[row].costOverPlain = Quantiles(zip(turns, plain).map { $0.seconds / $1.seconds / work }).median

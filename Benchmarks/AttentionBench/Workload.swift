@@ -7,7 +7,24 @@ struct Bench {
   let rounds: Rounds
   let probe: MachineProbe
   let pool: WorkerPool
+  /// What ``pool`` was asked for; nil for as many as this process may use.
+  let threads: Int?
   let seed: UInt64
+  /// Bytes that one workload may take; nil for what is free when it begins.
+  let memoryLimit: Double?
+
+  /// The pool of so many threads; the shared one for nil.
+  static func pool(threads: Int?) -> WorkerPool { threads.map { WorkerPool(threads: $0) } ?? .shared }
+}
+
+/// A line of what is to be done: a workload with one element type.
+struct Run: CustomStringConvertible {
+  let workload: any Workload
+  let type: BenchType
+  /// Threads of the pool; nil for as many as this process may use.
+  let threads: Int?
+
+  var description: String { "\(workload.names.joined(separator: ", ")) \(type.rawValue)" }
 }
 
 /// Something to measure: one line or several of the report.

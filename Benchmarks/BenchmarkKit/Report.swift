@@ -10,26 +10,44 @@ package enum ReportFormat: String, CaseIterable, Sendable {
   case csv
   /// One JSON object a line.
   case jsonl
+  /// One JSON document in google-benchmark's schema, with every round.
+  case json
+  /// SQLite's statements: a table and one row a result.
+  case sql
+
+  /// Whether the form itself tells about the machine and the noise.
+  package var tellsOfMachine: Bool {
+    switch self {
+    case .table, .markdown, .json: true
+    case .csv, .jsonl, .sql: false
+    }
+  }
 
   /// A report in this form, for shapes of these names.
-  package func report(names: [String]) -> any Report {
+  package func report(names: [String], context: RunContext) -> any Report {
     switch self {
-    case .table: TableReport(nameWidth: names.map(\.count).max() ?? 0)
-    case .markdown: MarkdownReport()
+    case .table: TableReport(nameWidth: names.map(\.count).max() ?? 0, facts: context.facts)
+    case .markdown: MarkdownReport(facts: context.facts)
     case .csv: CSVReport()
     case .jsonl: JSONLinesReport()
+    case .json: JSONReport(context: context)
+    case .sql: SQLReport(context: context)
     }
   }
 }
 
-/// Turns results into text, a result at a time, so that each is seen as soon as it is there.
+/// Turns results into text, a result at a time where the form allows it, so that each is seen as soon as it is there.
 package protocol Report {
-  /// Lines before the first result; `facts` tell about the machine.
-  func opening(facts: [(String, String)]) -> [String]
-  /// The line of one result.
-  func line(_ row: ResultRow) -> String
+  /// Lines before the first result.
+  var opening: [String] { get }
+  /// The lines of one result.
+  func lines(_ row: ResultRow) -> [String]
   /// Lines after the last result.
-  var closing: [String] { get }
+  ///
+  /// - Parameters:
+  ///   - rows: all results.
+  ///   - noise: what was seen during the run of what makes its numbers less sure, a sentence each.
+  func closing(_ rows: [ResultRow], noise: [String]) -> [String]
 }
 
 /// Three significant digits, so that microseconds can be read where milliseconds are shown; with an exponent only where the number

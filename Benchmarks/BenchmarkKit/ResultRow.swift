@@ -34,6 +34,8 @@ package struct ResultRow: Sendable {
   package private(set) var seconds: Quantiles?
   /// What one call has to do.
   package let work: Work
+  /// The attention problem; nil for anything else.
+  package var shape: BenchmarkShape?
   /// The machine's limits around this measurement, for the arithmetic of ``dtype``.
   package var limits: MachineLimits
   /// How many times as fast as the naive kernel; nil where that was not measured.
@@ -72,6 +74,9 @@ package struct ResultRow: Sendable {
 extension ResultRow {
   /// Rounds behind ``seconds``.
   package var rounds: Int { turns.count }
+
+  /// Where the median of ``turns`` lies; nil where they are too few to say.
+  package var medianInterval: MedianInterval? { MedianInterval(turns.map(\.seconds)) }
 
   /// Keeps what was timed.
   ///
@@ -121,54 +126,5 @@ extension ResultRow {
       return (limit, rate / most)
     }
     return shares.max { $0.fraction < $1.fraction }
-  }
-}
-
-// MARK: - Fields
-
-/// The value of one column of `jsonl` and `csv`.
-package enum Field: Equatable, Sendable {
-  /// Words.
-  case text(String)
-  /// A count.
-  case count(Int)
-  /// A measurement; one that is not finite is written as missing.
-  case number(Double)
-  /// Nothing to tell.
-  case missing
-
-  init(_ value: Double?) { self = value.map { $0.isFinite ? .number($0) : .missing } ?? .missing }
-
-  /// A limit in thousands of millions a second; 0 where it was not measured.
-  init(limit: Double) { self.init(limit > 0 ? limit / 1e9 : nil) }
-}
-
-extension ResultRow {
-  /// The columns of `jsonl` and `csv`, the same for every row, in order.
-  package var fields: [(name: String, value: Field)] {
-    let milliseconds = seconds?.scaled(by: 1e3)
-    let (word, reason): (String, Field) =
-      switch status {
-      case .ok: ("ok", .missing)
-      case .failed(let reason): ("failed", .text(reason))
-      case .skipped(let reason): ("skipped", .text(reason))
-      }
-    return [
-      ("name", .text(name)), ("kernel", .text(kernel)), ("plan", plan.map { .text($0) } ?? .missing),
-      ("dtype", .text(dtype)), ("threads", .count(threads)),
-      ("median_ms", Field(milliseconds?.median)), ("p20_ms", Field(milliseconds?.p20)),
-      ("p80_ms", Field(milliseconds?.p80)), ("rounds", .count(rounds)),
-      ("useful_gflops", Field(flopsPerSecond.map { $0 / 1e9 })),
-      ("kv_gbytes_per_s", Field(readBytesPerSecond.map { $0 / 1e9 })),
-      ("streamed_gbytes_per_s", Field(streamedBytesPerSecond.map { $0 / 1e9 })),
-      ("peak_gflops", Field(limit: limits.flopsPerSecond)),
-      ("read_gbytes_per_s", Field(limit: limits.readBytesPerSecond)),
-      ("read_write_gbytes_per_s", Field(limit: limits.readWriteBytesPerSecond)),
-      ("limit", share.map { .text($0.limit) } ?? .missing), ("share_of_limit", Field(share?.fraction)),
-      ("speedup", Field(speedup)), ("compared_with", comparedWith.map { .text($0) } ?? .missing),
-      ("vs_plain", Field(costOverPlain)), ("max_error", Field(maxError)), ("tolerance", Field(tolerance)),
-      ("scaled_from_pairs", scaledFromPairs.map { .count($0) } ?? .missing),
-      ("status", .text(word)), ("reason", reason),
-    ]
   }
 }

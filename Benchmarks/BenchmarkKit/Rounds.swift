@@ -3,18 +3,25 @@
 /// In a round each contender is called until ``batchSeconds`` have passed, at least once, and the round counts the mean of
 /// those calls. Where calls are short, one untimed call goes before: it wakes threads that went to sleep and brings back what
 /// the other contender pushed out of the caches. Every second round runs in the opposite order.
+///
+/// A contender gets rounds until its median is known to ``enoughPercent``, or until its time is over.
 package struct Rounds {
   /// No round starts for a contender that has been timed for longer, once it has had ``minimum`` rounds.
-  package var secondsEach = 0.6
-  /// Rounds that every contender gets, unless a single call takes longer than ``secondsEach``.
-  package var minimum = 5
+  package var secondsEach = 1.0
+  /// Rounds that every contender gets, unless a single call takes longer than ``secondsEach``: the fewest that say how well their median
+  /// is known.
+  package var minimum = MedianInterval.fewestSamples
   /// Rounds that no contender exceeds.
   package var maximum = 101
+  /// A contender gets no more rounds once half the width of its median's interval is at most this many percent of the median.
+  package var enoughPercent = Noise.widestPercent
   /// How long a contender's turn lasts at least. What takes less runs once untimed before, and then repeats: 20 ms are many
   /// times what it takes to refill a last-level cache that the contender before has used.
   package var batchSeconds = 0.02
   /// Seconds that only ever grow.
   package var clock: () -> Double = Stopwatch.seconds
+  /// Asked before every turn; once it says yes, no other turn begins.
+  package var isInterrupted: () -> Bool = { false }
 
   /// The default effort, or a shorter one for a quick look.
   package init(quick: Bool = false) {
@@ -25,22 +32,27 @@ package struct Rounds {
     }
   }
 
-  /// One turn a round, for each contender in order.
+  /// One turn a round, for each contender in order; none for one that was interrupted before it had any.
   ///
   /// - Throws: what a contender throws.
   package func measure(_ contenders: [Contender]) throws -> [[Turn]] {
-    var states = try contenders.map { try warmUp($0) }
+    var states: [State?] = try contenders.map { isInterrupted() ? nil : try warmUp($0) }
     for round in 0..<maximum {
       let order = round.isMultiple(of: 2) ? Array(states.indices) : states.indices.reversed()
       var isDone = true
-      for index in order where wantsRound(states[index]) {
+      for index in order {
+        guard var state = states[index], wantsRound(state), !isInterrupted() else { continue }
         isDone = false
-        try runRound(contenders[index], &states[index])
+        try runRound(contenders[index], &state)
+        states[index] = state
       }
       if isDone { break }
     }
     // What takes so long that it got no round was measured by its first call.
-    return states.map { $0.turns.isEmpty ? [$0.firstCall] : $0.turns }
+    return states.map { state in
+      guard let state else { return [] }
+      return state.turns.isEmpty && state.callSeconds > secondsEach ? [state.firstCall] : state.turns
+    }
   }
 
   private struct State {
@@ -62,7 +74,9 @@ package struct Rounds {
 
   private func wantsRound(_ state: State) -> Bool {
     if state.callSeconds > secondsEach { return false }
-    return state.turns.count < minimum || state.spent < secondsEach
+    if state.turns.count < minimum { return true }
+    let percent = MedianInterval(state.turns.map(\.seconds))?.halfWidthPercent ?? .infinity
+    return percent > enoughPercent && state.spent < secondsEach
   }
 
   private func runRound(_ contender: Contender, _ state: inout State) throws {

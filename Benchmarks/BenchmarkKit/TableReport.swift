@@ -1,15 +1,18 @@
 /// Columns for a terminal, lined up without knowing the rows to come.
 struct TableReport: Report {
   let nameWidth: Int
+  let facts: [(String, String)]
 
-  func opening(facts: [(String, String)]) -> [String] {
+  var opening: [String] {
     let width = facts.map(\.0.count).max() ?? 0
     return facts.map { pad($0.0, width) + "  " + $0.1 } + ["", line(TableColumns.names)]
   }
 
-  func line(_ row: ResultRow) -> String { line(TableColumns.cells(row)) }
+  func lines(_ row: ResultRow) -> [String] { [line(TableColumns.cells(row))] }
 
-  var closing: [String] { [""] + TableColumns.legend }
+  func closing(_ rows: [ResultRow], noise: [String]) -> [String] {
+    [""] + TableColumns.legend + (noise.isEmpty ? [] : [""] + noise.map { "noise: \($0)" })
+  }
 
   private func line(_ cells: [String]) -> String {
     let widths = [max(nameWidth, 5), 5, 15, 8, 15, 7, 7, 7, 8, 9, 9, 0]
@@ -29,14 +32,18 @@ struct TableReport: Report {
 
 /// A table for a document.
 struct MarkdownReport: Report {
-  func opening(facts: [(String, String)]) -> [String] {
+  let facts: [(String, String)]
+
+  var opening: [String] {
     facts.map { "* \(escape($0.0)): \(escape($0.1))" }
       + ["", line(TableColumns.names), line(TableColumns.names.indices.map { $0 < 3 ? "---" : "--:" })]
   }
 
-  func line(_ row: ResultRow) -> String { line(TableColumns.cells(row)) }
+  func lines(_ row: ResultRow) -> [String] { [line(TableColumns.cells(row))] }
 
-  var closing: [String] { [""] + TableColumns.legend.map { "* \(escape($0))" } }
+  func closing(_ rows: [ResultRow], noise: [String]) -> [String] {
+    [""] + (TableColumns.legend + noise.map { "noise: \($0)" }).map { "* \(escape($0))" }
+  }
 
   private func line(_ cells: [String]) -> String {
     "| " + cells.map(escape).joined(separator: " | ") + " |"

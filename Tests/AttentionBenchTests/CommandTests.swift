@@ -3,44 +3,8 @@ import Testing
 
 /// `attention-bench` as its users run it.
 @Suite struct CommandTests {
-  struct Outcome {
-    let code: Int32
-    let output: String
-    let errors: String
-  }
-
-  private static func bench(_ arguments: String...) throws -> Outcome { try bench(arguments) }
-
-  static func bench(_ arguments: [String], in folder: URL? = nil) throws -> Outcome {
-    // The command lies beside the test bundle, whose executable this process is.
-    let executable = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: executable)
-      .deletingLastPathComponent().appendingPathComponent("attention-bench")
-    process.arguments = arguments
-    if let folder { process.currentDirectoryURL = folder }
-    // Into files: nobody has to empty a pipe while the command runs.
-    let files = try (0..<2).map { _ in try TemporaryFile() }
-    process.standardOutput = files[0].handle
-    process.standardError = files[1].handle
-    try process.run()
-    process.waitUntilExit()
-    return Outcome(code: process.terminationStatus, output: try files[0].text(), errors: try files[1].text())
-  }
-
-  final class TemporaryFile {
-    let url = FileManager.default.temporaryDirectory.appendingPathComponent(
-      "attention-bench-\(UUID().uuidString)")
-    let handle: FileHandle
-
-    init(_ text: String = "") throws {
-      try Data(text.utf8).write(to: url)
-      handle = try FileHandle(forWritingTo: url)
-    }
-
-    func text() throws -> String { try String(contentsOf: url, encoding: .utf8) }
-
-    deinit { try? FileManager.default.removeItem(at: url) }
+  private static func bench(_ arguments: String...) throws -> BenchProcess.Outcome {
+    try BenchProcess(arguments).outcome()
   }
 
   @Test(arguments: ["f32", "f64", "f16", "bf16"]) func resultsAreRight(dtype: String) throws {
@@ -147,9 +111,9 @@ import Testing
       #expect(outcome.code == 0, "\(outcome)")
       return try #require(try Self.objects(outcome.output).first?["rounds"] as? Int)
     }
-    // Rounds of 20 ms, at least five.
-    #expect(try rounds("0.01") == 5)
-    #expect(try rounds("0.3") > 5)
+    // Rounds of 20 ms: so many at least, and more only where the time allows it and the machine is uneven.
+    #expect(try rounds("0.01") == 6)
+    #expect(6...101 ~= (try rounds("0.3")))
   }
 
   @Test func aComparedShapeAloneBringsItsPlainOneAlong() throws {

@@ -15,9 +15,9 @@ import Testing
 
   private static func compare(
     _ old: ResultText, _ new: ResultText, _ arguments: String...
-  ) throws -> CommandTests.Outcome {
-    let files = try (CommandTests.TemporaryFile(old.text), CommandTests.TemporaryFile(new.text))
-    return try CommandTests.bench(["compare", files.0.url.path, files.1.url.path] + arguments)
+  ) throws -> BenchProcess.Outcome {
+    let files = try (TemporaryFile(old.text), TemporaryFile(new.text))
+    return try BenchProcess(["compare", files.0.url.path, files.1.url.path] + arguments).outcome()
   }
 
   @Test func theExitCodeTellsARegression() throws {
@@ -62,22 +62,22 @@ import Testing
     ["--fail-above", "5%%"], ["--only", "nonesuch"], ["--only", ""], ["--format", "csv"], ["--nonesuch"],
     ["third.json"],
   ]) func wrongUsageIsExitCode64(arguments: [String]) throws {
-    let file = try CommandTests.TemporaryFile(Self.run().text)
-    let outcome = try CommandTests.bench(["compare", file.url.path, file.url.path] + arguments)
+    let file = try TemporaryFile(Self.run().text)
+    let outcome = try BenchProcess(["compare", file.url.path, file.url.path] + arguments).outcome()
     #expect(outcome.code == 64 && outcome.output.isEmpty, "\(outcome)")
     #expect(outcome.errors.contains("Usage:"), "\(outcome)")
   }
 
   @Test func filesThatCannotBeUsedEndInOneLine() throws {
-    let good = try CommandTests.TemporaryFile(Self.run().text)
-    let bad = try CommandTests.TemporaryFile("{")
-    let outcome = try CommandTests.bench(["compare", good.url.path, bad.url.path])
+    let good = try TemporaryFile(Self.run().text)
+    let bad = try TemporaryFile("{")
+    let outcome = try BenchProcess(["compare", good.url.path, bad.url.path]).outcome()
     #expect(outcome.code == 1 && outcome.output.isEmpty, "\(outcome)")
     #expect(outcome.errors == "Error: \(bad.url.path): not valid JSON\n", "\(outcome)")
   }
 
   @Test func machinesOfAKindHaveAName() throws {
-    let outcome = try CommandTests.bench(["kind"])
+    let outcome = try BenchProcess(["kind"]).outcome()
     #expect(
       outcome.code == 0 && outcome.output.hasSuffix("thread\(outcome.output.hasSuffix("s\n") ? "s" : "")\n"))
     #expect(

@@ -85,9 +85,48 @@ private final class FakeTime {
     ]).map { $0.map(\.seconds) }
     #expect(samples[0] == [3])
     #expect(samples[1] == [5])
-    #expect(samples[2].count == 8)
+    // Always the same: known after the fewest rounds that say so.
+    #expect(samples[2].count == 6)
     #expect(time.calls.filter { $0 == "slow" }.count == 1)
     #expect(!time.calls.contains("known"))
+  }
+
+  @Test func unevenContendersGetRoundsUntilTheirTimeIsOver() throws {
+    let time = FakeTime()
+    var calls = 0
+    // Half of the calls take twice as long as the others: the interval never gets narrow.
+    let uneven = Contender(name: "uneven") {
+      time.now += calls.isMultiple(of: 2) ? 0.0625 : 0.125
+      calls += 1
+    }
+    let samples = try time.rounds().measure([uneven, time.contender("even", seconds: 0.125)])
+    // 0.0625 and 0.125 in turn until a second has passed.
+    #expect(samples.map(\.count) == [11, 6])
+  }
+
+  @Test func roundsEndWhenTheMedianIsKnown() throws {
+    let time = FakeTime()
+    var seconds = [1.0, 1.0] + [1.5, 0.5] + [1.0, 1.01, 0.99, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]
+    let settling = Contender(name: "settling") { time.now += seconds.removeFirst() }
+    let samples = try time.rounds { $0.secondsEach = 100 }.measure([settling])
+    // The interval of nine samples leaves out the smallest and the largest one.
+    #expect(samples[0].map(\.seconds).count == 9)
+  }
+
+  @Test func whatIsInterruptedKeepsItsRounds() throws {
+    let time = FakeTime()
+    let contenders = [time.contender("a", seconds: 0.25), time.contender("b", seconds: 0.25)]
+    // Warm-up takes four calls; then a has had its second turn and b its first.
+    let samples = try time.rounds { $0.isInterrupted = { time.calls.count >= 7 } }.measure(contenders)
+    #expect(time.calls.joined() == "aabbabb")
+    #expect(samples.map(\.count) == [1, 2])
+    let early = FakeTime()
+    let none = try early.rounds { $0.isInterrupted = { true } }.measure([early.contender("a", seconds: 1)])
+    #expect(none == [[]] && early.calls.isEmpty)
+    let late = FakeTime()
+    let warm = try late.rounds { $0.isInterrupted = { late.calls.count >= 2 } }
+      .measure([late.contender("a", seconds: 0.25), late.contender("b", seconds: 0.25)])
+    #expect(warm == [[], []])
   }
 
   @Test func errorsOfAContenderComeThrough() {

@@ -6,15 +6,15 @@ import Testing
   private static let package = URL(fileURLWithPath: #filePath)
     .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
-  private static func results() throws -> CommandTests.TemporaryFile {
+  private static func results() throws -> TemporaryFile {
     var text = ResultText()
     text.add("a/f32/chosen", [1, 2])
-    return try CommandTests.TemporaryFile(text.text)
+    return try TemporaryFile(text.text)
   }
 
-  private static func report(_ arguments: String..., in folder: URL = package) throws -> CommandTests.Outcome
+  private static func report(_ arguments: String..., in folder: URL = package) throws -> BenchProcess.Outcome
   {
-    try CommandTests.bench(["report"] + arguments, in: folder)
+    try BenchProcess(["report"] + arguments, in: folder).outcome()
   }
 
   /// A program that only says what it was asked.
@@ -31,7 +31,7 @@ import Testing
   }
 
   @Test func whatIsMissingIsNamedInOneLine() throws {
-    let (good, bad) = (try Self.results(), try CommandTests.TemporaryFile("[]"))
+    let (good, bad) = (try Self.results(), try TemporaryFile("[]"))
     let elsewhere = FileManager.default.temporaryDirectory
     for (outcome, words) in [
       (try Self.report(good.url.path, "--python", "/nonesuch/python"), "make report-setup"),
@@ -47,7 +47,7 @@ import Testing
 
   @Test(arguments: [[], ["a.json", "--output", ""], ["a.json", "--python", ""], ["a.json", "--nonesuch"]])
   func wrongUsageIsExitCode64(arguments: [String]) throws {
-    let outcome = try CommandTests.bench(["report"] + arguments)
+    let outcome = try BenchProcess(["report"] + arguments).outcome()
     #expect(outcome.code == 64 && outcome.output.isEmpty, "\(outcome)")
     #expect(outcome.errors.contains("Usage:"), "\(outcome)")
   }

@@ -43,7 +43,21 @@ import Testing
     return row
   }()
 
-  private static let rows = [measured, failed, skipped, streamed]
+  static let rows = [measured, failed, skipped, streamed]
+
+  private static func report(_ format: ReportFormat) -> any Report {
+    format.report(names: ["a-1", "a-much-longer-name"], context: RunContext())
+  }
+
+  @Test(arguments: [ReportFormat.table, .markdown]) func noiseStandsBeforeAndAfterTables(format: ReportFormat)
+  {
+    var context = RunContext()
+    context.noise = ["busy before"]
+    let report = format.report(names: ["a-1"], context: context)
+    #expect(report.opening.contains { $0.contains("busy before") })
+    #expect(report.closing([], noise: ["busy during"]).contains { $0.contains("busy during") })
+    #expect(!report.closing([], noise: []).contains { $0.contains("noise") })
+  }
 
   @Test func theNearestLimitIsNamed() throws {
     let read = try #require(Self.measured.share)
@@ -60,10 +74,11 @@ import Testing
   }
 
   @Test func jsonLinesParseBack() throws {
-    let report = ReportFormat.jsonl.report(names: ["a-1", "b"])
-    #expect(report.opening(facts: [("x", "y")]) + report.closing == [])
+    let report = Self.report(.jsonl)
+    #expect(report.opening + report.closing(Self.rows, noise: ["loud"]) == [])
     let objects = try Self.rows.map { row in
-      let line = report.line(row)
+      try #require(report.lines(row).count == 1)
+      let line = report.lines(row)[0]
       #expect(!line.contains("\n"))
       return try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
     }
@@ -100,14 +115,14 @@ import Testing
   }
 
   @Test func everyLineOfCSVHasTheColumnsOfTheFirst() throws {
-    let report = ReportFormat.csv.report(names: ["a-1", "b"])
-    let opening = report.opening(facts: [("x", "y")])
+    let report = Self.report(.csv)
+    let opening = report.opening
     #expect(opening.count == 1)
     let columns = Self.cells(ofCSV: opening[0])
     #expect(columns == Self.measured.fields.map(\.name))
-    for row in Self.rows { #expect(Self.cells(ofCSV: report.line(row)).count == columns.count) }
+    for row in Self.rows { #expect(Self.cells(ofCSV: report.lines(row)[0]).count == columns.count) }
     let reason = try #require(columns.firstIndex(of: "reason"))
-    #expect(Self.cells(ofCSV: report.line(Self.failed))[reason] == "a, \"b\" | c\nd \\ \u{1}")
+    #expect(Self.cells(ofCSV: report.lines(Self.failed)[0])[reason] == "a, \"b\" | c\nd \\ \u{1}")
   }
 
   /// A reader of RFC 4180.
@@ -128,8 +143,8 @@ import Testing
   }
 
   @Test func markdownRowsHaveTheCellsOfTheHeader() {
-    let report = ReportFormat.markdown.report(names: ["a-1", "b"])
-    let lines = report.opening(facts: [("x", "y|z")]).suffix(2) + Self.rows.map(report.line)
+    let report = Self.report(.markdown)
+    let lines = report.opening.suffix(2) + Self.rows.flatMap(report.lines)
     for line in lines {
       #expect(line.hasPrefix("| ") && line.hasSuffix(" |") && !line.contains("\n"), "\(line)")
       let bars = line.replacingOccurrences(of: "\\\\", with: "").replacingOccurrences(of: "\\|", with: "")
@@ -142,15 +157,15 @@ import Testing
   }
 
   @Test func tableColumnsLineUp() throws {
-    let report = ReportFormat.table.report(names: ["a-1", "a-much-longer-name"])
-    let heading = try #require(report.opening(facts: []).last)
+    let report = Self.report(.table)
+    let heading = try #require(report.opening.last)
     let position = try #require(heading.range(of: "status")).lowerBound.utf16Offset(in: heading)
     for (row, word) in zip(Self.rows, ["ok", "FAILED: a", "skipped: too large", "ok"]) {
-      #expect(report.line(row).dropFirst(position).hasPrefix(word), "\(report.line(row))")
+      #expect(report.lines(row)[0].dropFirst(position).hasPrefix(word), "\(report.lines(row))")
     }
-    #expect(report.line(Self.failed).contains("~2000"))
+    #expect(report.lines(Self.failed)[0].contains("~2000"))
     let cost = try #require(heading.range(of: "vs plain")).upperBound.utf16Offset(in: heading)
-    #expect(report.line(Self.measured).prefix(cost).hasSuffix(" 1.07"))
+    #expect(report.lines(Self.measured)[0].prefix(cost).hasSuffix(" 1.07"))
   }
 
   @Test(

@@ -108,7 +108,7 @@ import Testing
   }
 
   @Test func largeFilesAndWhatIsNoFileAreNotRead() throws {
-    let file = try CommandTests.TemporaryFile()
+    let file = try TemporaryFile()
     // Takes no room on the disk.
     try file.handle.truncate(atOffset: 1 << 30)
     for (path, reason) in [(file.url.path, "too large"), ("/dev/zero", "regular"), ("/nonesuch", "read")] {

@@ -5,6 +5,8 @@
 // Vectors are chosen at run time: AVX-512, AVX2 with FMA, or what the compiler makes of 16-byte vectors elsewhere.
 #pragma once
 
+#include "CInterruption.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 

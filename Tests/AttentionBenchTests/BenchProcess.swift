@@ -1,0 +1,61 @@
+import Foundation
+
+/// `attention-bench` as its users run it.
+struct BenchProcess {
+  struct Outcome {
+    let code: Int32
+    let output: String
+    let errors: String
+  }
+
+  private let process = Process()
+  private let output: TemporaryFile
+  private let errors: TemporaryFile
+
+  /// Starts it.
+  ///
+  /// - Parameter folder: where; here by default.
+  init(_ arguments: [String], environment: [String: String] = [:], in folder: URL? = nil) throws {
+    // The command lies beside the test bundle, whose executable this process is.
+    let executable = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+    process.executableURL = URL(fileURLWithPath: executable)
+      .deletingLastPathComponent().appendingPathComponent("attention-bench")
+    process.arguments = arguments
+    if let folder { process.currentDirectoryURL = folder }
+    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+    // Into files: nobody has to empty a pipe while the command runs.
+    output = try TemporaryFile()
+    errors = try TemporaryFile()
+    process.standardOutput = output.handle
+    process.standardError = errors.handle
+    try process.run()
+  }
+
+  /// What it came to when it has ended.
+  func outcome() throws -> Outcome {
+    process.waitUntilExit()
+    return Outcome(code: process.terminationStatus, output: try output.text(), errors: try errors.text())
+  }
+
+  /// Sends a signal once it has told of something on standard error, or is about to end anyway.
+  func send(_ signal: Int32, whenTold words: String) throws {
+    while process.isRunning, !(try errors.text().contains(words)) { usleep(10_000) }
+    kill(process.processIdentifier, signal)
+  }
+}
+
+/// A file that goes away with its owner.
+final class TemporaryFile {
+  let url = FileManager.default.temporaryDirectory.appendingPathComponent(
+    "attention-bench-\(UUID().uuidString)")
+  let handle: FileHandle
+
+  init(_ text: String = "") throws {
+    try Data(text.utf8).write(to: url)
+    handle = try FileHandle(forWritingTo: url)
+  }
+
+  func text() throws -> String { try String(contentsOf: url, encoding: .utf8) }
+
+  deinit { try? FileManager.default.removeItem(at: url) }
+}

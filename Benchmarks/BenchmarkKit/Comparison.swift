@@ -85,7 +85,13 @@ extension Comparison {
     let judged = pairs.count { Self.isOurs($0.row) }
     // Šidák's would need independent rows; this holds for any.
     let quantile = Statistics.normalQuantile(1 - 0.025 / Double(max(judged, 1)))
-    let controls = Dictionary(grouping: pairs.filter { !Self.isOurs($0.row) }) { Self.problem($0.row) }
+    // Another version of an engine is another program, and tells nothing about the machine.
+    let controls = Dictionary(
+      grouping: pairs.filter { pair in
+        guard let engine = pair.row.engine, !Self.isOurs(pair.row) else { return false }
+        return old.context.engines?[engine] == new.context.engines?[engine]
+      }
+    ) { Self.problem($0.row) }
     var changes: [String: (change: RowComparison.Change, rounds: PairedRounds)] = [:]
     for (index, pair) in pairs.enumerated() {
       let neighbours = controls[Self.problem(pair.row), default: []].filter { $0.row.name != pair.row.name }

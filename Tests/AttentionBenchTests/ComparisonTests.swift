@@ -85,6 +85,20 @@ import Testing
     #expect(abs((rows["y/f32/chosen"]?.change?.machine.upperBound ?? 0) - 1.25) < 0.01)
   }
 
+  @Test func anotherVersionOfAnEngineExcusesNothing() throws {
+    var (old, new) = (Self.run(), Self.run())
+    for (time, version) in [(7.0, "2.14"), (8.4, "2.15")] {
+      var text = version == "2.14" ? old : new
+      text.context["engines"] = ["pytorch": version]
+      text.add("x/f32/chosen", rounds(time))
+      text.add("x/f32/pytorch", rounds(2 * time))
+      if version == "2.14" { old = text } else { new = text }
+    }
+    #expect(try Self.compare(old, new)["x/f32/chosen"]?.verdict == .slower)
+    new.context["engines"] = ["pytorch": "2.14"]
+    #expect(try Self.compare(old, new)["x/f32/chosen"]?.verdict == .same)
+  }
+
   @Test func roundsBesideAnotherProcessDoNotCount() throws {
     var (old, new) = (Self.run(), Self.run())
     old.add("x/f32/chosen", rounds(7))

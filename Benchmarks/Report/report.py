@@ -12,8 +12,12 @@ from pathlib import Path
 
 import jinja2
 import markupsafe
+import vl_convert
 
-import charts
+import distribution
+import drawing
+import roofline
+import throughput
 from results import OURS, PEERS, TITLES, ResultError, load, short
 
 
@@ -53,11 +57,15 @@ def write(path, data):
 
 def page(pages):
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=jinja2.StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True)
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     variables = {
         theme: markupsafe.Markup(" ".join(f"--{name}: {value};" for name, value in colors.items()))
-        for theme, colors in charts.THEMES.items()
+        for theme, colors in drawing.THEMES.items()
     }
     machines = ", ".join(dict.fromkeys(entry["machine"] for entry in pages))
     return environment.get_template("page.html.j2").render(files=pages, variables=variables, machines=machines)
@@ -68,11 +76,11 @@ def write_charts(folder, pages):
     for entry in pages:
         prefix = "" if len(pages) == 1 else f"{entry['key']}-"
         for chart in (chart for dtype in entry["dtypes"] for chart in dtype["charts"]):
-            for theme in charts.THEMES:
-                svg = charts.themed(chart["source"].svgs["wide"], theme)
+            for theme in drawing.THEMES:
+                svg = drawing.themed(chart["source"].svgs["wide"], theme)
                 name = f"{prefix}{chart['source'].key}-{theme}"
                 write(folder / f"{name}.svg", svg)
-                write(folder / f"{name}.png", charts.vl_convert.svg_to_png(svg, scale=2))
+                write(folder / f"{name}.png", vl_convert.svg_to_png(svg, scale=2))
 
 
 # A file's part of the page
@@ -80,7 +88,11 @@ def write_charts(folder, pages):
 
 def section(results, key):
     return {
-        "key": key, "machine": machine(results), "when": when(results), "noise": noise(results), "facts": facts(results),
+        "key": key,
+        "machine": machine(results),
+        "when": when(results),
+        "noise": noise(results),
+        "facts": facts(results),
         "dtypes": [dtype_section(results, dtype, key) for dtype in results.dtypes],
     }
 
@@ -112,14 +124,20 @@ def facts(results):
 
     def rates(group, unit):
         values = results.fact(group, dict) or {}
-        return joined(*(f"{name} {short(results.rate(group, name))} {unit}" for name in values if results.rate(group, name)))
+        return joined(
+            *(f"{name} {short(results.rate(group, name))} {unit}" for name in values if results.rate(group, name))
+        )
 
     caches = []
     for cache in results.fact("caches", list) or []:
         if isinstance(cache, dict) and isinstance(cache.get("size"), int):
             kind = {"Data": "d", "Instruction": "i"}.get(cache.get("type"), "")
             size = cache["size"] / 1024
-            caches.append(f"L{cache.get('level')}{kind} {size:.0f} KiB" if size < 1024 else f"L{cache.get('level')}{kind} {size / 1024:.0f} MiB")
+            caches.append(
+                f"L{cache.get('level')}{kind} {size:.0f} KiB"
+                if size < 1024
+                else f"L{cache.get('level')}{kind} {size / 1024:.0f} MiB"
+            )
     load_average = results.fact("load_avg", list)
     hand_off = results.fact("hand_off_us", dict) or {}
     environment = results.fact("environment", dict) or {}
@@ -129,11 +147,29 @@ def facts(results):
     found = [
         ("CPUs", joined(results.fact("num_cpus", int), *caches)),
         ("Kernel set", results.fact("kernel_set", str)),
-        ("System", joined(f"Linux {results.fact('kernel', str)}" if results.fact("kernel", str) else None, f"governor {results.fact('governor', str)}" if results.fact("governor", str) else None)),
-        ("Load before", joined(*(short(value) for value in load_average if isinstance(value, (int, float)))) if load_average else None),
+        (
+            "System",
+            joined(
+                f"Linux {results.fact('kernel', str)}" if results.fact("kernel", str) else None,
+                f"governor {results.fact('governor', str)}" if results.fact("governor", str) else None,
+            ),
+        ),
+        (
+            "Load before",
+            (
+                joined(*(short(value) for value in load_average if isinstance(value, (int, float))))
+                if load_average
+                else None
+            ),
+        ),
         ("Arithmetic peak", rates("peak_gflops", "GFLOP/s")),
         ("Read rate", rates("read_gbytes_per_s", "GB/s")),
-        ("Hand-off", joined(*(f"{name} {short(value)} µs" for name, value in hand_off.items() if isinstance(value, (int, float))))),
+        (
+            "Hand-off",
+            joined(
+                *(f"{name} {short(value)} µs" for name, value in hand_off.items() if isinstance(value, (int, float)))
+            ),
+        ),
         ("OpenBLAS", blas),
         ("Swift", results.fact("swift_version", str)),
         ("Engines", joined(*(f"{TITLES.get(name, name)} {version}" for name, version in engines.items()))),
@@ -148,17 +184,29 @@ def dtype_section(results, dtype, key):
     rows = results.of(dtype)
     name = dtype or "all"
     found = [
-        charts.sweep_chart(f"length-{name}-{index + 1}", name, *sweep) for index, sweep in enumerate(charts.sweeps(rows))
+        throughput.sweep_chart(f"length-{name}-{index + 1}", name, *sweep)
+        for index, sweep in enumerate(throughput.sweeps(rows))
     ]
-    found += [charts.grid_chart(f"throughput-{name}", name, rows), charts.roofline_chart(f"roofline-{name}", name, results, rows)]
-    found += charts.distribution_charts(f"latency-{name}", name, rows)
+    found += [
+        throughput.grid_chart(f"throughput-{name}", name, rows),
+        roofline.roofline_chart(f"roofline-{name}", name, results, rows),
+    ]
+    found += distribution.distribution_charts(f"latency-{name}", name, rows)
     return {
-        "name": name, "table": table(rows),
+        "name": name,
+        "table": table(rows),
         "charts": [
             {
-                "id": f"{key}-{index}-{number}", "title": chart.title, "caption": chart.caption, "description": chart.description,
-                "numbered": chart.numbered, "source": chart,
-                "svgs": [(width, markupsafe.Markup(charts.inline(svg, f"{key}-{safe(chart.key)}-{width}"))) for width, svg in chart.svgs.items()],
+                "id": f"{key}-{index}-{number}",
+                "title": chart.title,
+                "caption": chart.caption,
+                "description": chart.description,
+                "numbered": chart.numbered,
+                "source": chart,
+                "svgs": [
+                    (width, markupsafe.Markup(drawing.inline(svg, f"{key}-{safe(chart.key)}-{width}")))
+                    for width, svg in chart.svgs.items()
+                ],
             }
             for index, number, chart in ((key, number, chart) for number, chart in enumerate(found) if chart)
         ],
@@ -174,7 +222,11 @@ def table(rows):
     present = {row.engine for row in rows}
     ours = "chosen" if "chosen" in present else next((name for name in OURS if name in present), None)
     known = OURS + PEERS + ["naive"]
-    others = [name for name in PEERS if name in present] + sorted(present - set(known)) if ours else sorted(present, key=lambda name: known.index(name) if name in known else 99)
+    others = (
+        [name for name in PEERS if name in present] + sorted(present - set(known))
+        if ours
+        else sorted(present, key=lambda name: known.index(name) if name in known else 99)
+    )
     lines, notes = [], []
     for shape in dict.fromkeys(row.shape for row in rows):
         of = {row.engine: row for row in rows if row.shape == shape}
@@ -197,7 +249,14 @@ def table(rows):
             add(f"{share:.0%} {mine.counters.get('limit') or ''}" if share else "")
         for name in others:
             value = of[name].median_ms if name in of else None
-            add(short(value), "best" if value and ours and mine and mine.median_ms and value < mine.median_ms and value == best else "")
+            add(
+                short(value),
+                (
+                    "best"
+                    if value and ours and mine and mine.median_ms and value < mine.median_ms and value == best
+                    else ""
+                ),
+            )
         if ours and any(name in present for name in PEERS):
             add(f"{best / mine.median_ms:.2f}" if best and mine and mine.median_ms else "")
         if ours and "naive" in present:

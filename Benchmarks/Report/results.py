@@ -9,9 +9,16 @@ from dataclasses import dataclass, field
 OURS = ["chosen", "gemm", "fused", "decode", "rotary"]
 PEERS = ["pytorch", "onnxruntime", "openvino", "numpy"]
 TITLES = {
-    "chosen": "swift-attention", "gemm": "gemm, forced", "fused": "fused, forced", "decode": "decode, forced",
-    "rotary": "swift-attention, rotary", "naive": "naive", "pytorch": "PyTorch", "onnxruntime": "ONNX Runtime",
-    "openvino": "OpenVINO", "numpy": "NumPy",
+    "chosen": "swift-attention",
+    "gemm": "gemm, forced",
+    "fused": "fused, forced",
+    "decode": "decode, forced",
+    "rotary": "swift-attention, rotary",
+    "naive": "naive",
+    "pytorch": "PyTorch",
+    "onnxruntime": "ONNX Runtime",
+    "openvino": "OpenVINO",
+    "numpy": "NumPy",
 }
 SECONDS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}
 
@@ -99,7 +106,10 @@ def load(path):
 def plain(value):
     """The same with spaces for what no XML can have, or what steers a terminal, in all its text."""
     if isinstance(value, str):
-        return "".join(" " if unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp") else letter for letter in value[:1000])
+        return "".join(
+            " " if unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp") else letter
+            for letter in value[:1000]
+        )
     if isinstance(value, list):
         return [plain(item) for item in value]
     if isinstance(value, dict):
@@ -138,8 +148,11 @@ def parse(document):
 def row_of(entry):
     parts = str(entry["name"]).split("/")
     return Row(
-        name=str(entry["name"]), shape=str(entry.get("shape", parts[0])), dtype=str(entry.get("dtype", "")),
-        engine=str(entry.get("engine", "/".join(parts[1:]) or parts[0])))
+        name=str(entry["name"]),
+        shape=str(entry.get("shape", parts[0])),
+        dtype=str(entry.get("dtype", "")),
+        engine=str(entry.get("engine", "/".join(parts[1:]) or parts[0])),
+    )
 
 
 def quantile(values, fraction):

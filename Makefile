@@ -3,15 +3,21 @@
 #              (OpenBLAS chooses its kernels for this CPU; BLAS_CORE=Haswell, say, forces others)
 # make peers   makes a Python environment with the engines that attention-bench --peers measures beside ours, and says first what that
 #              downloads; PEERS=onnxruntime,numpy picks. Nothing else installs any
+# make bench-check   benchmarks, and fails where something became slower than in the results that are committed for such machines
+# make report        writes .build/report.html from the results that are committed for such machines, or from RESULTS="a.json b.json";
+#                    CHARTS=folder keeps the charts as well; make test-report checks what writes it
 # make test-kernels, make test-neon   check the C kernels alone: this machine's, and AArch64's in an emulator
 # make format  rewrites the Swift sources in the repository's style; make lint only checks it
 
 SHELL := /bin/bash
+comma := ,
 .DELETE_ON_ERROR:
-.PHONY: test test-kernels test-neon bench peers format lint setup
+.PHONY: test test-kernels test-neon bench bench-check peers report report-setup test-report format lint setup
 
 SWIFT_SOURCES := Package.swift Sources Tests Benchmarks
 ARGS ?=
+RESULTS ?=
+CHARTS ?=
 BLAS_CORE ?=
 PEERS ?= pytorch,onnxruntime,openvino,numpy
 
@@ -35,6 +41,36 @@ bench: setup
 peers:
 	@command -v python3 >/dev/null || { echo "No python3 on PATH, which other engines run in" >&2; exit 1; }
 	@python3 Benchmarks/Peers/install.py .build/peers $(PEERS)
+
+# A neighbour that made one run slow is rarely there in the next: only what is slower twice counts.
+bench-check: setup
+	@swift build -c release --product attention-bench >&2
+	@bench="$$(swift build -c release --show-bin-path)/attention-bench"; new=.build/bench-check.json; \
+	baseline="Benchmarks/Results/$$("$$bench" kind).json"; \
+	if [ ! -e "$$baseline" ]; then \
+	  echo "$$baseline is not there: no results of such a machine are committed. On a quiet one, make bench ARGS=\"--format json --output $$baseline\" adds them." >&2; \
+	  exit 1; \
+	fi; \
+	check() { OPENBLAS_CORETYPE=$(BLAS_CORE) "$$bench" --format json --output "$$new" $(ARGS) && "$$bench" compare "$$baseline" "$$new"; }; \
+	check || { echo "Once more" >&2; check; }
+
+# Python draws the report's charts, and nothing else needs it.
+REPORT_PYTHON := .build/report/bin/python
+
+report-setup: $(REPORT_PYTHON)
+
+$(REPORT_PYTHON): Benchmarks/Report/requirements.txt
+	$(call install,python3 -c "import ensurepip$(comma) venv",python3 python3-venv)
+	@python3 -m venv .build/report && .build/report/bin/pip install -q --disable-pip-version-check -r $< >&2 && touch $@
+
+report: setup report-setup
+	@swift build -c release --product attention-bench >&2
+	@bench="$$(swift build -c release --show-bin-path)/attention-bench"; \
+	results="$(RESULTS)"; results="$${results:-Benchmarks/Results/$$("$$bench" kind).json}"; \
+	"$$bench" report $$results --output .build/report.html $(if $(CHARTS),--charts "$(CHARTS)") && echo .build/report.html
+
+test-report: report-setup
+	$(REPORT_PYTHON) -B -m unittest discover -s Benchmarks/Report
 
 format:
 	swift format -i -r $(SWIFT_SOURCES)

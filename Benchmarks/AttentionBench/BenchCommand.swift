@@ -6,6 +6,6 @@ struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "attention-bench",
     abstract: "How fast attention runs on this machine, and whether it is right.",
-    subcommands: [MeasureCommand.self],
+    subcommands: [MeasureCommand.self, CompareCommand.self, ReportCommand.self, KindCommand.self],
     defaultSubcommand: MeasureCommand.self)
 }

@@ -17,11 +17,17 @@ func quoted(_ text: String, most: Int = 40) -> String {
   return String(shown).debugDescription
 }
 
-/// Text that somebody else worded, in one line of at most 200 letters, without what moves a terminal's cursor.
-func oneLine(_ text: String) -> String {
-  let words = text.prefix(1000).split(whereSeparator: \.isWhitespace).joined(separator: " ")
-  let plain = words.filter { !$0.unicodeScalars.contains { $0.properties.generalCategory == .control } }
-  return plain.count > 200 ? plain.prefix(200) + "…" : plain
+/// Text that somebody else worded, with spaces for line feeds and all that steers a terminal, cut after `most` letters.
+func onOneLine(_ text: String, most: Int = .max) -> String {
+  let plain = String(
+    String.UnicodeScalarView(
+      text.unicodeScalars.map { scalar in
+        switch scalar.properties.generalCategory {
+        case .control, .format, .lineSeparator, .paragraphSeparator: " "
+        default: scalar
+        }
+      }))
+  return plain.count > most ? plain.prefix(most) + "…" : plain
 }
 
 /// `12.3 GiB`

@@ -122,4 +122,12 @@ package struct MachineDescription: Sendable {
       return total + last - first + 1
     }
   }
+
+  /// A file's name, without its ending, for results of machines like this one.
+  package static func kind(processor: String, threads: Int) -> String {
+    let plain = ["(R)", "(TM)", "(tm)"].reduce(processor) { $0.replacingOccurrences(of: $1, with: " ") }
+    let words = plain.lowercased().split { !($0.isASCII && ($0.isLetter || $0.isNumber)) }
+    return (words.isEmpty ? ["unknown"] : words).joined(separator: "-")
+      + "-\(threads)-thread\(threads == 1 ? "" : "s")"
+  }
 }

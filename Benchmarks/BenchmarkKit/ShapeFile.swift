@@ -8,7 +8,7 @@ package enum ShapeFile {
   package static func load(path: String, memoryLimit: Double = physicalMemory) throws(BenchmarkError)
     -> [BenchmarkShape]
   {
-    let data = try TextFile.read(path: path, of: "shapes")
+    let data = try InputFile.read(path: path, limit: InputFile.mostListBytes, kind: "a list of shapes")
     do {
       return try parse(data, memoryLimit: memoryLimit)
     } catch {
@@ -33,7 +33,7 @@ package enum ShapeFile {
     var names: Set<String> = []
     for (index, element) in elements.enumerated() {
       try at(index, of: elements) { () throws(BenchmarkError) in
-        let record = try record(element.text)
+        let record = try InputFile.decode(ShapeRecord.self, from: element.text)
         try refuseUnknownFields(objects[index])
         let shape = try BenchmarkShape(record, memoryLimit: memoryLimit)
         guard names.insert(shape.name).inserted else {
@@ -64,19 +64,6 @@ package enum ShapeFile {
     }
   }
 
-  private static func record(_ text: Data) throws(BenchmarkError) -> ShapeRecord {
-    do {
-      return try JSONDecoder().decode(ShapeRecord.self, from: text)
-    } catch DecodingError.dataCorrupted {
-      // It is valid JSON. The decoder does not tell where such a number stands.
-      throw BenchmarkError("a number is not whole, or too large")
-    } catch let error as DecodingError {
-      throw BenchmarkError(describe(error))
-    } catch {
-      throw BenchmarkError("not a shape")
-    }
-  }
-
   /// A misspelt field that is optional would measure another problem than the one meant.
   private static func refuseUnknownFields(_ object: Any) throws(BenchmarkError) {
     let known = ShapeRecord.CodingKeys.allCases.map(\.rawValue).sorted()
@@ -91,32 +78,4 @@ package enum ShapeFile {
 
   /// Bytes of memory that this machine has.
   package static var physicalMemory: Double { Double(ProcessInfo.processInfo.physicalMemory) }
-
-  private static func describe(_ error: DecodingError) -> String {
-    func place(_ context: DecodingError.Context) -> String {
-      let path = context.codingPath.map { key in
-        key.intValue.map { "entry \($0 + 1)" } ?? quoted(key.stringValue)
-      }
-      return path.isEmpty ? "" : path.joined(separator: ", ") + ": "
-    }
-    switch error {
-    case .keyNotFound(let key, let context):
-      return "\(place(context))\(key.stringValue) is missing"
-    case .typeMismatch(let type, let context), .valueNotFound(let type, let context):
-      return "\(place(context))expected \(name(of: type))"
-    default:
-      return "not a shape"
-    }
-  }
-
-  private static func name(of type: Any.Type) -> String {
-    switch type {
-    case is Int.Type: "a whole number"
-    case is Double.Type: "a number"
-    case is String.Type: "text"
-    case is Bool.Type: "true or false"
-    case is [String: Any].Type: "an object"
-    default: type is any Sequence.Type ? "an array" : "an object"
-    }
-  }
 }

@@ -4,7 +4,7 @@ package enum SweepFile {
   ///
   /// - Throws: ``BenchmarkError`` with the path, the line and the reason.
   package static func load(path: String, allThreads: Int) throws(BenchmarkError) -> [Sweep] {
-    let data = try TextFile.read(path: path, of: "sweeps")
+    let data = try InputFile.read(path: path, limit: InputFile.mostListBytes, kind: "a list of sweeps")
     do {
       return try parse(String(decoding: data, as: UTF8.self), allThreads: allThreads)
     } catch {

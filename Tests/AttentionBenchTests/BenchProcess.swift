@@ -13,12 +13,15 @@ struct BenchProcess {
   private let errors: TemporaryFile
 
   /// Starts it.
-  init(_ arguments: [String], environment: [String: String] = [:]) throws {
+  ///
+  /// - Parameter folder: where; here by default.
+  init(_ arguments: [String], environment: [String: String] = [:], in folder: URL? = nil) throws {
     // The command lies beside the test bundle, whose executable this process is.
     let executable = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
     process.executableURL = URL(fileURLWithPath: executable)
       .deletingLastPathComponent().appendingPathComponent("attention-bench")
     process.arguments = arguments
+    if let folder { process.currentDirectoryURL = folder }
     process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     // Into files: nobody has to empty a pipe while the command runs.
     output = try TemporaryFile()

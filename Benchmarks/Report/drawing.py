@@ -1,0 +1,234 @@
+"""What the report's charts have in common: themes, axes, and Vega-Lite's way to SVG.
+
+Every color in a specification is a token that stands for nothing else. The page replaces tokens by CSS variables, so that
+one SVG is right in light, dark and print; a file of its own gets the colors of one theme.
+"""
+
+import math
+import re
+import xml.etree.ElementTree as ElementTree
+from dataclasses import dataclass
+
+import vl_convert
+
+from results import OURS, PEERS, TITLES
+
+# Okabe and Ito's palette, which people with any color vision tell apart, darker or lighter where the background asks
+# for it.
+THEMES = {
+    "light": {
+        "ink": "#1b1f24",
+        "muted": "#59636e",
+        "grid": "#d8dee4",
+        "surface": "#ffffff",
+        "chosen": "#0072b2",
+        "pytorch": "#d55e00",
+        "onnxruntime": "#00795a",
+        "openvino": "#b1518a",
+        "numpy": "#8a6d00",
+        "naive": "#6e7781",
+        "gemm": "#3d9bd1",
+        "fused": "#4a4aa8",
+        "decode": "#1b8a8a",
+        "other": "#1b1f24",
+    },
+    "dark": {
+        "ink": "#e6edf3",
+        "muted": "#9aa5b1",
+        "grid": "#343b44",
+        "surface": "#14181d",
+        "chosen": "#56b4e9",
+        "pytorch": "#ff8c42",
+        "onnxruntime": "#2fc59b",
+        "openvino": "#e39bc6",
+        "numpy": "#f0d24a",
+        "naive": "#9aa5b1",
+        "gemm": "#9bd3f5",
+        "fused": "#a3a3ff",
+        "decode": "#5fd0d0",
+        "other": "#e6edf3",
+    },
+}
+TOKENS = {name: f"#fe01{index:02x}" for index, name in enumerate(THEMES["light"])}
+SHAPES = {
+    "chosen": "circle",
+    "rotary": "circle",
+    "pytorch": "square",
+    "onnxruntime": "triangle-up",
+    "openvino": "diamond",
+    "numpy": "triangle-down",
+    "naive": "cross",
+    "gemm": "triangle-left",
+    "fused": "triangle-right",
+    "decode": "stroke",
+}
+# Readers' fonts may be wider than those that charts are laid out with.
+PADDING = {"left": 12, "top": 8, "bottom": 4, "right": 8}
+FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
+WIDTHS = {"wide": 940, "narrow": 350}
+
+
+@dataclass
+class Chart:
+    """A chart in two widths."""
+
+    key: str
+    title: str
+    caption: str
+    description: str
+    svgs: dict
+    # Names for numbers in the narrow one.
+    numbered: list
+
+
+def token(engine):
+    return TOKENS.get("chosen" if engine == "rotary" else engine, TOKENS["other"])
+
+
+def engines_of(rows):
+    known = OURS + PEERS + ["naive"]
+    present = list(dict.fromkeys(row.engine for row in rows))
+    return sorted(present, key=lambda engine: known.index(engine) if engine in known else len(known))
+
+
+def compared(rows):
+    """Without forced kernels, where the library's own choice is there: they are ways to get at it."""
+    if any(row.engine == "chosen" for row in rows):
+        return [row for row in rows if row.engine not in ("gemm", "fused", "decode")]
+    return rows
+
+
+def wrapped(title, limit):
+    return title if len(title) <= limit else title[: limit - 1] + "…"
+
+
+# Axes and rendering
+
+
+def ticks(low, high, most=7):
+    """Round numbers of a logarithmic axis."""
+    for steps in ([1, 2, 5], [1, 3], [1]):
+        values = [
+            step * 10.0**power
+            for power in range(math.floor(math.log10(low)) - 1, math.ceil(math.log10(high)) + 1)
+            for step in steps
+        ]
+        values = [value for value in values if low * 0.999 <= value <= high * 1.001]
+        if len(values) <= most:
+            break
+    return values[:: math.ceil(len(values) / most)]
+
+
+PLAIN_NUMBERS = "datum.value >= 1 ? format(datum.value, ',') : format(datum.value, '~g')"
+
+
+def axis(title, values=None, **more):
+    # A count as well would drop some of the values.
+    return {"title": title, "labelExpr": PLAIN_NUMBERS, **({"values": values} if values else {"tickCount": 6}), **more}
+
+
+def padded(values, factor=1.25):
+    return [min(values) / factor, max(values) * factor]
+
+
+def color_encoding(engines):
+    return {
+        "field": "title",
+        "type": "nominal",
+        "legend": None,
+        "scale": {
+            "domain": [TITLES.get(engine, engine) for engine in engines],
+            "range": [token(engine) for engine in engines],
+        },
+    }
+
+
+def shape_encoding(engines):
+    return color_encoding(engines) | {
+        "scale": {
+            "domain": [TITLES.get(engine, engine) for engine in engines],
+            "range": [SHAPES.get(engine, "circle") for engine in engines],
+        }
+    }
+
+
+def legend(width, columns):
+    return {
+        "orient": "top",
+        "title": None,
+        "columns": columns,
+        "labelLimit": width // columns - 20,
+        "symbolSize": 90,
+        "columnPadding": 18,
+    }
+
+
+def config():
+    return {
+        "font": FONT,
+        "background": None,
+        "aria": False,
+        "view": {"stroke": None},
+        "axis": {
+            "labelFontSize": 13,
+            "titleFontSize": 13,
+            "titleFontWeight": "normal",
+            "labelColor": TOKENS["ink"],
+            "titleColor": TOKENS["muted"],
+            "gridColor": TOKENS["grid"],
+            "domainColor": TOKENS["muted"],
+            "tickColor": TOKENS["muted"],
+            "labelLimit": 320,
+            "titlePadding": 8,
+        },
+        "legend": {"labelFontSize": 13, "labelColor": TOKENS["ink"], "titleColor": TOKENS["muted"]},
+        "text": {"fontSize": 13, "color": TOKENS["ink"]},
+        "title": {"color": TOKENS["ink"], "fontSize": 14, "anchor": "start"},
+        "header": {"labelColor": TOKENS["ink"], "labelFontSize": 13, "titleColor": TOKENS["muted"]},
+    }
+
+
+def render(spec, width):
+    """The SVG. Nothing is loaded from anywhere."""
+    spec = {
+        "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
+        "config": config(),
+        "width": width,
+        "autosize": {"type": "fit-x", "contains": "padding"},
+        **spec,
+    }
+    return vl_convert.vegalite_to_svg(spec, vl_version="6.1", allowed_base_urls=[])
+
+
+def themed(svg, theme):
+    """A picture of its own, on the theme's background."""
+    colors = THEMES[theme]
+    for name, value in TOKENS.items():
+        svg = svg.replace(value, colors[name])
+    opening = svg.index(">", svg.index("<svg")) + 1
+    return f'{svg[:opening]}<rect width="100%" height="100%" fill="{colors["surface"]}"/>{svg[opening:]}'
+
+
+DRAWING = {"svg", "g", "path", "text", "tspan", "rect", "line", "defs", "clipPath", "title", "circle"}
+
+
+def inline(svg, prefix):
+    """For a page: colors are variables, ids are the page's only ones, and nothing is in it but drawing."""
+    for element in ElementTree.fromstring(svg).iter():
+        name = element.tag.split("}")[-1]
+        if name not in DRAWING or any(key.lower().startswith("on") or key.endswith("href") for key in element.attrib):
+            raise ValueError(f"a chart has an element {name} that does not belong there")
+    for name, value in TOKENS.items():
+        svg = svg.replace(value, f"var(--{name})")
+    svg = re.sub(r'\bid="', f'id="{prefix}-', svg)
+    svg = svg.replace("url(#", f"url(#{prefix}-")
+    width, height = (float(value) for value in re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg).groups())
+    body = svg[svg.index("<svg") :]
+    body = re.sub(r'(<svg[^>]*?) width="[\d.]+" height="[\d.]+"', r"\1", body, count=1)
+    return body.replace(
+        "<svg", f'<svg aria-hidden="true" style="max-width:{width:.0f}px" data-height="{height:.0f}"', 1
+    )
+
+
+def both(make):
+    return {name: render(make(width, name == "narrow"), width) for name, width in WIDTHS.items()}

@@ -109,7 +109,10 @@ extension PeerProcess {
     guard head.request == requestCount else {
       throw lose("it answered request \(head.request), expected \(requestCount)")
     }
-    if let error = head.error { throw .refused(onOneLine(error, most: 200)) }
+    if let error = head.error {
+      throw .refused(
+        onOneLine(error, most: 200).split(separator: " ").joined(separator: " "))
+    }
     guard let reply = try? decoder.decode(Reply.self, from: line) else {
       throw lose(
         "it answered \(quoted(String(decoding: line, as: UTF8.self))), in which something is missing")

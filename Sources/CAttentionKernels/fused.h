@@ -145,25 +145,39 @@ static inline int fused_start(struct fused_run *run, const struct CAttentionKern
   return run->first_key < run->last_key;
 }
 
-// Softcap, ALiBi, shift and mask on a tile of products, in place; the largest of each lane.
-static __attribute__((noinline)) void fused_apply_rules(const struct fused_run *run, ptrdiff_t j, int rows, float *scores,
-                                                        f32_vec *maxima) {
+// What ALiBi takes from the scores of one vector of queries, for each key between.
+struct fused_alibi {
+  f32_vec position, slope;
+};
+
+static inline struct fused_alibi fused_alibi(const struct fused_run *run, int c) {
+  return (struct fused_alibi){f32_load(run->position + c * f32_lanes),
+                              f32_sub(f32_set1(0), f32_load(run->panel->slopes + c * f32_lanes))};
+}
+
+static inline f32_vec fused_add_alibi(const struct fused_alibi *alibi, f32_vec key, f32_vec scores) {
+  return f32_fma(alibi->slope, f32_abs(f32_sub(alibi->position, key)), scores);
+}
+
+// Softcap, ALiBi, shift and mask on `vecs` vectors of a tile of products from `c0` on, in place; the largest of each lane.
+static __attribute__((noinline)) void fused_apply_rules(const struct fused_run *run, ptrdiff_t j, int rows, int c0, int vecs,
+                                                        float *scores, f32_vec *maxima) {
   const struct CAttentionKernels_panel *panel = run->panel;
   const f32_vec hidden = f32_set1(fused_hidden), cap = f32_set1(run->block->softcap);
-  const f32_vec inverse_cap = f32_set1(run->block->softcap > 0 ? 1 / run->block->softcap : 0);
+  const f32_vec inverse_cap = f32_set1(1 / run->block->softcap);
   const int hides = panel->begin && fused_hides(run, j, rows);
-  for (int c = 0; c < 2; c++) {
+  for (int c = c0; c < c0 + vecs; c++) {
     const ptrdiff_t lane = c * f32_lanes;
+    struct fused_alibi alibi = {f32_set1(0), f32_set1(0)};
+    if (panel->slopes)
+      alibi = fused_alibi(run, c);
     f32_vec shift = f32_load(panel->shift + lane), most = hidden;
     for (int r = 0; r < rows; r++) {
       f32_vec key = f32_set1((float)(j + r)), x = f32_load(scores + r * fused_width + lane);
       // A product that overflowed is no score like others: x * 0 is NaN where x is infinite.
-      if (run->block->softcap > 0)
-        x = f32_fma(f32_tanh(f32_mul(x, inverse_cap)), cap, f32_mul(x, f32_set1(0)));
-      if (panel->slopes) {
-        f32_vec distance = f32_abs(f32_sub(f32_load(run->position + lane), key));
-        x = f32_fma(f32_sub(f32_set1(0), f32_load(panel->slopes + lane)), distance, x);
-      }
+      x = f32_fma(f32_tanh(f32_mul(x, inverse_cap)), cap, f32_mul(x, f32_set1(0)));
+      if (panel->slopes)
+        x = fused_add_alibi(&alibi, key, x);
       x = f32_add(x, shift);
       if (hides) {
         x = f32_select_less(key, f32_load(run->begin + lane), hidden, x);

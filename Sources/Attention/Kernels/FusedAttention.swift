@@ -51,7 +51,8 @@ final class FusedAttention {
         let following = keys.upperBound..<min(keys.upperBound + tiles.keys, seen.upperBound)
         attend(keys, of: block, panels, tiles, work) { ahead in
           if following.isEmpty {
-            if let next { self.ask(for: next, after: block, tiles, ahead) }
+            ahead[0] = self.finish.ahead(block)
+            if let next { self.ask(for: next, after: block, tiles, ahead + 1) }
           } else {
             ahead[0] = self.keys.ahead(following, block)
             ahead[1] = self.values.ahead(following, block)

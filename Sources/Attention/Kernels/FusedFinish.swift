@@ -20,6 +20,18 @@ struct FusedFinish {
     self.isWrittenInPlace = result.columnStride == 1 || problem.sizes.valueDimension == 1
   }
 
+  /// The block's output as rows to ask for, where one head has them all: lines are there when they are written.
+  func ahead(_ block: RowBlock) -> CAttentionKernels_ahead {
+    guard isWrittenInPlace, block.heads.count == 1, !block.rows.isEmpty else {
+      return CAttentionKernels_ahead()
+    }
+    let base = result.row(block.index(0))
+    return CAttentionKernels_ahead(
+      next: UnsafeRawPointer(base).assumingMemoryBound(to: CChar.self),
+      stride: result.rows(block.sequence, block.heads.lowerBound).query,
+      bytes: problem.sizes.valueDimension * problem.elementType.byteCount, rows: block.rows.count)
+  }
+
   func write(_ block: RowBlock, _ panels: Int, pairs: Bool, _ work: FusedWorkspace) {
     for panel in 0..<panels {
       let first = panel * work.panelRows

@@ -54,7 +54,7 @@ struct CAttentionKernels_ahead {
   const char *next;
   ptrdiff_t stride, bytes, rows;
 };
-enum { CAttentionKernels_aheads = 3 };
+enum { CAttentionKernels_aheads = 4 };
 
 // The rows of a panel in a tensor: row r is query (first + r) / heads of head (first + r) % heads. Columns are neighbours.
 struct CAttentionKernels_panel_rows {

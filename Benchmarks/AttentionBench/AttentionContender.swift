@@ -8,6 +8,9 @@ protocol AttentionEngine {
   /// Threads that it computes on, where so many are asked for.
   func threads(of asked: Int) -> Int
 
+  /// Bytes that it takes for a problem beside our inputs.
+  func bytes(for shape: BenchmarkShape, elementBytes: Int) -> Double
+
   /// A way to compute a problem, ready to be timed.
   ///
   /// - Throws: ``Unsuitable`` where it cannot be timed on this problem, and nothing is wrong.
@@ -29,11 +32,7 @@ protocol AttentionContender: AnyObject {
   var tolerance: KeyPath<Tolerances, Double> { get }
 
   /// Itself among others.
-  ///
-  /// - Parameters:
-  ///   - isCompared: whether its times are set against others' than the naive kernel's.
-  ///   - rounds: those that it takes part in.
-  func timed(isCompared: Bool, in rounds: Rounds) -> Contender
+  func timed() -> Contender
 
   /// Called after the last turn and before outputs are asked for.
   ///
@@ -84,9 +83,16 @@ extension BenchKernel: AttentionEngine {
 
   func threads(of asked: Int) -> Int { self == .naive ? 1 : asked }
 
+  /// An output each. The naive kernel keeps none, and looks itself whether there is room for its scores, which nobody else needs.
+  func bytes(for shape: BenchmarkShape, elementBytes: Int) -> Double {
+    if self == .naive { return 0 }
+    return shape.tensorBytes(elementBytes: elementBytes, outputs: 1)
+      - shape.tensorBytes(elementBytes: elementBytes, outputs: 0)
+  }
+
   func contender<E>(_ inputs: BenchInputs<E>, in bench: Bench) throws -> any AttentionContender {
     switch self {
-    case .naive: try NaiveContender(inputs, budget: bench.rounds.secondsEach)
+    case .naive: try NaiveContender(inputs, in: bench)
     case .chosen, .gemm, .fused, .decode: try OperatorContender(inputs, self, on: bench.pool)
     }
   }

@@ -124,12 +124,11 @@ extension BenchOptions {
     return rounds
   }
 
-  /// What a run of so many threads measures with; of as many as this process may use for nil.
-  func bench(threads: Int?, peers: [Peer]) -> Bench {
-    let pool = Bench.pool(threads: threads)
-    return Bench(
-      engines: kernels + peers, rounds: rounds, probe: MachineProbe(threads: pool.threadCount), pool: pool,
-      threads: threads, seed: seed, memoryLimit: memory.map { $0 * 1e9 })
+  /// What a run on so many threads measures with.
+  func bench(on machine: ThreadedMachine, peers: [Peer]) -> Bench {
+    Bench(
+      kernels: kernels, peers: peers, rounds: rounds, machine: machine, seed: seed,
+      memoryLimit: memory.map { $0 * 1e9 })
   }
 
   /// What was asked for, in the order in which it is measured.

@@ -31,11 +31,13 @@ struct MeasureCommand: ParsableCommand {
 
     let progress = Progress(count: runs.count)
     progress.show("the machine")
-    var peers = try startPeers(threads: runs[0].threads)
-    defer { for peer in peers { peer.stop() } }
-    var bench = options.bench(threads: runs[0].threads, peers: peers)
-    var context = RunContext.gather(probe: bench.probe, pool: bench.pool)
+    var machine = ThreadedMachine(threads: runs.widest)
+    var context = RunContext.gather(machine, threads: runs.threadCounts)
     context.seed = options.seed
+    if machine.threads != runs[0].threads { machine = ThreadedMachine(threads: runs[0].threads) }
+    var peers = try startPeers(on: machine)
+    defer { for peer in peers { peer.stop() } }
+    var bench = options.bench(on: machine, peers: peers)
     for peer in peers { context.engines[peer.name] = peer.version ?? "not available" }
     let start = ProcessorTime.now
     let report = options.format.report(
@@ -50,11 +52,12 @@ struct MeasureCommand: ParsableCommand {
     for (index, run) in runs.enumerated() where !Interruption.isRequested {
       progress.show(index + 1, run.description)
       do {
-        if run.threads != bench.threads {
+        if run.threads != machine.threads {
           // Peers take their number of threads when they start.
           for peer in peers { peer.stop() }
-          peers = try startPeers(threads: run.threads)
-          bench = options.bench(threads: run.threads, peers: peers)
+          machine = ThreadedMachine(threads: run.threads)
+          peers = try startPeers(on: machine)
+          bench = options.bench(on: machine, peers: peers)
         }
         let measured = try run.workload.measure(run.type.element, in: bench)
         progress.clear()
@@ -80,19 +83,32 @@ struct MeasureCommand: ParsableCommand {
     if rows.contains(where: \.isFailure) { throw ExitCode(1) }
   }
 
-  /// Loads the other engines, which then wait.
-  private func startPeers(threads: Int?) throws -> [Peer] {
+  /// Loads the other engines, which then wait; none after Ctrl-C.
+  private func startPeers(on machine: ThreadedMachine) throws -> [Peer] {
     if options.peers.isEmpty { return [] }
     let setup = try PeerSetup(python: options.peersPython)
-    let count = Bench.pool(threads: threads).threadCount
-    return options.peers.map { setup.peer($0, threads: count) }
+    var peers: [Peer] = []
+    for name in options.peers where !Interruption.isRequested {
+      peers.append(setup.peer(name, threads: machine.pool.threadCount))
+    }
+    return peers
   }
 
   private func explain(_ runs: [Run]) throws {
     for run in runs {
       Output.write(
         try run.workload.explanation(
-          run.type.element, seed: options.seed, on: Bench.pool(threads: run.threads)))
+          run.type.element, seed: options.seed, on: ThreadedMachine.pool(threads: run.threads)))
     }
+  }
+}
+
+extension [Run] {
+  /// The numbers of threads of all, each once, the smallest first.
+  fileprivate var threadCounts: [Int] { Set(map { ThreadedMachine.count(of: $0.threads) }).sorted() }
+
+  /// What the run on the most threads asks for.
+  fileprivate var widest: Int? {
+    self.max { ThreadedMachine.count(of: $0.threads) < ThreadedMachine.count(of: $1.threads) }?.threads
   }
 }

@@ -7,8 +7,8 @@ final class NaiveContender<E: BenchElement>: AttentionContender {
   let plan: String? = nil
   let tolerance: KeyPath<Tolerances, Double> = \.forNaive
 
-  /// Seconds of a call, where a call is what was timed to settle how much it computes.
-  private var knownSeconds: Double?
+  /// A call, where a call is what was timed to settle how much it computes.
+  private var known: Turn?
 
   private let inputs: BenchInputs<E>
   /// The longest sequence first: its pairs tell best what all take, and there is work in them.
@@ -20,8 +20,8 @@ final class NaiveContender<E: BenchElement>: AttentionContender {
   ///
   /// - Parameters:
   ///   - inputs: the problem.
-  ///   - budget: seconds for all rounds together.
-  init(_ inputs: BenchInputs<E>, budget: Double) throws {
+  ///   - bench: its rounds and its memory.
+  init(_ inputs: BenchInputs<E>, in bench: Bench) throws {
     self.inputs = inputs
     let shape = inputs.shape
     func scores(_ sequence: Int) -> Double { inputs.scores(sequence: sequence) }
@@ -34,17 +34,14 @@ final class NaiveContender<E: BenchElement>: AttentionContender {
       throw Unsuitable(reason: "one head would take about \(short(seconds)) s")
     }
     let bytes = most * Double(MemoryLayout<E.Accumulator>.size)
-    let available = AvailableMemory.bytes
-    guard bytes < available else {
-      throw Unsuitable(
-        reason: "the scores of one head take \(short(bytes / 1e9)) GB, \(short(available / 1e9)) are free")
-    }
+    if let lack = bench.lack(of: bytes) { throw Unsuitable(reason: "the scores of one head \(lack)") }
 
-    var pairSeconds = time()
+    let budget = bench.rounds.secondsEach
+    var pair = time()
     // The first time pays for fresh pages.
-    if pairSeconds < budget / 4 { pairSeconds = min(pairSeconds, time()) }
-    pairs = min(max(Int(budget / 8 / pairSeconds), 1), allPairs)
-    if pairs == 1 { knownSeconds = pairSeconds }
+    if pair.seconds < budget / 4 { pair = [pair, time()].min { $0.seconds < $1.seconds } ?? pair }
+    pairs = min(max(Int(budget / 8 / pair.seconds), 1), allPairs)
+    if pairs == 1 { known = pair }
   }
 
   var sample: PairSample? {
@@ -54,18 +51,19 @@ final class NaiveContender<E: BenchElement>: AttentionContender {
     return PairSample(count: pairs, scale: all.reduce(0, +) / measured.reduce(0, +))
   }
 
-  func timed(isCompared: Bool, in rounds: Rounds) -> Contender {
-    Contender(name: name, knownSeconds: knownSeconds) {
+  func timed() -> Contender {
+    Contender(name: name, known: known) {
       for pair in 0..<self.pairs { self.runPair(pair) }
     }
   }
 
   func finish() {}
 
-  private func time() -> Double {
-    let start = Stopwatch.seconds()
+  private func time() -> Turn {
+    let (start, cpuStart) = (Stopwatch.seconds(), Stopwatch.cpuSeconds())
     runPair(0)
-    return Stopwatch.seconds() - start
+    return Turn(
+      seconds: Stopwatch.seconds() - start, cpuSeconds: Stopwatch.cpuSeconds() - cpuStart)
   }
 
   /// A pair at a time, so that a call does not pay for the output of pairs that it does not compute.

@@ -33,10 +33,7 @@ final class OperatorContender<E: BenchElement>: AttentionContender {
 
   var name: String { kernel.rawValue }
 
-  func timed(isCompared: Bool, in rounds: Rounds) -> Contender {
-    Contender(
-      name: name, isAlwaysWarm: isCompared && kernel == .chosen, run: { try self.run() })
-  }
+  func timed() -> Contender { Contender(name: name) { try self.run() } }
 
   func finish() {}
 

@@ -12,21 +12,21 @@ struct PeerPatience {
 
 /// Another engine, in a process that stays up. Whatever goes wrong in it costs its own rows only.
 final class Peer: AttentionEngine {
-  let name: String
+  let engine: PeerName
   /// What it says of itself; nil where it could not be started.
   private(set) var version: String?
 
   private let executable: String
   private let arguments: [String]
-  private let patience: PeerPatience
+  let patience: PeerPatience
   private var process: PeerProcess?
-  /// Processes lost one after the other: what keeps ending is not started for every shape.
+  /// Processes lost since a problem was finished: what keeps ending is not started for every shape.
   private var lost = 0
   private var lastError: PeerError?
 
   /// Starts it.
-  init(name: String, executable: String, arguments: [String], patience: PeerPatience = PeerPatience()) {
-    self.name = name
+  init(_ engine: PeerName, executable: String, arguments: [String], patience: PeerPatience = PeerPatience()) {
+    self.engine = engine
     self.executable = executable
     self.arguments = arguments
     self.patience = patience
@@ -37,6 +37,8 @@ final class Peer: AttentionEngine {
     }
   }
 
+  var name: String { engine.rawValue }
+
   /// Why it cannot be used at all; nil where it was started.
   var absence: String? { version == nil ? lastError?.description : nil }
 
@@ -44,17 +46,15 @@ final class Peer: AttentionEngine {
 
   func contender<E: BenchElement>(_ inputs: BenchInputs<E>, in bench: Bench) throws -> any AttentionContender
   {
-    let process = try running()
-    let contender: PeerContender<E>
-    do {
-      contender = try PeerContender(inputs, of: name, in: process, patience: patience)
-    } catch {
-      if !process.isRunning { lost += 1 }
-      throw error
-    }
-    lost = 0
-    return contender
+    try PeerContender(inputs, of: self, in: try running())
   }
+
+  func bytes(for shape: BenchmarkShape, elementBytes: Int) -> Double {
+    version == nil ? 0 : engine.bytes(for: shape, elementBytes: elementBytes)
+  }
+
+  /// It went through a problem from its inputs to its output.
+  func hasFinished() { lost = 0 }
 
   /// Ends its process.
   func stop() {
@@ -64,7 +64,11 @@ final class Peer: AttentionEngine {
 
   /// Its process, a new one where the last one ended.
   private func running() throws -> PeerProcess {
-    if let process, process.isRunning { return process }
+    if let process {
+      if process.isRunning { return process }
+      lost += 1
+      self.process = nil
+    }
     guard version != nil, lost < 2 else {
       throw Unsuitable(reason: absence ?? "it ended \(lost) times in a row")
     }
@@ -80,7 +84,11 @@ final class Peer: AttentionEngine {
 
   private func start() throws(PeerError) -> PeerProcess {
     let process = try PeerProcess(executable: executable, arguments: arguments)
-    version = try process.greeting(as: Greeting.self, within: patience.starting).version
+    let said = try process.greeting(
+      as: Greeting.self, within: patience.starting, unless: { Interruption.isRequested }
+    ).version
+    guard isPrintableWord(said) else { throw .lost("it says that its version is \(quoted(said))") }
+    version = said
     return process
   }
 

@@ -4,14 +4,13 @@ import TensorFiles
 
 /// A problem as another engine computes it, in a process of its own that keeps it ready.
 final class PeerContender<E: BenchElement>: AttentionContender {
-  let name: String
   let plan: String?
   let sample: PairSample? = nil
   let tolerance: KeyPath<Tolerances, Double> = \.forPeers
 
   private let shape: BenchmarkShape
+  private let peer: Peer
   private let process: PeerProcess
-  private let patience: PeerPatience
   private let problem: String
   private let callSeconds: Double
   /// In a type that holds every other.
@@ -20,33 +19,44 @@ final class PeerContender<E: BenchElement>: AttentionContender {
   /// Has the process read the inputs, try its ways to compute the problem, and warm up.
   ///
   /// - Throws: ``Unsuitable`` where it cannot.
-  init(_ inputs: BenchInputs<E>, of name: String, in process: PeerProcess, patience: PeerPatience) throws {
-    self.name = name
+  init(_ inputs: BenchInputs<E>, of peer: Peer, in process: PeerProcess) throws {
+    self.peer = peer
     self.process = process
-    self.patience = patience
     shape = inputs.shape
+    // Ours are 0 there; others have their own opinions, NaN among them.
+    if shape.hasBlindQueries { throw Unsuitable(reason: "queries that see no key are not compared") }
     problem = "\(shape.name)/\(E.benchType.rawValue)"
     let file = try PassedFile()
     try file.write(try inputs.safetensors())
     let body = Preparation(
       problem: problem, dtype: E.benchType.rawValue, inputs: file.path, shape: PeerRules(inputs))
-    let prepared = try process.answer(to: "prepare", body, Prepared.self, within: patience.preparing)
-    guard prepared.seconds > 0, prepared.seconds.isFinite else {
+    // The name of the file is its descriptor's, which has to stay open.
+    let prepared = try withExtendedLifetime(file) {
+      try process.answer(
+        to: "prepare", body, Prepared.self, within: peer.patience.preparing,
+        unless: { Interruption.isRequested })
+    }
+    // No call that it made while it prepared took longer than that.
+    guard prepared.seconds > 0, prepared.seconds <= peer.patience.preparing else {
       throw Unsuitable(reason: "it says that a call takes \(prepared.seconds) s")
+    }
+    guard isPrintableWord(prepared.call) else {
+      throw Unsuitable(reason: "it says that its call is \(quoted(prepared.call))")
     }
     plan = prepared.call
     callSeconds = prepared.seconds
   }
 
+  var name: String { peer.name }
+
   /// Its warming and its clock are its own: a turn lasts as long as ours.
-  func timed(isCompared: Bool, in rounds: Rounds) -> Contender {
-    // Calls longer than a contender's time altogether are still compared within rounds, but in few, and what takes many seconds once.
-    let leastRounds = callSeconds > 4 ? 1 : (rounds.minimum + 1) / 2
-    return Contender(name: name, knownSeconds: callSeconds, leastRounds: leastRounds) { seconds, _ in
+  func timed() -> Contender {
+    Contender(name: name, callSeconds: callSeconds) { seconds, _ in
+      let most = self.peer.patience.turn + 10 * (seconds + self.callSeconds)
       let taken = try self.process.answer(
         to: "turn", PeerTurn(problem: self.problem, seconds: seconds), Taken.self,
-        within: self.patience.turn + 10 * (seconds + self.callSeconds))
-      guard taken.seconds > 0, taken.seconds.isFinite, taken.calls > 0, taken.cpu_seconds >= 0 else {
+        within: most)
+      guard taken.seconds > 0, taken.seconds <= most, taken.calls > 0, taken.cpu_seconds >= 0 else {
         throw Unsuitable(reason: "it says that \(taken.calls) calls took \(taken.seconds) s each")
       }
       return Turn(seconds: taken.seconds, calls: taken.calls, cpuSeconds: taken.cpu_seconds)
@@ -58,7 +68,8 @@ final class PeerContender<E: BenchElement>: AttentionContender {
     let file = try PassedFile()
     _ = try process.answer(
       to: "finish", Finish(problem: problem, output: file.path), Nothing.self,
-      within: patience.turn + 10 * callSeconds)
+      within: peer.patience.turn + 10 * callSeconds)
+    peer.hasFinished()
     let expected: Shape = [shape.batch, shape.queryHeads, shape.queries, shape.valueDim]
     do {
       // Float64 at most, and a header.
@@ -149,11 +160,13 @@ private struct PeerRules: Encodable {
 extension PeerProcess {
   /// - Throws: ``Unsuitable`` in its words, or in ours about it.
   fileprivate func answer<Reply: Decodable>(
-    to task: String, _ body: some Encodable, _: Reply.Type, within seconds: Double
+    to task: String, _ body: some Encodable, _: Reply.Type, within seconds: Double,
+    unless isInterrupted: (() -> Bool)? = nil
   ) throws -> Reply {
     do {
-      return try ask(PeerRequest(task, body), for: Reply.self, within: seconds)
+      return try ask(PeerRequest(task, body), for: Reply.self, within: seconds, unless: isInterrupted)
     } catch {
+      if isInterrupted?() == true { throw Unsuitable.interrupted }
       throw Unsuitable(reason: error.description)
     }
   }

@@ -51,22 +51,29 @@ struct PeerSetup {
       throw BenchmarkError(
         "--peers: \(Self.script) is missing in the working directory and all folders above it")
     }
-    guard let python = python ?? find(Self.environment) else {
-      throw BenchmarkError("--peers: there is no \(Self.environment), which `make peers` makes")
-    }
-    guard FileManager.default.isExecutableFile(atPath: python) else {
-      throw BenchmarkError("--peers-python: \(python) cannot be run")
-    }
     self.script = script
-    self.python = python
+    if let python {
+      guard Self.canRun(python) else { throw BenchmarkError("--peers-python: \(python) cannot be run") }
+      self.python = python
+    } else {
+      guard let made = find(Self.environment) else {
+        throw BenchmarkError("--peers: there is no \(Self.environment), which `make peers` makes")
+      }
+      guard Self.canRun(made) else {
+        throw BenchmarkError("--peers: \(made) cannot be run; `make peers` makes it anew")
+      }
+      self.python = made
+    }
   }
 
   /// An engine, started.
   func peer(_ name: PeerName, threads: Int) -> Peer {
     Peer(
-      name: name.rawValue, executable: python,
+      name, executable: python,
       arguments: [script, name.rawValue, "--threads", String(threads)])
   }
+
+  private static func canRun(_ path: String) -> Bool { FileManager.default.isExecutableFile(atPath: path) }
 
   private static func foldersAbove(_ path: String) -> [URL] {
     var folders = [URL(fileURLWithPath: path)]

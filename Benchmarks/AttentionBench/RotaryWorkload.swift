@@ -21,6 +21,11 @@ struct RotaryWorkload: Workload {
     var row = ResultRow(
       name: name, kernel: "rotary", dtype: E.benchType.rawValue, threads: bench.pool.threadCount,
       work: .stream(bytes: Double(2 * byteCount)))
+    // The check turns a copy.
+    if let lack = bench.lack(of: Double(2 * byteCount)) {
+      row.status = .skipped("its tensors \(lack)")
+      return [row]
+    }
     let rotary = try RotaryEmbedding(headDimension: width, positions: positions, on: bench.pool)
     var tensor: Tensor<E> = randomTensor(shape, seed: bench.seed)
     do {
@@ -29,11 +34,11 @@ struct RotaryWorkload: Workload {
       // The probe has threads and a clock of its own: of its turn only the rate counts that it returns.
       var rates: [Double] = []
       let seconds = bench.rounds.batchSeconds
-      let probe = Contender(name: "probe", knownSeconds: seconds) {
+      let probe = Contender(name: "probe", known: Turn(seconds: seconds)) {
         rates.append(bench.probe.readWriteBytesPerSecond(workingSet: byteCount, seconds: seconds))
       }
       row.set(try bench.rounds.measure([turn, probe])[0])
-      if row.turns.isEmpty { row.status = .skipped(Unsuitable.interrupted.reason) }
+      if row.turns.isEmpty, !row.isFailure { row.status = .skipped(Unsuitable.interrupted.reason) }
       if !rates.isEmpty { row.limits.readWriteBytesPerSecond = Quantiles(rates).median }
     } catch {
       row.status = .failed("\(error)")

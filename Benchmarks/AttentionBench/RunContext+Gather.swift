@@ -5,8 +5,13 @@ import LinearAlgebra
 import Parallelism
 
 extension RunContext {
-  /// Everything but what concerns the command line. Measures for about 0.2 s.
-  static func gather(probe: MachineProbe, pool: WorkerPool) -> RunContext {
+  /// Everything but what concerns the command line, before anything else is started that would be load. Measures for about 0.2 s.
+  ///
+  /// - Parameters:
+  ///   - machine: the most threads that something is measured on.
+  ///   - counts: the numbers of threads that something is measured on.
+  static func gather(_ machine: ThreadedMachine, threads counts: [Int]) -> RunContext {
+    let (probe, pool) = (machine.probe, machine.pool)
     // First of all, since what follows is load too.
     var context = RunContext()
     let budget = CPUBudget.current
@@ -17,9 +22,13 @@ extension RunContext {
     context.arguments = Array(CommandLine.arguments.dropFirst())
     context.quota = budget.quota
     context.threads = pool.threadCount
+    let asked = counts.map(String.init).joined(separator: ", ")
     context.threadsReason =
-      pool.threadCount == budget.threads
-      ? budget.description : "\(pool.threadCount) asked for. By default \(budget.description)"
+      counts == [budget.threads]
+      ? budget.description
+      : counts.count > 1
+        ? "\(asked) in turn, limits here are those of \(pool.threadCount). By default \(budget.description)"
+        : "\(asked) asked for. By default \(budget.description)"
     context.describeSoftware()
     context.measure(probe, pool)
     return context

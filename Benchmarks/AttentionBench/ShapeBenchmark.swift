@@ -21,10 +21,9 @@ struct ShapeBenchmark {
 
   /// Rows that say why nothing was measured.
   func skipped<E: BenchElement>(_ shapes: [BenchmarkShape], _ type: E.Type, reason: String) -> [ResultRow] {
-    let limits = bench.probe.limits(workingSet: MachineProbe.memoryBytes, in: E.arithmetic)
-    return shapes.flatMap { shape in
+    shapes.flatMap { shape in
       bench.engines.map { engine in
-        var row = emptyRow(shape, engine, type, limits)
+        var row = emptyRow(shape, engine, type, MachineLimits(in: E.arithmetic.onThisMachine))
         row.status = .skipped(reason)
         return row
       }
@@ -75,12 +74,16 @@ struct ShapeBenchmark {
         }
       }
     }
-    let isCompared = plain != nil || bench.engines.contains { $0 is Peer }
-    var contenders = turns.map { $0.contender.timed(isCompared: isCompared, in: bench.rounds) }
-    if let plain, bench.engines.contains(where: { $0.name == chosen }) {
+    // Others than the naive kernel that ours is set against.
+    let hasOthers = plain != nil || !bench.peers.isEmpty
+    var contenders = turns.map { turn in
+      let contender = turn.contender.timed()
+      return hasOthers && turn.contender.name == chosen ? contender.compared() : contender
+    }
+    if let plain, bench.kernels.contains(.chosen) {
       do {
         let contender = try OperatorContender(plain, .chosen, on: bench.pool)
-        contenders.append(contender.timed(isCompared: true, in: bench.rounds))
+        contenders.append(contender.timed().compared())
       } catch {
         for turn in turns {
           entries[turn.shape].rows[turn.row].status = .failed("\(plain.shape.name): \(error)")
@@ -104,7 +107,6 @@ struct ShapeBenchmark {
         entries[turn.shape].rows[turn.row].status = .failed("\(error)")
       }
     }
-    for index in entries.indices { entries[index].compareWithNaive() }
   }
 
   private var chosen: String { BenchKernel.chosen.name }
@@ -135,7 +137,7 @@ private struct ShapeEntry<E: BenchElement> {
     rows[row].costOverPlain = Quantiles(zip(turns, plain).map { $0.seconds / $1.seconds / work }).median
   }
 
-  mutating func compareWithNaive() {
+  private mutating func compareWithNaive() {
     guard let naive = rows.first(where: { $0.kernel == BenchKernel.naive.rawValue }),
       let naiveSeconds = naive.seconds
     else { return }
@@ -159,6 +161,7 @@ private struct ShapeEntry<E: BenchElement> {
         rows[index].status = .failed("\(error)")
       }
     }
+    compareWithNaive()
     check(contenders, inputs, &rows)
   }
 }

@@ -34,25 +34,20 @@ struct ShapeFamily: Workload {
     let benchmark = ShapeBenchmark(bench: bench)
     // Nothing is allocated yet: a system that promises more than it has would end the process later.
     let bytes = bytes(elementBytes: MemoryLayout<E>.size, engines: bench.engines)
-    let most = bench.memoryLimit ?? AvailableMemory.bytes
-    guard bytes < most else {
-      let words = bench.memoryLimit == nil ? "are free" : "are allowed by --memory"
-      let reason = "its tensors take \(short(bytes / 1e9)) GB, \(short(most / 1e9)) \(words)"
-      return benchmark.skipped(members.map(\.shape), type, reason: reason)
+    if let lack = bench.lack(of: bytes) {
+      return benchmark.skipped(members.map(\.shape), type, reason: "its tensors \(lack)")
     }
     return benchmark.measure(
       try members.map { try $0.inputs(type, seed: bench.seed) },
       beside: try plain?.inputs(type, seed: bench.seed))
   }
 
-  /// What all that is measured in the same rounds takes: each of our kernels has an output of its own, the naive one keeps none; each
-  /// peer has inputs of its own, some in another layout as well.
+  /// What all that is measured in the same rounds takes: inputs, and what each engine needs beside them.
   private func bytes(elementBytes: Int, engines: [any AttentionEngine]) -> Double {
-    let peers = engines.count { $0 is Peer }
-    let outputs = engines.count { $0.name != BenchKernel.naive.name } - peers
-    return members.reduce(plain?.shape.tensorBytes(elementBytes: elementBytes) ?? 0) {
-      $0 + $1.shape.tensorBytes(elementBytes: elementBytes, outputs: outputs)
-        + 2 * Double(peers) * $1.shape.tensorBytes(elementBytes: elementBytes)
+    members.reduce(plain?.shape.tensorBytes(elementBytes: elementBytes) ?? 0) { sum, member in
+      engines.reduce(sum + member.shape.tensorBytes(elementBytes: elementBytes, outputs: 0)) {
+        $0 + $1.bytes(for: member.shape, elementBytes: elementBytes)
+      }
     }
   }
 

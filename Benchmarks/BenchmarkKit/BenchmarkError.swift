@@ -12,9 +12,14 @@ package struct BenchmarkError: Error, Equatable, Sendable, CustomStringConvertib
 }
 
 /// Text from a file, made safe to print: quoted, on one line, not too long.
-func quoted(_ text: String, most: Int = 40) -> String {
+package func quoted(_ text: String, most: Int = 40) -> String {
   let shown = text.count > most ? text.prefix(most) + "…" : text[...]
   return String(shown).debugDescription
+}
+
+/// Whether somebody else's word can be printed as it is: on one line, and no longer than a name or a version is.
+package func isPrintableWord(_ text: String) -> Bool {
+  1...40 ~= text.unicodeScalars.count && text == onOneLine(text)
 }
 
 /// Text that somebody else worded, with spaces for line feeds and all that steers a terminal, cut after `most` letters.

@@ -51,6 +51,13 @@ extension BenchmarkShape {
     }
   }
 
+  /// Whether some query sees no key at all. Later ones see more: the first tells.
+  package var hasBlindQueries: Bool {
+    (0..<batch).contains {
+      queryLength(sequence: $0) > 0 && visibleKeys(sequence: $0, query: 0).isEmpty
+    }
+  }
+
   /// (query, key) pairs that are not masked, in one head of a sequence.
   package func visiblePairs(sequence: Int) -> Int {
     (0..<queryLength(sequence: sequence)).reduce(0) { $0 + visibleKeys(sequence: sequence, query: $1).count }

@@ -19,34 +19,34 @@ package struct Turn: Sendable, Equatable {
 
 /// Something that can be timed against others.
 package struct Contender {
-  /// When an untimed call begins a turn.
-  package enum Warming: Sendable {
-    /// Where calls are shorter than ``Rounds/batchSeconds``.
-    case shortCalls
-    /// However long calls take. For contenders that are compared with each other: else one whose calls are just below
-    /// ``Rounds/batchSeconds`` would find warm caches and one just above it cold ones.
-    case always
-    /// Never: a turn sees to that itself.
-    case itself
+  /// What is known before its first round.
+  enum Start {
+    /// Nothing: it has to be warmed up, then and for each turn.
+    case cold
+    /// A call was timed here, which is its result where there is no time for more.
+    case timed(Turn)
+    /// About how long a call takes, from somebody who warms up for each turn.
+    case elsewhere(callSeconds: Double)
   }
 
   /// As the tables show it.
   package let name: String
-  /// Seconds of a call where one was timed already: then it needs no more warming up.
-  package let knownSeconds: Double?
-  /// What begins its turns.
-  package let warming: Warming
-  /// Rounds that it gets however long its calls take.
-  package let leastRounds: Int
+  /// Whether its times are set against those of others in the same rounds. Then it has rounds to be compared in however long its calls
+  /// take, and all its turns begin with an untimed call: else one whose calls are just below ``Rounds/batchSeconds`` would find warm
+  /// caches and one just above it cold ones.
+  package private(set) var isCompared: Bool
+  let start: Start
   /// Calls it until that many seconds of a clock have passed, at least once.
   let turn: (_ seconds: Double, _ clock: () -> Double) throws -> Turn
 
   /// A contender that is one call of this process, complete: what it computes stays where a later check finds it.
-  package init(
-    name: String, knownSeconds: Double? = nil, isAlwaysWarm: Bool = false, run: @escaping () throws -> Void
-  ) {
-    self.init(name: name, knownSeconds: knownSeconds, warming: isAlwaysWarm ? .always : .shortCalls) {
-      seconds, clock in
+  ///
+  /// - Parameter known: a call that was timed already: then it needs no more warming up.
+  package init(name: String, known: Turn? = nil, run: @escaping () throws -> Void) {
+    self.name = name
+    isCompared = false
+    start = known.map { .timed($0) } ?? .cold
+    turn = { seconds, clock in
       let (start, cpuStart) = (clock(), Stopwatch.cpuSeconds())
       var (calls, elapsed) = (0, 0.0)
       repeat {
@@ -60,16 +60,24 @@ package struct Contender {
     }
   }
 
-  /// A contender that is timed elsewhere: it is asked for whole turns.
+  /// A contender that is timed elsewhere, to be compared: it is asked for whole turns, and warms up for each itself.
+  ///
+  /// - Parameter callSeconds: about how long a call takes.
   package init(
-    name: String, knownSeconds: Double? = nil, warming: Warming = .itself, leastRounds: Int = 0,
+    name: String, callSeconds: Double,
     turn: @escaping (_ seconds: Double, _ clock: () -> Double) throws -> Turn
   ) {
     self.name = name
-    self.knownSeconds = knownSeconds
-    self.warming = warming
-    self.leastRounds = leastRounds
+    isCompared = true
+    start = .elsewhere(callSeconds: callSeconds)
     self.turn = turn
+  }
+
+  /// The same, to be compared with others.
+  package func compared() -> Contender {
+    var contender = self
+    contender.isCompared = true
+    return contender
   }
 }
 

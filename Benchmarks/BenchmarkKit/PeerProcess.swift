@@ -57,17 +57,22 @@ package final class PeerProcess {
   package var isRunning: Bool { end == nil }
 
   /// What it says unasked once it is ready.
-  package func greeting<Reply: Decodable>(as _: Reply.Type, within seconds: Double) throws(PeerError) -> Reply
-  {
-    try reply(within: seconds)
+  ///
+  /// - Parameter isInterrupted: asked while it is waited for; once it says yes, the process is ended.
+  package func greeting<Reply: Decodable>(
+    as _: Reply.Type, within seconds: Double, unless isInterrupted: (() -> Bool)? = nil
+  ) throws(PeerError) -> Reply {
+    try reply(within: seconds, unless: isInterrupted)
   }
 
   /// Asks and waits for the answer.
   ///
+  /// - Parameter isInterrupted: asked while the answer is waited for; once it says yes, the process is ended.
   /// - Throws: ``PeerError/refused(_:)`` where it answers with an error, ``PeerError/lost(_:)`` where it gives no answer; then
   ///   and ever after.
   package func ask<Reply: Decodable>(
-    _ request: PeerRequest<some Encodable>, for _: Reply.Type, within seconds: Double
+    _ request: PeerRequest<some Encodable>, for _: Reply.Type, within seconds: Double,
+    unless isInterrupted: (() -> Bool)? = nil
   ) throws(PeerError) -> Reply {
     if let end { throw end }
     requestCount += 1
@@ -75,7 +80,7 @@ package final class PeerProcess {
     request.number = requestCount
     guard let line = try? JSONEncoder().encode(request) else { throw .refused("the request is no JSON") }
     try send(line + Data("\n".utf8))
-    return try reply(within: seconds)
+    return try reply(within: seconds, unless: isInterrupted)
   }
 
   /// Ends it, and waits until it has ended.
@@ -100,8 +105,10 @@ extension PeerProcess {
     }
   }
 
-  private func reply<Reply: Decodable>(within seconds: Double) throws(PeerError) -> Reply {
-    let line = try nextLine(within: seconds)
+  private func reply<Reply: Decodable>(within seconds: Double, unless isInterrupted: (() -> Bool)?)
+    throws(PeerError) -> Reply
+  {
+    let line = try nextLine(within: seconds, unless: isInterrupted)
     let decoder = JSONDecoder()
     guard let head = try? decoder.decode(PeerReplyHead.self, from: line) else {
       throw lose("it answered \(quoted(String(decoding: line, as: UTF8.self))), expected a reply in JSON")
@@ -120,7 +127,10 @@ extension PeerProcess {
     return reply
   }
 
-  private func nextLine(within seconds: Double) throws(PeerError) -> Data {
+  private func nextLine(within seconds: Double, unless isInterrupted: (() -> Bool)?) throws(PeerError) -> Data
+  {
+    // A signal that comes between the question and the wait does not end the wait.
+    let step = isInterrupted == nil ? 60 : 0.1
     let deadline = Stopwatch.seconds() + seconds
     while true {
       if let line = replies.takeLine() { return line }
@@ -130,7 +140,8 @@ extension PeerProcess {
       if replies.hasEnded { throw lose(nil) }
       let left = deadline - Stopwatch.seconds()
       guard left > 0 else { throw lose("no answer within \(short(seconds)) s") }
-      wait(left)
+      if isInterrupted?() == true { throw lose("it was interrupted") }
+      wait(min(left, step))
     }
   }
 

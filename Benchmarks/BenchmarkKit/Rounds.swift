@@ -8,7 +8,8 @@
 package struct Rounds {
   /// No round starts for a contender that has been timed for longer, once it has had ``minimum`` rounds.
   package var secondsEach = 1.0
-  /// Rounds that every contender gets, unless a single call takes longer than ``secondsEach``. Nine are the fewest whose median's interval
+  /// Rounds that every contender gets, unless a single call takes longer than ``secondsEach``: then only what is compared gets any,
+  /// ``leastRounds(callSeconds:)``. Nine are the fewest whose median's interval
   /// leaves out the outermost ones, and the fewest that google-benchmark's rank test takes for enough.
   package var minimum = 9
   /// Rounds that no contender exceeds.
@@ -63,13 +64,21 @@ package struct Rounds {
     return states.map { outcome in
       outcome.map { state in
         guard let state else { return [] }
-        return state.turns.isEmpty && state.callSeconds > secondsEach ? [state.firstCall] : state.turns
+        guard state.turns.isEmpty, state.callSeconds > secondsEach else { return state.turns }
+        return state.firstCall.map { [$0] } ?? []
       }
     }
   }
 
+  /// Rounds that are enough to compare what takes longer than ``secondsEach``: the fewest whose median has an interval, and one of
+  /// what takes many seconds.
+  package func leastRounds(callSeconds: Double) -> Int {
+    callSeconds > 4 ? 1 : min(MedianInterval.fewestSamples, minimum)
+  }
+
   private struct State {
-    let firstCall: Turn
+    /// nil where no call was timed yet.
+    let firstCall: Turn?
     var callSeconds: Double
     var turns: [Turn] = []
     var spent = 0.0
@@ -77,8 +86,10 @@ package struct Rounds {
 
   /// Two calls where that is affordable: the first one also pays for fresh pages and for what is set up once.
   private func warmUp(_ contender: Contender) throws -> State {
-    if let known = contender.knownSeconds {
-      return State(firstCall: Turn(seconds: known), callSeconds: known)
+    switch contender.start {
+    case .cold: break
+    case .timed(let known): return State(firstCall: known, callSeconds: known.seconds)
+    case .elsewhere(let callSeconds): return State(firstCall: nil, callSeconds: callSeconds)
     }
     let first = try contender.turn(0, clock)
     let second = first.seconds < secondsEach / 2 ? try contender.turn(0, clock) : first
@@ -86,8 +97,9 @@ package struct Rounds {
   }
 
   private func wantsRound(_ state: State, _ contender: Contender) -> Bool {
-    if state.turns.count < contender.leastRounds { return true }
-    if state.callSeconds > secondsEach { return false }
+    if state.callSeconds > secondsEach {
+      return contender.isCompared && state.turns.count < leastRounds(callSeconds: state.callSeconds)
+    }
     if state.turns.count < minimum { return true }
     let percent = MedianInterval(state.turns.map(\.seconds))?.halfWidthPercent ?? .infinity
     return percent > enoughPercent && state.spent < secondsEach
@@ -95,10 +107,9 @@ package struct Rounds {
 
   private func runRound(_ contender: Contender, _ state: inout State) throws {
     let isWarmed =
-      switch contender.warming {
-      case .shortCalls: state.callSeconds < batchSeconds
-      case .always: true
-      case .itself: false
+      switch contender.start {
+      case .cold, .timed: contender.isCompared || state.callSeconds < batchSeconds
+      case .elsewhere: false
       }
     if isWarmed { _ = try contender.turn(0, clock) }
     let turn = try contender.turn(batchSeconds, clock)

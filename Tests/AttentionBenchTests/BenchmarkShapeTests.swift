@@ -100,6 +100,17 @@ import Testing
       packed.tensorBytes(elementBytes: 4) == Double((2 + 5) * (3 + 5) * 4 + (2 + 5) * 2 * (3 + 5) * 4))
   }
 
+  @Test(arguments: [
+    (#""queries": 4, "keys": 4, "mask": "causal", "left_window_size": 0"#, false),
+    (#""queries": 5, "keys": 4, "mask": "causal""#, true),
+    (#""queries": 5, "keys": 4, "mask": "none""#, false),
+    (#""queries": 4, "keys": 4, "mask": "lengths", "key_lengths": [0, 4]"#, true),
+    (#""queries": 4, "keys": 4, "mask": "lengths", "key_lengths": [0, 4], "query_lengths": [0, 4]"#, false),
+  ])
+  func queriesThatSeeNoKeyAreFound(fields: String, isBlind: Bool) throws {
+    #expect(try Self.shape(fields).hasBlindQueries == isBlind)
+  }
+
   @Test func lengthsMoveTheDiagonal() throws {
     let shape = try Self.shape(
       #""queries": 3, "keys": 7, "mask": "causal", "key_lengths": [5, 0], "query_lengths": [2, 3]"#)

@@ -17,7 +17,7 @@ enum FakePeer {
 
   private static let script = #"""
     #!/usr/bin/env python3
-    import json, math, os, struct, sys
+    import json, math, os, struct, sys, time
 
     way = WAYS[sys.argv[2]]
     assert sys.argv[1].endswith("peers.py") and sys.argv[3] == "--threads" and int(sys.argv[4]) > 0
@@ -70,14 +70,18 @@ enum FakePeer {
                 sys.exit("killed for memory")
             shape, output = attention(asked["inputs"])
             assert asked["shape"]["mask"] == "causal" and asked["dtype"] == "f32"
-            return {"call": "plain", "seconds": 0.01}
+            if way == "sleepy":
+                time.sleep(100)
+            call = "\x1b[2J" if way == "loud" else "plain"
+            return {"call": call, "seconds": 1e9 if way == "eternal" else 0.01}
         if asked["do"] == "turn":
             turns += 1
             if way == "crash" and turns == 2:
                 os.kill(os.getpid(), 11)
             if way == "garbage" and turns == 2:
                 print("Segmentation fault, or whatever", flush=True)
-            return {"seconds": -1.0 if way == "negative" else 0.012, "calls": 2, "cpu_seconds": 0.02}
+            seconds = {"negative": -1.0, "endless": 1e9}.get(way, 0.012)
+            return {"seconds": seconds, "calls": 2, "cpu_seconds": 0.02}
         if way == "wrong":
             output = [1.001 * x + 0.001 for x in output]
         if way == "nan":
@@ -90,7 +94,9 @@ enum FakePeer {
         return {}
 
 
-    print(json.dumps({"request": 0, "version": "1.2.3"}), flush=True)
+    if way == "slow":
+        time.sleep(100)
+    print(json.dumps({"request": 0, "version": "1.2.3" + 40 * "\n" * (way == "long")}), flush=True)
     for line in sys.stdin:
         asked = json.loads(line)
         print(json.dumps({"request": asked["request"]} | answer(asked)), flush=True)

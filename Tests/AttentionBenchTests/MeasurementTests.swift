@@ -24,7 +24,7 @@ private final class FakeTime {
   var calls: [String] = []
 
   func contender(_ name: String, seconds: Double, known: Double? = nil) -> Contender {
-    Contender(name: name, knownSeconds: known) {
+    Contender(name: name, known: known.map { Turn(seconds: $0, cpuSeconds: 2 * $0) }) {
       self.now += seconds
       self.calls.append(name)
     }
@@ -67,10 +67,7 @@ private final class FakeTime {
     let rounds = time.rounds {
       $0.minimum = 2; $0.maximum = 2; $0.batchSeconds = 0.125
     }
-    let long = Contender(name: "a", isAlwaysWarm: true) {
-      time.now += 0.25
-      time.calls.append("a")
-    }
+    let long = time.contender("a", seconds: 0.25).compared()
     let samples = try rounds.measure([long, time.contender("b", seconds: 0.375)])
       .map { $0.map(\.seconds) }
     #expect(time.calls.joined() == "aabb" + "aab" + "baa")
@@ -83,7 +80,7 @@ private final class FakeTime {
       $0.minimum = 3; $0.maximum = 3
     }
     var turns = 0
-    let failing = Contender(name: "b", knownSeconds: 0.25) { _, _ in
+    let failing = Contender(name: "b", callSeconds: 0.25) { _, _ in
       turns += 1
       if turns == 2 { throw BenchmarkError("no") }
       return Turn(seconds: 0.25)
@@ -94,15 +91,41 @@ private final class FakeTime {
     #expect(turns == 2)
   }
 
-  @Test func whatIsTimedElsewhereWarmsItselfAndHasItsLeastRounds() throws {
-    let rounds = FakeTime().rounds { $0.minimum = 5 }
+  @Test(arguments: [(7.0, 9, 1), (3, 9, 6), (3, 3, 3)])
+  func whatIsTimedElsewhereWarmsItselfAndHasItsLeastRounds(callSeconds: Double, minimum: Int, count: Int)
+    throws
+  {
+    let time = FakeTime()
+    let rounds = time.rounds { $0.minimum = minimum }
     var asked: [Double] = []
-    let slow = Contender(name: "a", knownSeconds: 7, leastRounds: 2) { seconds, _ in
+    let slow = Contender(name: "a", callSeconds: callSeconds) { seconds, _ in
       asked.append(seconds)
       return Turn(seconds: 6)
     }
-    #expect(try rounds.measure([slow])[0].map(\.seconds) == [6, 6])
-    #expect(asked == [0.02, 0.02])
+    // Both sides of a comparison have the same rounds; what nothing is compared with has none.
+    let ours = time.contender("b", seconds: callSeconds).compared()
+    let turns = try rounds.measure([slow, ours, time.contender("c", seconds: callSeconds)])
+    let expected = [
+      Array(repeating: 6, count: count), Array(repeating: callSeconds, count: count), [callSeconds],
+    ]
+    #expect(turns.map { $0.map(\.seconds) } == expected)
+    #expect(asked == Array(repeating: 0.02, count: count))
+    #expect(time.calls.filter { $0 == "c" }.count == 1)
+  }
+
+  /// A call of before the rounds is a result only where it was timed like one.
+  @Test func whatIsTimedElsewhereHasNoResultBeforeItsFirstTurn() throws {
+    let time = FakeTime()
+    let peer = Contender(name: "a", callSeconds: 3) { _, _ in Turn(seconds: 3) }
+    var questions = 0
+    let rounds = time.rounds {
+      $0.isInterrupted = {
+        questions += 1
+        return questions > 2
+      }
+    }
+    let turns = try rounds.measure([peer, time.contender("b", seconds: 5, known: 5)])
+    #expect(turns == [[], [Turn(seconds: 5, cpuSeconds: 10)]])
   }
 
   @Test func whatTakesLongerThanItsTimeIsMeasuredOnce() throws {

@@ -7,25 +7,29 @@ struct PeerCommandTests {
   private static let shape =
     #""batch": 1, "query_heads": 2, "key_value_heads": 2, "queries": 5, "keys": 9, "head_dim": 8, "value_dim": 4"#
 
-  /// Runs two shapes beside engines that do as told.
+  private static func list(_ names: [String]) -> String {
+    let shapes = names.map { #"{"name": "\#($0)", \#(shape), "mask": "causal"}"# }
+    return "[\(shapes.joined(separator: ", "))]"
+  }
+
+  /// Runs shapes beside engines that do as told, and interrupts that where words tell of something.
   private static func bench(
-    _ ways: [String: String], format: String, _ arguments: [String] = []
+    _ ways: [String: String], format: String, _ arguments: [String] = [],
+    shapes: String = list(["one", "two"]), interruptedAt words: String? = nil
   ) throws -> BenchProcess.Outcome {
     let fake = try TemporaryFile(FakePeer.program(ways))
     try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: fake.url.path)
     // A file that is open for writing cannot be executed.
     try fake.handle.close()
-    let list = try TemporaryFile(
-      """
-      [{"name": "one", \(shape), "mask": "causal"}, {"name": "two", \(shape), "mask": "causal"}]
-      """)
+    let list = try TemporaryFile(shapes)
     let peers = ways.keys.sorted().joined(separator: ",")
-    return try BenchProcess(
+    let bench = try BenchProcess(
       [
         "--quick", "--shapes", list.url.path, "--format", format, "--peers", peers, "--peers-python",
         fake.url.path,
-      ] + arguments
-    ).outcome()
+      ] + arguments)
+    if let words { try bench.send(SIGINT, whenTold: words) }
+    return try bench.outcome()
   }
 
   @Test func aRightEngineHasRowsAndItsPlaceBesideOurs() throws {
@@ -68,8 +72,12 @@ struct PeerCommandTests {
   @Test(
     arguments: [
       ("refuse", "has no kernel for this"), ("absent", "No module named nonesuch"),
-      ("die", "it ended with exit code 1; it said \\\"killed for memory\\\""), ("crash", "signal 11"),
+      ("die", "it ended with exit code 1; it said \"killed for memory\""), ("crash", "signal 11"),
       ("garbage", "Segmentation fault"), ("negative", "it says that 2 calls took -1"),
+      ("endless", "it says that 2 calls took 1000000000.0"),
+      ("eternal", "it says that a call takes 1000000000.0"),
+      ("loud", #"it says that its call is "\u{1B}[2J""#),
+      ("long", "it says that its version is \"1.2.3\\n"),
       ("flat", "expected [1, 2, 5, 4]"), ("torn", "its output"),
     ])
   func misbehaviourCostsItsOwnRows(way: String, words: String) throws {
@@ -82,9 +90,78 @@ struct PeerCommandTests {
       #expect(row["status"] as? String == (isIt ? "skipped" : "ok"), "\(row)")
       if isIt {
         #expect(row["median_ms"] is NSNull, "\(row)")
-        #expect("\(row["reason"] ?? "")".contains(words.replacingOccurrences(of: "\\", with: "")), "\(row)")
+        #expect("\(row["reason"] ?? "")".contains(words), "\(row)")
       }
     }
+  }
+
+  /// Each of its processes ends in a turn, and the third shape starts no other.
+  @Test func whatKeepsEndingIsNotStartedForEveryShape() throws {
+    let outcome = try Self.bench(
+      ["openvino": "crash"], format: "jsonl", shapes: Self.list(["one", "two", "three", "four"]))
+    let reasons = try CommandTests.objects(outcome.output).filter { $0["kernel"] as? String == "openvino" }
+      .map { $0["reason"] as? String ?? "" }
+    #expect(reasons.count == 4 && reasons.prefix(2).allSatisfy { $0.contains("signal 11") }, "\(reasons)")
+    #expect(reasons.suffix(2).allSatisfy { $0 == "it ended 2 times in a row" }, "\(reasons)")
+  }
+
+  @Test func whatFailsInTheEndHasNoSpeedup() throws {
+    let rows = try CommandTests.objects(
+      try Self.bench(["numpy": "torn", "pytorch": "right"], format: "jsonl", ["--kernel", "naive"]).output)
+    #expect(rows.map { $0["speedup"] is NSNull } == [false, true, false, false, true, false])
+  }
+
+  /// No engine is asked there: their answers differ.
+  @Test func queriesThatSeeNoKeyAreNotCompared() throws {
+    let list = """
+      [{"name": "one", "batch": 1, "query_heads": 1, "key_value_heads": 1, "queries": 9, "keys": 5, "head_dim": 8,
+        "value_dim": 4, "mask": "causal"}]
+      """
+    let outcome = try Self.bench(["numpy": "nan"], format: "jsonl", shapes: list)
+    #expect(outcome.code == 0, "\(outcome)")
+    let rows = try CommandTests.objects(outcome.output)
+    #expect(rows.map { $0["status"] as? String } == ["ok", "skipped"])
+    #expect(rows.last?["reason"] as? String == "queries that see no key are not compared")
+  }
+
+  /// Nobody waits until it is ready.
+  @Test(.timeLimit(.minutes(1)), arguments: [("slow", "the machine"), ("sleepy", " 1/2 ")])
+  func interruptionsEndWhatIsNotReady(way: String, words: String) throws {
+    let outcome = try Self.bench(["numpy": way], format: "jsonl", interruptedAt: words)
+    #expect(outcome.code == 130, "\(outcome)")
+    let rows = try CommandTests.objects(outcome.output)
+    #expect(rows.allSatisfy { $0["reason"] as? String == "interrupted before it was timed" }, "\(outcome)")
+    #expect(rows.count == (way == "slow" ? 0 : 2), "\(outcome)")
+  }
+
+  /// 512 × 512 pairs take 13 bytes each in NumPy where a mask tells them apart, and the tensors 2.5 MB.
+  @Test(arguments: [("causal", true), ("none", false)]) func masksCountAsMemory(mask: String, isSkipped: Bool)
+    throws
+  {
+    let list = """
+      [{"name": "one", "batch": 1, "query_heads": 1, "key_value_heads": 1, "queries": 512, "keys": 512, "head_dim": 64,
+        "value_dim": 64, "mask": "\(mask)"}]
+      """
+    let outcome = try Self.bench(["numpy": "refuse"], format: "jsonl", ["--memory", "0.004"], shapes: list)
+    let reasons = try CommandTests.objects(outcome.output).map { "\($0["reason"] ?? "")" }
+    #expect(reasons.map { $0.contains("allowed by --memory") } == [isSkipped, isSkipped], "\(reasons)")
+  }
+
+  @Test func aPythonOfMakePeersThatCannotBeRunIsNamed() throws {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("peers-\(UUID().uuidString)")
+    defer { try? FileManager.default.removeItem(at: folder) }
+    for file in ["Benchmarks/Peers/peers.py", ".build/peers/bin/python"] {
+      let url = folder.appendingPathComponent(file)
+      try FileManager.default.createDirectory(
+        at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
+      try Data().write(to: url)
+    }
+    let outcome = try BenchProcess(["--peers", "numpy"], in: folder).outcome()
+    #expect(outcome.code == 1, "\(outcome)")
+    #expect(
+      outcome.errors.contains("/.build/peers/bin/python cannot be run; `make peers` makes it anew"),
+      "\(outcome)")
+    #expect(!outcome.errors.contains("--peers-python"), "\(outcome)")
   }
 
   @Test func reasonsStandBelowTheTable() throws {

@@ -71,8 +71,46 @@ import Testing
     #expect(skipped.map { $0["status"] as? String } == ["skipped"])
     let reason = try #require(skipped[0]["reason"] as? String)
     #expect(reason.contains("take 3.3e-05 GB, 3.2e-05 are allowed by --memory"), "\(reason)")
+    // Nothing was measured, of the machine neither.
+    #expect(skipped[0]["peak_gflops"] is NSNull && skipped[0]["read_gbytes_per_s"] is NSNull)
     let measured = try Self.rows(BenchProcess(arguments + ["0.000034"]).outcome())
     #expect(measured.map { $0["status"] as? String } == ["ok"])
+  }
+
+  @Test(arguments: [
+    // 1024 · 1024 scores of 4 bytes, and tensors of less than a megabyte.
+    (["--base", "tiny", "--sweep", "queries=1024", "--memory", "0.002"], "the scores of one head take"),
+    (["--only", "rotary-2048", "--memory", "0.05"], "its tensors take"),
+  ])
+  func whatElseDoesNotFitIsSkipped(arguments: [String], words: String) throws {
+    let rows = try Self.rows(
+      BenchProcess(arguments + ["--quick", "--kernel", "naive", "--format", "jsonl"]).outcome())
+    let reason = rows.first?["reason"] as? String ?? ""
+    #expect(rows.count == 1 && reason.contains(words) && reason.contains("allowed by --memory"), "\(rows)")
+  }
+
+  @Test func theContextIsThatOfTheMostThreads() throws {
+    let sweep = [
+      "--base", "tiny", "--sweep", "threads=1,2", "--quick", "--seconds", "0.01", "--kernel", "chosen",
+    ]
+    let json = try BenchProcess(sweep + ["--format", "json"]).outcome()
+    let document = try JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [String: Any]
+    let context = try #require(document?["context"] as? [String: Any], "\(json)")
+    #expect(context["threads"] as? Int == 2 && context["hand_off_us"] is [String: Any], "\(context)")
+    let table = try BenchProcess(sweep).outcome()
+    #expect(table.output.contains("1, 2 in turn"), "\(table)")
+  }
+
+  /// A naive call that takes longer than its time is timed once, its CPU time too.
+  @Test func whatIsTimedOnceHasItsProcessorTime() throws {
+    let outcome = try BenchProcess([
+      "--base", "tiny", "--sweep", "queries=1024", "--kernel", "naive", "--seconds", "0.01", "--format",
+      "json",
+    ]).outcome()
+    let document = try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any]
+    let rounds = (document?["benchmarks"] as? [[String: Any]] ?? [])
+      .filter { $0["run_type"] as? String == "iteration" }
+    #expect(rounds.count == 1 && (rounds[0]["cpu_time"] as? Double ?? 0) > 0, "\(outcome)")
   }
 
   @Test func resultsOfAFileAreThereInTheEnd() throws {

@@ -1,0 +1,44 @@
+import BenchmarkKit
+
+extension PeerName {
+  /// What its process takes for a problem at most, and what we take for its output.
+  ///
+  /// It has the inputs as they came and in the type that it computes in, some in another layout as well; its output becomes Float64 here.
+  func bytes(for shape: BenchmarkShape, elementBytes: Int) -> Double {
+    let outputs = Double(shape.batch * shape.queryHeads * shape.queries * shape.valueDim)
+    return shape.tensorBytes(elementBytes: elementBytes)
+      + 2 * shape.tensorBytes(elementBytes: max(elementBytes, MemoryLayout<Float>.size))
+      + 8 * outputs + bytesForEachPair(shape) * Double(shape.queries) * Double(shape.keys)
+  }
+
+  /// For each query and key of the tensors, all heads and sequences together: masks as `Peers/problem.py` makes them, copies that it makes
+  /// on the way among them, and scores.
+  private func bytesForEachPair(_ shape: BenchmarkShape) -> Double {
+    let heads = Double(shape.queryHeads)
+    // A Boolean mask, Float32 biases from it, and both once more while their type is changed; distances between positions, their
+    // products with slopes in Float64 and in Float32.
+    let biases = shape.hasALiBi ? 13 + 12 * heads : 13
+    switch self {
+    case .numpy:
+      return shape.hasMask ? biases : 0
+    case .pytorch, .openvino:
+      return shape.hasMask && !shape.isPlainlyCausal ? biases : 0
+    case .onnxruntime:
+      // Its operators for attention keep all scores, and take a mask for each query.
+      let scores = Double(MemoryLayout<Float>.size) * Double(shape.batch) * heads
+      return scores + (shape.mask == .none ? 0 : 3 * Double(shape.batch)) + (shape.hasALiBi ? biases : 0)
+    }
+  }
+}
+
+extension BenchmarkShape {
+  /// Whether what happens to scores depends on the query, and somebody has to spell it out.
+  fileprivate var hasMask: Bool {
+    hasALiBi || (mask == .causal && (queries > 1 || leftWindowSize != nil))
+  }
+
+  /// Causal in a way that a flag can say.
+  fileprivate var isPlainlyCausal: Bool {
+    mask == .causal && queries == keys && leftWindowSize == nil && !hasALiBi
+  }
+}

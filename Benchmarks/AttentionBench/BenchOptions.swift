@@ -76,7 +76,7 @@ struct BenchOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "How long a kernel is timed on a shape at most, where its median is not known to 2 % before: 1 by default, 0.25 with --quick; slow ones take longer.",
+      "How long a kernel is timed on a shape at most, where its median is not known to 2 % before: 1 by default, 0.5 with --peers, 0.25 with --quick; slow ones take longer.",
       valueName: "s"))
   var seconds: Double?
 
@@ -117,9 +117,13 @@ extension BenchOptions {
   /// How much effort was asked for.
   var rounds: Rounds {
     var rounds = Rounds(quick: quick)
+    // Longer turns: between those of processes lies more than between those of kernels. There are more of them too, so that each has less
+    // time where nine rounds do not do.
+    if !peers.isEmpty {
+      rounds.batchSeconds = 0.05
+      rounds.secondsEach = min(rounds.secondsEach, 0.5)
+    }
     if let seconds { rounds.secondsEach = seconds }
-    // Fewer and longer turns: between those of processes lies more than between those of kernels.
-    if !peers.isEmpty { rounds.batchSeconds = 0.1 }
     rounds.isInterrupted = { Interruption.isRequested }
     return rounds
   }

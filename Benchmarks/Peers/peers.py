@@ -22,11 +22,11 @@ import signal
 import sys
 import time
 
-# How long, and how often, an engine's ways to compute a problem are tried before one is chosen.
-TRIAL_SECONDS, TRIAL_PASSES = 0.05, 3
+# How long, and how often, an engine's ways to compute a problem are tried before one is chosen. Of calls that take long two tell enough.
+TRIAL_SECONDS, TRIAL_PASSES, LONG_TRIAL_PASSES = 0.05, 3, 2
 # An untimed call goes before a turn, or as many as fit in this: the engines between this round and the last one have put its threads to
 # sleep and emptied the caches. A call that takes long has time for both.
-WARM_SECONDS, LONG_CALL_SECONDS = 0.05, 0.25
+WARM_SECONDS, LONG_CALL_SECONDS = 0.03, 0.25
 
 
 def main():
@@ -117,7 +117,8 @@ class PeerBench:
         # In turns, so that a slow moment decides nothing; not what is out of reach.
         fastest = min(call.call_seconds for call in calls)
         calls = [call for call in calls if call.call_seconds <= 2 * fastest]
-        for _ in range(TRIAL_PASSES - 1 if len(calls) > 1 else 0):
+        passes = LONG_TRIAL_PASSES if fastest > LONG_CALL_SECONDS else TRIAL_PASSES
+        for _ in range(passes - 1 if len(calls) > 1 else 0):
             for call in calls:
                 call.try_out()
         best = min(calls, key=lambda call: call.call_seconds)
@@ -137,12 +138,15 @@ class PreparedCall:
 
     def try_out(self):
         """Keeps the shortest time of all trials."""
-        spend(self.run, 0)
-        self.call_seconds = min(self.call_seconds, spend(self.run, TRIAL_SECONDS)[0])
+        first_seconds, _ = spend(self.run, 0)
+        # In a call that takes long, what it sets up and its fresh pages are a small part.
+        is_long = first_seconds > 2 * LONG_CALL_SECONDS
+        seconds = first_seconds if is_long else spend(self.run, TRIAL_SECONDS)[0]
+        self.call_seconds = min(self.call_seconds, seconds)
 
-    def settle(self, batch_seconds=0.1, most_batches=20):
-        """Calls until a tenth of a second brings no more than 3 %: clocks, caches, threads and what engines set up late."""
-        for _ in range(most_batches):
+    def settle(self, batch_seconds=0.05, most_batches=20):
+        """Calls until a twentieth of a second brings no more than 3 %: clocks, caches, threads and what engines set up late."""
+        for _ in range(most_batches if self.call_seconds < LONG_CALL_SECONDS else 1):
             before = self.call_seconds
             self.call_seconds, _ = spend(self.run, batch_seconds)
             if self.call_seconds > 0.97 * before:

@@ -24,8 +24,8 @@ extension PeerName {
     case .pytorch, .openvino:
       return shape.hasMask && !shape.isPlainlyCausal ? biases : 0
     case .onnxruntime:
-      // Its operators for attention keep all scores, and take a mask for each query.
-      let scores = Double(MemoryLayout<Float>.size) * Double(shape.batch) * heads
+      // Its operators for attention keep all scores, and a second copy while they work on them; each query has its mask.
+      let scores = 2 * Double(MemoryLayout<Float>.size) * Double(shape.batch) * heads
       return scores + (shape.mask == .none ? 0 : 3 * Double(shape.batch)) + (shape.hasALiBi ? biases : 0)
     }
   }

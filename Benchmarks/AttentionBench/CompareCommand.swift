@@ -39,7 +39,7 @@ struct CompareCommand: ParsableCommand {
   var only: String?
 
   @Option(
-    help: "How the comparison is printed: table, markdown or json.",
+    help: "How the comparison is printed: table, markdown or json; table by default.",
     completion: .list(ComparisonFormat.allCases.map(\.rawValue)), transform: { try choice($0) })
   var format = ComparisonFormat.table
 

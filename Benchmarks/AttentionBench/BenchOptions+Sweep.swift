@@ -11,31 +11,34 @@ extension BenchOptions {
   /// - Throws: `ValidationError` where `--sweep` or `--base` is wrong, `BenchmarkError` where the file is.
   func sweptWorkloads() throws -> [(workload: any Workload, threads: Int?)] {
     let listed = try listed().map(\.shape)
+    if let base, !listed.contains(where: { $0.name == base }) {
+      throw ValidationError("--base: shape \(unknown(base, among: listed.map(\.name)))")
+    }
     let allThreads = CPUBudget.current.threads
     var swept: [SweptShape] = []
     if !sweep.isEmpty {
       do {
         swept += try shapes(of: Sweep(sweep, allThreads: allThreads), listed)
-      } catch let error as BenchmarkError {
+      } catch {
         throw ValidationError("--sweep: \(error)")
       }
     }
     if let sweepFile {
-      for sweep in try SweepFile.load(path: sweepFile, allThreads: allThreads) {
+      for entry in try SweepFile.load(path: sweepFile, allThreads: allThreads) {
         do {
-          swept += try shapes(of: sweep, listed)
-        } catch let error as BenchmarkError {
-          throw BenchmarkError("\(sweepFile): \(error)")
+          swept += try shapes(of: entry.sweep, listed)
+        } catch {
+          throw BenchmarkError("\(sweepFile): line \(entry.line): \(error)")
         }
       }
     }
     return try ordered(swept)
   }
 
-  private func shapes(of sweep: Sweep, _ listed: [BenchmarkShape]) throws -> [SweptShape] {
+  private func shapes(of sweep: Sweep, _ listed: [BenchmarkShape]) throws(BenchmarkError) -> [SweptShape] {
     let name = sweep.base ?? base ?? "gpt2-prefill"
     guard let shape = listed.first(where: { $0.name == name }) else {
-      throw ValidationError("base: shape \(unknown(name, among: listed.map(\.name)))")
+      throw BenchmarkError("base: shape \(unknown(name, among: listed.map(\.name)))")
     }
     return try sweep.shapes(of: shape)
   }

@@ -51,7 +51,7 @@ struct BenchOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Other engines to measure beside ours: pytorch, onnxruntime, openvino, numpy, as `make peers` installed them.",
-      valueName: "name,…"), transform: PeerName.list)
+      valueName: "name,…"), transform: { try CommaList<PeerName>(argument: $0).values })
   var peers: [PeerName] = []
 
   @Option(

@@ -30,9 +30,9 @@ func choice<Value: RawRepresentable<String> & CaseIterable>(_ name: String) thro
   throw ValidationError(unknown(name, among: Value.allCases.map(\.rawValue)))
 }
 
-/// `"fuzed" is unknown; did you mean fused? There are chosen, gemm, fused`
+/// `"fuzed" is unknown; did you mean fused? There are chosen, gemm, fused`, and a full stop where no name is near.
 func unknown(_ name: String, among names: [String]) -> String {
   let shown = String(name.prefix(64)).debugDescription
-  return
-    "\(shown) is unknown\(suggestion(for: name, among: names)) There are \(names.joined(separator: ", "))"
+  let nearest = suggestion(for: name, among: names)
+  return "\(shown) is unknown\(nearest.isEmpty ? "." : nearest) There are \(names.joined(separator: ", "))"
 }

@@ -7,23 +7,27 @@ struct CompareCommand: ParsableCommand {
     commandName: "compare",
     abstract: "Say what became faster or slower from one run to another.",
     usage:
-      "attention-bench compare <OLD.json> <NEW.json> [--fail-above 5%] [--only <name,…>] [--format <format>]",
+      "attention-bench compare <OLD.json> <NEW.json> ... [--fail-above 5%] [--only <name,…>] [--format <format>]",
     discussion: """
       Files are those of --format json, or google-benchmark's own with --benchmark_repetitions. Rows are paired by name. The exit code is 1 \
-      where a row of ours became slower beyond the noise and by more than --fail-above, or fails now.
+      where a row of ours became slower beyond the noise and by more than --fail-above, in every NEW.json where there are several, or \
+      fails in one.
 
       Examples:
         attention-bench --format json --output before.json
         attention-bench --format json --output after.json
         attention-bench compare before.json after.json
+        attention-bench compare before.json after.json once-more.json
         attention-bench compare before.json after.json --fail-above 10% --only bert-encode --format markdown
       """)
 
   @Argument(help: ArgumentHelp("What was measured before.", valueName: "OLD.json"))
   var old: String
 
-  @Argument(help: ArgumentHelp("What was measured after.", valueName: "NEW.json"))
-  var new: String
+  @Argument(
+    help: ArgumentHelp(
+      "What was measured after; again, to tell code from a neighbour.", valueName: "NEW.json"))
+  var new: [String]
 
   @Option(
     help: ArgumentHelp("How much slower a row may become, a percentage: 5%, 2.5%.", valueName: "percent"))
@@ -34,17 +38,22 @@ struct CompareCommand: ParsableCommand {
       "Only the rows of these shapes or names, with commas between them.", valueName: "name,…"))
   var only: String?
 
-  @Option(help: "How the comparison is printed: table, markdown or json.")
+  @Option(
+    help: "How the comparison is printed: table, markdown or json; table by default.",
+    completion: .list(ComparisonFormat.allCases.map(\.rawValue)), transform: { try choice($0) })
   var format = ComparisonFormat.table
 
   func run() throws {
-    let (old, new) = (try ResultFile.load(path: old), try ResultFile.load(path: new))
-    let wanted = try wantedNames(in: old.rows + new.rows)
-    let comparison = try Comparison(old: old, new: new, threshold: 1 + failAbove.value / 100) { row in
+    let old = try ResultFile.load(path: old)
+    let new = try new.map { (path: $0, file: try ResultFile.load(path: $0)) }
+    let wanted = try wantedNames(in: old.rows + new.flatMap(\.file.rows))
+    let comparison = try RepeatedComparison(
+      old: old, new: new, threshold: 1 + failAbove.value / 100
+    ) { row in
       wanted.map { $0.contains(row.shape) || $0.contains(row.name) } ?? true
     }
     Output.write([comparison.text(format)])
-    if comparison.hasRegression { throw ExitCode(1) }
+    if !comparison.regressions.isEmpty { throw ExitCode(1) }
   }
 
   private func wantedNames(in rows: [ResultFile.Row]) throws -> Set<String>? {
@@ -59,8 +68,6 @@ struct CompareCommand: ParsableCommand {
     return Set(names)
   }
 }
-
-extension ComparisonFormat: ExpressibleByArgument {}
 
 /// `5%`. A number without the sign could as well be a factor.
 struct Percentage: ExpressibleByArgument {

@@ -10,8 +10,8 @@ struct MeasureCommand: ParsableCommand {
     abstract: "Measure shapes, and check what was computed.",
     discussion: """
       Every kernel is timed in rounds beside the naive one and checked against a Float64 oracle, between measurements of \
-      what the machine can do at most. With --peers, other engines take turns with ours in the same rounds, and a table at \
-      the end has them side by side. Results go to standard output, progress to standard error. Ctrl-C ends the measurement \
+      what the machine can do at most. With --peers, other engines take turns with ours in the same rounds, and `table` \
+      and `markdown` end with all side by side. Results go to standard output, progress to standard error. Ctrl-C ends the measurement \
       and prints what there is. The exit code is 1 where a result is wrong, 130 after Ctrl-C.
 
       Examples:
@@ -70,12 +70,11 @@ struct MeasureCommand: ParsableCommand {
       }
     }
     let stolen = ProcessorTime.now.flatMap { now in start.flatMap { now.stolenShare(since: $0) } }
-    var noise = Noise.seen(stolenShare: stolen, peakRatio: context.peakRatio(bench.probe), rows: rows)
-    if Interruption.isRequested {
-      noise.append("the run was interrupted: some results are of fewer rounds or missing")
-    }
-    if !options.format.tellsOfMachine { progress.tell(noise.map { ("noise", $0) }) }
-    writer.write(report.closing(rows, noise: noise))
+    let caveats = Caveats(
+      noise: Noise.seen(stolenShare: stolen, peakRatio: context.peakRatio(bench.probe)),
+      precision: Precision.seen(rows: rows, isInterrupted: Interruption.isRequested))
+    if !options.format.tellsOfMachine { progress.tell(caveats.facts) }
+    writer.write(report.closing(rows, caveats))
     writer.write(SideBySide(peers: peers.map(\.name), rows).lines(options.format))
     try writer.finish()
     if let failure { throw failure }

@@ -5,24 +5,6 @@ import Foundation
 /// The engines that can be measured beside ours.
 enum PeerName: String, CaseIterable {
   case pytorch, onnxruntime, openvino, numpy
-
-  /// Names with commas between them; one given twice counts once.
-  ///
-  /// - Throws: `ValidationError` that names the nearest one where one is unknown.
-  static func list(_ text: String) throws -> [PeerName] {
-    var peers: [PeerName] = []
-    for name in text.split(separator: ",", omittingEmptySubsequences: false).map(String.init) {
-      guard let peer = PeerName(rawValue: name) else {
-        let known = allCases.map(\.rawValue)
-        let nearest = nearestName(to: name, among: known).map { "did you mean \($0)? " } ?? ""
-        throw ValidationError(
-          "no engine is called \(name.prefix(64).debugDescription): \(nearest)there are \(known.joined(separator: ", "))"
-        )
-      }
-      if !peers.contains(peer) { peers.append(peer) }
-    }
-    return peers
-  }
 }
 
 /// Where the programs are that other engines run in.

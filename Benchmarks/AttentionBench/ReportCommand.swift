@@ -52,7 +52,15 @@ struct ReportCommand: ParsableCommand {
     process.executableURL = URL(fileURLWithPath: python)
     process.arguments =
       ["-B", Self.script, "--output=\(output)"] + (charts.map { ["--charts=\($0)"] } ?? []) + ["--"] + results
+    // It is in a process group of its own, where the terminal's Ctrl-C does not reach it.
+    Interruption.watch()
     try process.run()
+    while process.isRunning, !Interruption.isRequested { usleep(20_000) }
+    if let code = Interruption.exitCode {
+      if process.isRunning { process.terminate() }
+      process.waitUntilExit()
+      throw ExitCode(code)
+    }
     process.waitUntilExit()
     if process.terminationStatus != 0 { throw ExitCode(1) }
   }

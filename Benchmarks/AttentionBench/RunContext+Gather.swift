@@ -45,6 +45,7 @@ extension RunContext {
     }
     kernelSet = String(cString: CAttentionKernels_active().pointee.name)
     swift = Self.compiler
+    noise += build.noise
     revision = SourceTree.revision(of: executable)
     // One that is set to nothing counts as not set for those who read them.
     environment = ProcessInfo.processInfo.environment.filter { variable in

@@ -1,4 +1,7 @@
 extension BenchmarkShape {
+  /// Letters of a name: those of a sweep say all its values, and their base.
+  static var longestName: Int { 256 }
+
   /// More than this in one call would take half a minute on a fast machine: a mistake, or a trap.
   static var largestUsefulFlops: Double { 1e13 }
 
@@ -44,10 +47,9 @@ extension BenchmarkShape {
       case false: (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) || "._-+=".utf8.contains(byte)
       }
     }
-    // Those of a sweep say all its values, and their base.
-    guard isPlain, 1...256 ~= name.utf8.count else {
+    guard isPlain, 1...longestName ~= name.utf8.count else {
       throw BenchmarkError(
-        "name is \(quoted(name)), expected 1 to 256 letters, digits, '.', '_', '-', '+' and '='")
+        "name is \(quoted(name)), expected 1 to \(longestName) letters, digits, '.', '_', '-', '+' and '='")
     }
   }
 

@@ -21,19 +21,11 @@ package struct Comparison: Sendable {
     Statistics.geometricMean(
       rows.filter { $0.isOurs && $0.verdict != .unsettled }.compactMap { $0.change?.ratio })
   }
-
-  /// Whether the newer run is worse.
-  package var hasRegression: Bool { rows.contains(where: \.isRegression) }
 }
 
 // MARK: - Noise
 
 extension Comparison {
-  /// Engines of the benchmark whose times are ours to answer for; a file of google-benchmark's own has no engines, and all rows are.
-  static let ours: Set = ["chosen", "gemm", "fused", "decode", "rotary"]
-
-  static func isOurs(_ row: ResultFile.Row) -> Bool { row.engine.map(ours.contains) ?? true }
-
   /// How far a run's moment may move a row, as a logarithm, at least and at most: beyond, a tenth would not be seen any more.
   static let runNoiseBounds = 0.03...0.08
   /// Likewise where memory bounds: that depends on where a process's pages lie as well, which no probe of another process sees.
@@ -46,7 +38,7 @@ extension Comparison {
   /// that moved most stood at three to six such deviations.
   private static func runNoise(_ pairs: [(row: ResultFile.Row, rounds: PairedRounds)]) -> Double {
     let comparable = pairs.filter { $0.rounds.isComparable && !isBoundByMemory($0.row, $0.rounds) }
-    let groups = Dictionary(grouping: comparable) { isOurs($0.row) }.values.map { $0.map(\.rounds.logRatio) }
+    let groups = Dictionary(grouping: comparable) { $0.row.isOurs }.values.map { $0.map(\.rounds.logRatio) }
     let distances = groups.flatMap { ratios in
       let middle = Statistics.median(ratios)
       return ratios.map { abs($0 - middle) }
@@ -82,13 +74,13 @@ extension Comparison {
       return (row, PairedRounds(old: UndisturbedRounds(old), new: UndisturbedRounds(new)))
     }
     let noise = Self.runNoise(pairs)
-    let judged = pairs.count { Self.isOurs($0.row) }
+    let judged = pairs.count { $0.row.isOurs }
     // Šidák's would need independent rows; this holds for any.
     let quantile = Statistics.normalQuantile(1 - 0.025 / Double(max(judged, 1)))
     // Another version of an engine is another program, and tells nothing about the machine.
     let controls = Dictionary(
       grouping: pairs.filter { pair in
-        guard let engine = pair.row.engine, !Self.isOurs(pair.row) else { return false }
+        guard let engine = pair.row.engine, !pair.row.isOurs else { return false }
         return old.context.engines?[engine] == new.context.engines?[engine]
       }
     ) { Self.problem($0.row) }
@@ -111,13 +103,13 @@ extension Comparison {
       after.map { row in
         guard let earlier = before[row.name] else {
           return RowComparison(
-            name: row.name, isOurs: Self.isOurs(row), change: nil, verdict: .onlyInNew, note: nil)
+            name: row.name, isOurs: row.isOurs, change: nil, verdict: .onlyInNew, note: nil)
         }
         guard let entry = changes[row.name] else { return Self.unmeasured(earlier, row) }
         return Self.judged(row, entry.change, entry.rounds, threshold: threshold)
       }
       + old.rows.filter { isWanted($0) && !names.contains($0.name) }.map {
-        RowComparison(name: $0.name, isOurs: Self.isOurs($0), change: nil, verdict: .onlyInOld, note: nil)
+        RowComparison(name: $0.name, isOurs: $0.isOurs, change: nil, verdict: .onlyInOld, note: nil)
       }
     warnings = ResultContext.warnings(old: old.context, new: new.context)
     runNoise = noise
@@ -175,14 +167,21 @@ extension Comparison {
     } else if change.ratio < 1 / threshold, change.interval.upperBound < change.machine.lowerBound {
       verdict = .faster
     }
-    if let cpus = rounds.cpuRatio, let old = rounds.old.cpus, let new = rounds.new.cpus,
+    let (before, after) = (rounds.old.seconds.count, rounds.new.seconds.count)
+    if min(before, after) < MedianInterval.fewestSamples,
+      change.ratio > threshold || change.ratio < 1 / threshold
+    {
+      // Resamples of one round have no width, those of a few what these happen to span.
+      note = "\(before) rounds in OLD, \(after) in NEW: too few to say how sure they are"
+      verdict = .unsettled
+    } else if let cpus = rounds.cpuRatio, let old = rounds.old.cpus, let new = rounds.new.cpus,
       verdict == .slower && cpus < PairedRounds.comparableCPURatios.lowerBound
         || verdict == .faster && cpus > PairedRounds.comparableCPURatios.upperBound
     {
       note = String(format: "ran on %.2f CPUs in OLD, %.2f in NEW", old, new)
       verdict = .unsettled
     }
-    return RowComparison(name: row.name, isOurs: isOurs(row), change: change, verdict: verdict, note: note)
+    return RowComparison(name: row.name, isOurs: row.isOurs, change: change, verdict: verdict, note: note)
   }
 
   private static func unmeasured(_ old: ResultFile.Row, _ new: ResultFile.Row) -> RowComparison {
@@ -194,6 +193,6 @@ extension Comparison {
       case (.skipped(let reason), _): (.skipped, "OLD: \(reason)")
       case (.measured, .measured): preconditionFailure("\(new.name): measured twice, that is a change")
       }
-    return RowComparison(name: new.name, isOurs: isOurs(new), change: nil, verdict: verdict, note: note)
+    return RowComparison(name: new.name, isOurs: new.isOurs, change: nil, verdict: verdict, note: note)
   }
 }

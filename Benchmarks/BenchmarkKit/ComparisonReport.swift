@@ -10,26 +10,44 @@ package enum ComparisonFormat: String, CaseIterable, Sendable {
   case json
 }
 
-extension Comparison {
+extension RepeatedComparison {
   /// The comparison as text, without a line feed at its end.
   package func text(_ format: ComparisonFormat) -> String {
     switch format {
-    case .table: paragraphs(table: Self.columns(cells), line: { $0 })
-    case .markdown: paragraphs(table: Self.markdown(cells), line: { "* " + Self.escaped($0) })
+    case .table: paragraphs(table: { TextTable.aligned([$0] + $1, words: $2) }, line: { $0 })
+    case .markdown: paragraphs(table: TextTable.markdown, line: TextTable.item)
     case .json: json
     }
   }
 
-  private func paragraphs(table: [String], line: (String) -> String) -> String {
-    let parts = [warnings.map(line), table, summary.map(line)].filter { !$0.isEmpty }
-    return parts.map { $0.joined(separator: "\n") }.joined(separator: "\n\n")
+  private func paragraphs(
+    table: (_ header: [String], _ lines: [[String]], _ words: [Int]) -> [String], line: (String) -> String
+  ) -> String {
+    var parts: [[String]] = []
+    for run in runs {
+      if runs.count > 1 { parts.append([line("NEW is \(onOneLine(run.path))")]) }
+      parts += [
+        run.comparison.warnings.map(line),
+        table(Comparison.header, run.comparison.cells, Comparison.words),
+        run.comparison.summary.map(line),
+      ]
+    }
+    if runs.count > 1 { parts.append([line(verdict)]) }
+    parts.append(runs[0].comparison.legend.map(line))
+    return parts.filter { !$0.isEmpty }.map { $0.joined(separator: "\n") }.joined(separator: "\n\n")
   }
 
-  /// What follows from the rows, and how to read them.
-  private var summary: [String] {
+  private var verdict: String {
+    let words = regressions.isEmpty ? "none" : regressions.joined(separator: ", ")
+    return "slower in every NEW, or failed in one: \(words)"
+  }
+}
+
+extension Comparison {
+  /// What follows from the rows.
+  fileprivate var summary: [String] {
     let ours = rows.filter(\.isOurs)
     func count(_ verdict: RowComparison.Verdict) -> Int { ours.count { $0.verdict == verdict } }
-    let percent = String(format: "%g", (threshold - 1) * 100)
     var lines: [String] = []
     if let geometricMean {
       lines.append(
@@ -38,83 +56,66 @@ extension Comparison {
     }
     if count(.unsettled) > 0 {
       lines.append(
-        "\(count(.unsettled)) unsettled: the process got another share of the CPUs, because of a neighbour or of what it did "
-          + "itself. Measure again.")
+        "\(count(.unsettled)) unsettled: slower or faster by the clock, but of too few rounds, or while the process got another "
+          + "share of the CPUs, because of a neighbour or of what it did itself. Measure again, for longer where rounds are few."
+      )
     }
-    lines.append(
-      "slower: by more than \(percent) %, and by more than the noise: the whole interval lies above 1 and above machine."
-    )
     let noise = [runNoise, Self.memoryNoise].map { String(format: "%.0f %%", expm1($0) * 100) }
-    lines.append(
-      "interval: a bootstrap of the rounds, at 95 % for all our rows together, and what a run's moment does: up to "
-        + "\(noise[0]), \(noise[1]) where memory bounds.")
-    lines.append(
-      "machine: ratios that follow from the row's limits and from its neighbours in the same rounds, which do not count as ours."
-    )
+    lines.append("what a run's moment does here: up to \(noise[0]), \(noise[1]) where memory bounds.")
     return lines
+  }
+
+  /// How to read them.
+  fileprivate var legend: [String] {
+    let percent = String(format: "%g", (threshold - 1) * 100)
+    return [
+      "slower: by more than \(percent) %, and by more than the noise: the whole interval lies above 1 and above machine.",
+      "interval: a bootstrap of the rounds, at 95 % for all our rows together, and what a run's moment does.",
+      "machine: ratios that follow from the row's limits and from its neighbours in the same rounds, which do not count as ours.",
+    ]
   }
 }
 
 // MARK: - Tables
 
 extension Comparison {
-  private var cells: [[String]] {
-    [["row", "OLD ms", "NEW ms", "ratio", "interval", "machine", "verdict"]]
-      + rows.map { row in
-        func number(_ value: Double) -> String { String(format: "%.2f", value) }
-        func range(_ range: ClosedRange<Double>) -> String {
-          "\(number(range.lowerBound))-\(number(range.upperBound))"
-        }
-        let change = row.change
-        return [
-          row.name, change.map { short($0.old * 1e3) } ?? "", change.map { short($0.new * 1e3) } ?? "",
-          change.map { String(format: "%.3f", $0.ratio) } ?? "", change.map { range($0.interval) } ?? "",
-          change.map { range($0.machine) } ?? "",
-          row.verdict.rawValue + (row.isOurs ? "" : " (not ours)") + (row.note.map { ": \($0)" } ?? ""),
-        ]
+  fileprivate static let header = ["row", "OLD ms", "NEW ms", "ratio", "interval", "machine", "verdict"]
+  /// Columns that stand to the left.
+  fileprivate static let words = [0, 6]
+
+  fileprivate var cells: [[String]] {
+    rows.map { row in
+      func number(_ value: Double) -> String { String(format: "%.2f", value) }
+      func range(_ range: ClosedRange<Double>) -> String {
+        "\(number(range.lowerBound))-\(number(range.upperBound))"
       }
-  }
-
-  /// Words to the left, numbers to the right.
-  private static func isNumeric(_ column: Int) -> Bool { (1...5).contains(column) }
-
-  private static func columns(_ rows: [[String]]) -> [String] {
-    let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
-    return rows.map { row in
-      let padded = row.enumerated().map { column, cell in
-        let spaces = String(repeating: " ", count: widths[column] - cell.count)
-        if column == row.count - 1 { return cell }
-        return isNumeric(column) ? spaces + cell : cell + spaces
-      }
-      return padded.joined(separator: "  ")
-    }
-  }
-
-  private static func markdown(_ rows: [[String]]) -> [String] {
-    let lines = rows.map { "| " + $0.map(escaped).joined(separator: " | ") + " |" }
-    let rule = rows[0].indices.map { isNumeric($0) ? "--:" : "---" }.joined(separator: " | ")
-    return [lines[0], "| \(rule) |"] + lines.dropFirst()
-  }
-
-  /// Text that Markdown takes as it is, and no renderer as HTML.
-  private static func escaped(_ text: String) -> String {
-    text.reduce(into: "") { result, character in
-      if #"\`*_|~<>[]&"#.contains(character) { result.append("\\") }
-      result.append(character)
+      let change = row.change
+      return [
+        row.name, change.map { short($0.old * 1e3) } ?? "", change.map { short($0.new * 1e3) } ?? "",
+        change.map { String(format: "%.3f", $0.ratio) } ?? "", change.map { range($0.interval) } ?? "",
+        change.map { range($0.machine) } ?? "",
+        row.verdict.rawValue + (row.isOurs ? "" : " (not ours)") + (row.note.map { ": \($0)" } ?? ""),
+      ]
     }
   }
 }
 
 // MARK: - JSON
 
-extension Comparison {
-  private struct Document: Encodable {
+/// What `json` says of all.
+private struct Document: Encodable {
+  let comparisons: [Run]
+  let regressions: [String]
+  let hasRegression: Bool
+
+  /// A newer run.
+  struct Run: Encodable {
+    let new: String
     let warnings: [String]
     let rows: [Row]
     let geometricMean: Double?
     let threshold: Double
     let runNoise: Double
-    let hasRegression: Bool
 
     struct Row: Encodable {
       let name: String
@@ -127,19 +128,29 @@ extension Comparison {
       let interval: [Double]?
       let machine: [Double]?
     }
-  }
 
-  private var json: String {
-    func ends(_ range: ClosedRange<Double>?) -> [Double]? { range.map { [$0.lowerBound, $0.upperBound] } }
-    let document = Document(
-      warnings: warnings,
-      rows: rows.map { row in
-        Document.Row(
+    init(path: String, _ comparison: Comparison) {
+      func ends(_ range: ClosedRange<Double>?) -> [Double]? { range.map { [$0.lowerBound, $0.upperBound] } }
+      new = path
+      warnings = comparison.warnings
+      rows = comparison.rows.map { row in
+        Row(
           name: row.name, isOurs: row.isOurs, verdict: row.verdict.rawValue, note: row.note,
           oldSeconds: row.change?.old, newSeconds: row.change?.new, ratio: row.change?.ratio,
           interval: ends(row.change?.interval), machine: ends(row.change?.machine))
-      },
-      geometricMean: geometricMean, threshold: threshold, runNoise: runNoise, hasRegression: hasRegression)
+      }
+      geometricMean = comparison.geometricMean
+      threshold = comparison.threshold
+      runNoise = comparison.runNoise
+    }
+  }
+}
+
+extension RepeatedComparison {
+  private var json: String {
+    let document = Document(
+      comparisons: runs.map { Document.Run(path: $0.path, $0.comparison) }, regressions: regressions,
+      hasRegression: !regressions.isEmpty)
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     encoder.keyEncodingStrategy = .convertToSnakeCase

@@ -10,8 +10,8 @@ struct JSONReport: Report {
 
   func lines(_ row: ResultRow) -> [String] { [] }
 
-  func closing(_ rows: [ResultRow], noise: [String]) -> [String] {
-    let members = context.members(noise: noise)
+  func closing(_ rows: [ResultRow], _ caveats: Caveats) -> [String] {
+    let members = context.members(caveats)
       .map { "    \(JSONValue.text($0.name).line): \($0.value.line)" }
     let entries = rows.enumerated().flatMap { $1.entries(family: $0) }.map {
       "    \(JSONValue.object($0).line)"

@@ -32,19 +32,12 @@ package enum JSONValue: Sendable {
     case .flag(let flag): flag ? "true" : "false"
     case .count(let count): String(count)
     case .bits(let bits): String(bits)
-    case .number(let number): Self.digits(number)
+    case .number(let number): number.isFinite ? digits(number) : "null"
     case .text(let text): Self.escape(text)
     case .array(let values): "[" + values.map(\.line).joined(separator: ", ") + "]"
     case .object(let members):
       "{" + members.map { "\(Self.escape($0.name)): \($0.value.line)" }.joined(separator: ", ") + "}"
     }
-  }
-
-  /// What counts something to the last digit, what was measured with nine: more than a clock has.
-  private static func digits(_ number: Double) -> String {
-    guard number.isFinite else { return "null" }
-    let isCount = number.rounded() == number && number.magnitude < 0x1p53
-    return String(format: isCount ? "%.0f" : "%.9g", number)
   }
 
   private static func escape(_ text: String) -> String {
@@ -58,6 +51,15 @@ package enum JSONValue: Sendable {
     }
     return result + "\""
   }
+}
+
+/// Numbers for programs, the same in every form: what counts something to the last digit, what was measured with nine, more than a
+/// clock has.
+///
+/// - Precondition: `number` is finite.
+func digits(_ number: Double) -> String {
+  let isCount = number.rounded() == number && number.magnitude < 0x1p53
+  return String(format: isCount ? "%.0f" : "%.9g", number)
 }
 
 extension JSONValue {

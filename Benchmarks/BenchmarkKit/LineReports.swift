@@ -20,7 +20,7 @@ struct CSVReport: Report {
     return [cells.joined(separator: ",")]
   }
 
-  func closing(_ rows: [ResultRow], noise: [String]) -> [String] { [] }
+  func closing(_ rows: [ResultRow], _ caveats: Caveats) -> [String] { [] }
 
   private func quoteIfNeeded(_ text: String) -> String {
     guard text.contains(where: { $0 == "," || $0 == "\"" || $0.isNewline }) else { return text }
@@ -36,8 +36,5 @@ struct JSONLinesReport: Report {
     [JSONValue.object(row.fields.map { ($0.name, JSONValue($0.value)) }).line]
   }
 
-  func closing(_ rows: [ResultRow], noise: [String]) -> [String] { [] }
+  func closing(_ rows: [ResultRow], _ caveats: Caveats) -> [String] { [] }
 }
-
-/// Five significant digits: more than timings have.
-func digits(_ number: Double) -> String { String(format: "%.5g", number) }

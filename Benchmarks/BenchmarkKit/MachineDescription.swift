@@ -48,8 +48,8 @@ package struct MachineDescription: Sendable {
   package var kernel = "unknown"
   /// Processes that ran or wanted to, on average over 1, 5 and 15 minutes; empty where that is not told.
   package var loadAverages: [Double] = []
-  /// Whether addresses differ from run to run.
-  package var hasRandomAddresses = false
+  /// Whether addresses differ from run to run; nil where that is not told.
+  package var hasRandomAddresses: Bool?
 
   /// Reads the files of `/proc` and `/sys`, or of a copy of them below `root`. What cannot be read is left as it is without them.
   package init(root: String = "") {
@@ -78,7 +78,7 @@ package struct MachineDescription: Sendable {
     hostName = read("/proc/sys/kernel/hostname") ?? hostName
     let loads = read("/proc/loadavg")?.split(separator: " ").prefix(3).compactMap { Double($0) } ?? []
     loadAverages = loads.count == 3 ? loads : []
-    hasRandomAddresses = read("/proc/sys/kernel/randomize_va_space").map { $0 != "0" } ?? false
+    hasRandomAddresses = read("/proc/sys/kernel/randomize_va_space").map { $0 != "0" }
   }
 
   /// `L1d 48K, L1i 32K, L2 1024K, L3 32768K shared by 2`, or `unknown`.

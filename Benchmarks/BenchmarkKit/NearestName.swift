@@ -7,7 +7,7 @@
 ///   letters, so that a suggestion would be a guess.
 package func nearestName(to text: String, among names: [String]) -> String? {
   // No name is longer, and whoever pastes a file behind an option shall not wait.
-  guard text.utf8.count <= 256 else { return nil }
+  guard text.utf8.count <= BenchmarkShape.longestName else { return nil }
   let given = Array(text.lowercased())
   let candidates = names.map { name in
     let known = Array(name.lowercased())

@@ -28,11 +28,8 @@ package struct ProcessorTime: Sendable, Equatable {
   }
 }
 
-/// What makes a run's numbers less sure, a sentence each.
+/// What disturbs the machine that a run is measured on, a sentence each.
 package enum Noise {
-  /// A median counts as known where half its interval's width is at most this much of it, in percent.
-  package static var widestPercent: Double { 2 }
-
   /// What is known before.
   ///
   /// - Parameter load: processes that ran or wanted to, on average over the last minute.
@@ -50,8 +47,7 @@ package enum Noise {
   /// - Parameters:
   ///   - stolenShare: of the processors' time.
   ///   - peakRatio: the rate of multiply-adds after the run over that before it, on one thread.
-  ///   - rows: what was measured.
-  package static func seen(stolenShare: Double?, peakRatio: Double?, rows: [ResultRow]) -> [String] {
+  package static func seen(stolenShare: Double?, peakRatio: Double?) -> [String] {
     var sentences: [String] = []
     if let stolenShare, stolenShare > 0.01 {
       sentences.append(
@@ -61,22 +57,6 @@ package enum Noise {
       sentences.append(
         "one thread multiplied and added \(short(100 * peakRatio)) % as fast after the run as before: its frequency or its share changed"
       )
-    }
-    return sentences + wide(rows.filter { $0.status == .ok && !$0.turns.isEmpty })
-  }
-
-  private static func wide(_ rows: [ResultRow]) -> [String] {
-    let widths = rows.map { (row: $0, percent: $0.medianInterval?.halfWidthPercent) }
-    let wide = widths.filter { $0.percent.map { $0 > widestPercent } ?? false }
-    var sentences: [String] = []
-    if let widest = wide.max(by: { ($0.percent ?? 0) < ($1.percent ?? 0) }) {
-      sentences.append(
-        "\(wide.count) of \(rows.count) medians were not known to \(short(widestPercent)) % when their time was over (the "
-          + "widest: \(widest.row.runName), ± \(short(widest.percent ?? 0)) %)")
-    }
-    let few = widths.filter { $0.percent == nil }.count
-    if few > 0 {
-      sentences.append("\(few) of \(rows.count) medians are of too few rounds to say how well they are known")
     }
     return sentences
   }

@@ -15,7 +15,7 @@ package enum ReportFormat: String, CaseIterable, Sendable {
   /// SQLite's statements: a table and one row a result.
   case sql
 
-  /// Whether the form itself tells about the machine and the noise.
+  /// Whether the form itself tells about the machine and the caveats.
   package var tellsOfMachine: Bool {
     switch self {
     case .table, .markdown, .json: true
@@ -50,8 +50,8 @@ package protocol Report {
   ///
   /// - Parameters:
   ///   - rows: all results.
-  ///   - noise: what was seen during the run of what makes its numbers less sure, a sentence each.
-  func closing(_ rows: [ResultRow], noise: [String]) -> [String]
+  ///   - caveats: what a reader must know of them.
+  func closing(_ rows: [ResultRow], _ caveats: Caveats) -> [String]
 }
 
 /// Three significant digits, so that microseconds can be read where milliseconds are shown; with an exponent only where the number

@@ -1,6 +1,5 @@
 /// On what machine, with what programs and in what company results were measured. google-benchmark's own files tell less.
 package struct ResultContext: Sendable, Equatable, Decodable {
-  package var date: String?
   package var cpuModel: String?
   package var cpuCount: Int?
   package var threads: Int?
@@ -12,11 +11,11 @@ package struct ResultContext: Sendable, Equatable, Decodable {
   package var swiftVersion: String?
   package var engines: [String: String]?
   package var environment: [String: String]?
-  package var arguments: [String]?
   package var noise: [String]?
+  package var precision: [String]?
 
   enum CodingKeys: String, CodingKey {
-    case date, threads, governor, engines, environment, arguments, noise
+    case threads, governor, engines, environment, noise, precision
     case cpuModel = "cpu_model"
     case cpuCount = "num_cpus"
     case kernelSet = "kernel_set"
@@ -31,7 +30,7 @@ package struct ResultContext: Sendable, Equatable, Decodable {
 }
 
 extension ResultContext {
-  /// A line for each reason why two runs may differ though the code does not, and for what disturbed either.
+  /// A line for each reason why two runs may differ though the code does not, and for what disturbed either, or left it less sure.
   package static func warnings(old: ResultContext, new: ResultContext) -> [String] {
     func words(_ values: [String: String]?) -> String? {
       values.map { $0.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: " ") }
@@ -52,15 +51,25 @@ extension ResultContext {
     let differences = facts.compactMap { name, old, new -> String? in
       old == new ? nil : "\(name): \(shown(old)) in OLD, \(shown(new)) in NEW"
     }
-    let noise = [("OLD", old), ("NEW", new)].flatMap { name, context in
+    let caveats = [("OLD", old), ("NEW", new)].flatMap { name, context in
       (context.noise ?? []).map { "\(name) was disturbed: \(shown($0))" }
+        + (context.precision ?? []).map { "\(name) is less sure: \(shown($0))" }
     }
-    return differences + noise
+    return differences + caveats
   }
 
   private static func shown(_ text: String?) -> String {
     guard let text, !text.isEmpty else { return "none" }
     let line = onOneLine(text)
     return line.count > 200 ? line.prefix(200) + "…" : line
+  }
+}
+
+extension ResultContext {
+  /// Whether an engine's times are ours to answer for. What is not ours is known, a kernel that is new is not; a file of
+  /// google-benchmark's own has no engines, and all rows are.
+  func isOurs(engine: String?) -> Bool {
+    guard let engine else { return true }
+    return engine != "naive" && engines?[engine] == nil
   }
 }

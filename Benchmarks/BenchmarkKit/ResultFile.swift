@@ -22,6 +22,8 @@ package struct ResultFile: Sendable, Equatable {
     package let dtype: String?
     /// Who computed it, where the file tells.
     package let engine: String?
+    /// Whether its time is ours to answer for: neither the naive kernel's nor another engine's.
+    package let isOurs: Bool
     /// What came of it.
     package let outcome: Outcome
     /// Seconds that a call would take at each of the machine's limits as they were beside it: at the arithmetic's peak, at the rate
@@ -30,12 +32,14 @@ package struct ResultFile: Sendable, Equatable {
 
     /// A row of this name.
     package init(
-      name: String, shape: String? = nil, dtype: String? = nil, engine: String? = nil, outcome: Outcome
+      name: String, shape: String? = nil, dtype: String? = nil, engine: String? = nil, isOurs: Bool = true,
+      outcome: Outcome
     ) {
       self.name = name
       self.shape = shape ?? String(name.prefix { $0 != "/" })
       self.dtype = dtype
       self.engine = engine
+      self.isOurs = isOurs
       self.outcome = outcome
     }
   }
@@ -95,14 +99,16 @@ extension ResultFile {
     }
     var rows: [Row] = []
     for name in order {
-      var row = try row(of: rounds[name] ?? [], name: name)
+      var row = try row(of: rounds[name] ?? [], name: name, in: record.context)
       row.limits = limits[name] ?? [:]
       rows.append(row)
     }
     return ResultFile(context: record.context, rows: rows)
   }
 
-  private static func row(of entries: [ResultRecord.Entry], name: String) throws(BenchmarkError) -> Row {
+  private static func row(
+    of entries: [ResultRecord.Entry], name: String, in context: ResultContext
+  ) throws(BenchmarkError) -> Row {
     // google-benchmark may write the rounds of all names in a random order, and releases before 1.5 do not number them.
     let rounds = entries.enumerated().map { (index: $1.repetitionIndex ?? $0, entry: $1) }
       .sorted { $0.index < $1.index }
@@ -121,6 +127,6 @@ extension ResultFile {
     let first = rounds[0].entry
     return Row(
       name: name, shape: first.shape, dtype: first.dtype, engine: first.engine,
-      outcome: outcome ?? .measured(turns))
+      isOurs: context.isOurs(engine: first.engine), outcome: outcome ?? .measured(turns))
   }
 }

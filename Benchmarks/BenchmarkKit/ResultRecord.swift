@@ -68,10 +68,16 @@ extension ResultRecord.Entry {
     return .measured([Turn(seconds: (realTime ?? 0) * unit, cpuSeconds: (cpuTime ?? 0) * unit)])
   }
 
+  /// A shape's name with a type, an engine and the name of an aggregate behind it.
+  private static let longestName = BenchmarkShape.longestName + 64
+
   /// - Throws: ``BenchmarkError`` that names the field, what it has and what was expected.
   func validate() throws(BenchmarkError) {
-    guard !name.isEmpty, name.count <= 200, name == onOneLine(name) else {
-      throw BenchmarkError("name is \(quoted(name)), expected 1 to 200 characters on one line")
+    for (field, text) in [("name", name), ("shape", shape), ("dtype", dtype), ("engine", engine)] {
+      // They are printed as they are.
+      guard let text, !(1...Self.longestName ~= text.count && text == onOneLine(text)) else { continue }
+      throw BenchmarkError(
+        "\(field) is \(quoted(text)), expected 1 to \(Self.longestName) characters on one line")
     }
     guard isRound else { return }
     if let repetitionIndex, repetitionIndex < 0 {

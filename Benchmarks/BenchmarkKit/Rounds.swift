@@ -15,7 +15,7 @@ package struct Rounds {
   /// Rounds that no contender exceeds.
   package var maximum = 101
   /// A contender gets no more rounds once half the width of its median's interval is at most this many percent of the median.
-  package var enoughPercent = Noise.widestPercent
+  package var enoughPercent = Precision.widestPercent
   /// How long a contender's turn lasts at least. What takes less runs once untimed before, and then repeats: 20 ms are many
   /// times what it takes to refill a last-level cache that the contender before has used.
   package var batchSeconds = 0.02

@@ -8,7 +8,7 @@ package struct RowComparison: Sendable, Equatable {
     case slower
     /// No difference beyond the noise and the threshold.
     case same
-    /// Slower or faster by the clock, while the process got another share of the CPUs.
+    /// Slower or faster by the clock, but of too few rounds, or while the process got another share of the CPUs.
     case unsettled
     case onlyInOld = "only in OLD"
     case onlyInNew = "only in NEW"
@@ -75,7 +75,8 @@ struct UndisturbedRounds {
   /// CPUs that the process worked on, the median of the rounds; nil where CPU time is not told.
   let cpus: Double?
 
-  /// A round in which another process takes a CPU is longer, and has less CPU time in a second. Such rounds go as long as five others stay.
+  /// A round in which another process takes a CPU is longer, and has less CPU time in a second. Such rounds go as long as enough others stay
+  /// to say how sure their median is.
   init(_ turns: [Turn]) {
     let cpus = turns.map { $0.cpuSeconds / $0.seconds }
     guard let most = cpus.sorted().dropLast(cpus.count / 10).last, most > 0 else {
@@ -84,7 +85,7 @@ struct UndisturbedRounds {
       return
     }
     let kept = turns.indices.filter { cpus[$0] >= 0.9 * most }
-    let isEnough = kept.count >= 5
+    let isEnough = kept.count >= MedianInterval.fewestSamples
     seconds = isEnough ? kept.map { turns[$0].seconds } : turns.map(\.seconds)
     self.cpus = Statistics.median(isEnough ? kept.map { cpus[$0] } : cpus)
   }

@@ -1,26 +1,32 @@
 extension RunContext {
-  /// The `context` of `json`: google-benchmark's members, then ours beside them.
+  /// The `context` of `json`: google-benchmark's members, then ours beside them. Of google-benchmark's, those that nobody told are left
+  /// out: its readers take 0 and false for what was found.
   ///
-  /// - Parameter noise: what was seen during the run, in addition to what was known before.
-  func members(noise seen: [String]) -> [(name: String, value: JSONValue)] {
+  /// - Parameter caveats: what was seen during the run, in addition to what was known before.
+  func members(_ caveats: Caveats) -> [(name: String, value: JSONValue)] {
     let caches = machine.caches.map { cache in
       JSONValue.object([
         ("type", .text(cache.type)), ("level", .count(cache.level)), ("size", .count(cache.size)),
         ("num_sharing", .count(cache.sharing)),
       ])
     }
-    return [
-      ("date", .text(date)), ("host_name", .text(machine.hostName)), ("executable", .text(executable)),
-      ("num_cpus", .count(machine.processorCount)), ("mhz_per_cpu", .count(Int(machine.megahertz ?? 0))),
-      ("cpu_scaling_enabled", .flag(machine.governor.map { $0 != "performance" } ?? false)),
-      ("aslr_enabled", .flag(machine.hasRandomAddresses)), ("caches", .array(caches)),
+    let told: [(name: String, value: JSONValue)?] = [
+      // The folders before it are the builder's.
+      ("date", .text(date)), ("host_name", .text(machine.hostName)),
+      ("executable", .text(executable.split(separator: "/").last.map(String.init) ?? "")),
+      ("num_cpus", .count(machine.processorCount)),
+      machine.megahertz.map { ("mhz_per_cpu", .number($0.rounded())) },
+      machine.governor.map { ("cpu_scaling_enabled", .flag($0 != "performance")) },
+      machine.hasRandomAddresses.map { ("aslr_enabled", .flag($0)) }, ("caches", .array(caches)),
       ("load_avg", .array(machine.loadAverages.map { .number($0) })),
-      ("library_version", .text(revision ?? "unknown")), ("library_build_type", .text("release")),
+      ("library_version", .text(revision ?? "unknown")), ("library_build_type", .text(build.rawValue)),
       ("json_schema_version", .count(1)),
-    ] + own(noise + seen)
+    ]
+    return told.compactMap { $0 }
+      + own(Caveats(noise: noise + caveats.noise, precision: caveats.precision))
   }
 
-  private func own(_ noise: [String]) -> [(name: String, value: JSONValue)] {
+  private func own(_ caveats: Caveats) -> [(name: String, value: JSONValue)] {
     func texts(_ values: [String: String]) -> JSONValue {
       .object(values.sorted { $0.key < $1.key }.map { ($0.key, .text($0.value)) })
     }
@@ -39,7 +45,8 @@ extension RunContext {
       (
         "read_gbytes_per_s",
         .object([("memory", .number(memoryRead.all)), ("cache", .number(cacheRead.all))])
-      ), ("hand_off_us", handOff ?? .null), ("noise", .array(noise.map { .text($0) })),
+      ), ("hand_off_us", handOff ?? .null), ("noise", .array(caveats.noise.map { .text($0) })),
+      ("precision", .array(caveats.precision.map { .text($0) })),
       ("engines", texts(engines)), ("seed", .bits(seed)), ("arguments", .array(arguments.map { .text($0) })),
     ]
   }

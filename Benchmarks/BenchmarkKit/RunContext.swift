@@ -30,6 +30,26 @@ package struct HandOff: Sendable, Equatable {
   }
 }
 
+/// How a program was built, as google-benchmark's `library_build_type` tells it.
+package enum BuildType: String, Sendable {
+  case debug, release
+
+  /// This program's.
+  package static var current: BuildType {
+    #if DEBUG
+      .debug
+    #else
+      .release
+    #endif
+  }
+
+  /// What that does to all numbers; a sentence, or none.
+  package var noise: [String] {
+    self == .debug
+      ? ["this program was built for debugging, without optimisation: no time means anything"] : []
+  }
+}
+
 /// What a reader must know of a run to make sense of its numbers: gathered once, told in the header of tables and in `json`.
 package struct RunContext: Sendable {
   /// When the run began: ISO 8601 with the zone.
@@ -58,6 +78,8 @@ package struct RunContext: Sendable {
   package var openBLASNote = ""
   /// The library's own kernels in use.
   package var kernelSet = "unknown"
+  /// How this program was built.
+  package var build = BuildType.current
   /// The compiler of this program.
   package var swift = "unknown"
   /// The commit of the program's source tree, where that is there.
@@ -76,7 +98,7 @@ package struct RunContext: Sendable {
   /// nil with one thread.
   package var handOff: HandOff?
 
-  /// What was known before the run of what makes its numbers less sure; a sentence each.
+  /// What disturbed the machine before the run, as far as that is known; a sentence each.
   package var noise: [String] = []
 
   /// A context of this machine.

@@ -20,7 +20,7 @@ struct SQLReport: Report {
     return ["INSERT INTO attention_bench (\(names)) VALUES (\(values));"]
   }
 
-  func closing(_ rows: [ResultRow], noise: [String]) -> [String] { [] }
+  func closing(_ rows: [ResultRow], _ caveats: Caveats) -> [String] { [] }
 
   private func columns(of row: ResultRow) -> [(name: String, value: Field)] {
     func text(_ text: String?) -> Field { text.map { .text($0) } ?? .missing }
@@ -34,6 +34,8 @@ struct SQLReport: Report {
       ("cgroup_cpu_quota", Field(context.quota)), ("openblas_version", .text(context.openBLAS)),
       ("openblas_core", .text(context.openBLASCore)), ("kernel_set", .text(context.kernelSet)),
       ("environment", .text(environment.joined(separator: " "))), ("seed", .text(String(context.seed))),
+      // Of an engine that is not the program's own: its release.
+      ("engine_version", text(context.engines[row.kernel])),
     ] + row.fields
   }
 
@@ -43,7 +45,8 @@ struct SQLReport: Report {
   ]
   private static let texts: Set = [
     "date", "host_name", "git_revision", "swift_version", "cpu_model", "kernel_release", "governor",
-    "openblas_version", "openblas_core", "kernel_set", "environment", "seed", "name", "kernel", "plan",
+    "openblas_version", "openblas_core", "kernel_set", "environment", "seed", "engine_version", "name",
+    "kernel", "plan",
     "dtype",
     "mask", "limit", "compared_with", "status", "reason",
   ]

@@ -26,7 +26,8 @@ package struct SideBySide {
     case .table:
       return [""] + TextTable.aligned([header] + cells, words: words) + [""] + notes(compared)
     case .markdown:
-      return [""] + TextTable.markdown(header, cells, words: words) + [""] + notes(compared).map { "* \($0)" }
+      return [""] + TextTable.markdown(header, cells, words: words) + [""]
+        + notes(compared).map(TextTable.item)
     case .csv, .jsonl, .json, .sql:
       return []
     }

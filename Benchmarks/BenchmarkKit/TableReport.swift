@@ -11,8 +11,9 @@ struct TableReport: Report {
 
   func lines(_ row: ResultRow) -> [String] { [line(TableColumns.cells(row))] }
 
-  func closing(_ rows: [ResultRow], noise: [String]) -> [String] {
-    [""] + TableColumns.legend + (noise.isEmpty ? [] : [""] + noise.map { "noise: \($0)" })
+  func closing(_ rows: [ResultRow], _ caveats: Caveats) -> [String] {
+    let lines = caveats.facts.map { "\($0.0): \($0.1)" }
+    return [""] + TableColumns.legend + (lines.isEmpty ? [] : [""] + lines)
   }
 
   private func line(_ cells: [String]) -> String {
@@ -36,27 +37,13 @@ struct MarkdownReport: Report {
   let facts: [(String, String)]
 
   var opening: [String] {
-    facts.map { "* \(escape($0.0)): \(escape($0.1))" }
-      + ["", line(TableColumns.names), line(TableColumns.names.indices.map { $0 < 3 ? "---" : "--:" })]
+    facts.map { TextTable.item("\($0.0): \($0.1)") }
+      + [""] + TextTable.heading(TableColumns.names, words: Array(0..<3))
   }
 
-  func lines(_ row: ResultRow) -> [String] { [line(TableColumns.cells(row))] }
+  func lines(_ row: ResultRow) -> [String] { [TextTable.row(TableColumns.cells(row))] }
 
-  func closing(_ rows: [ResultRow], noise: [String]) -> [String] {
-    [""] + (TableColumns.legend + noise.map { "noise: \($0)" }).map { "* \(escape($0))" }
-  }
-
-  private func line(_ cells: [String]) -> String {
-    "| " + cells.map(escape).joined(separator: " | ") + " |"
-  }
-
-  private func escape(_ text: String) -> String {
-    text.reduce(into: "") { result, character in
-      switch character {
-      case "|", "~", "\\": result += "\\\(character)"
-      case _ where character.isNewline: result += " "
-      default: result.append(character)
-      }
-    }
+  func closing(_ rows: [ResultRow], _ caveats: Caveats) -> [String] {
+    [""] + (TableColumns.legend + caveats.facts.map { "\($0.0): \($0.1)" }).map(TextTable.item)
   }
 }

@@ -1,4 +1,4 @@
-/// Tables of which all lines are known.
+/// Tables of which all lines are known, and Markdown that takes any text.
 enum TextTable {
   /// Columns as wide as their widest cell; `words` are those whose cells stand to the left.
   static func aligned(_ lines: [[String]], words: [Int]) -> [String] {
@@ -7,7 +7,8 @@ enum TextTable {
     return lines.map { line in
       let padded = line.enumerated().map { column, cell in
         let spaces = String(repeating: " ", count: widths[column] - cell.count)
-        return words.contains(column) ? cell + spaces : spaces + cell
+        if !words.contains(column) { return spaces + cell }
+        return column == columns - 1 ? cell : cell + spaces
       }
       return padded.joined(separator: "  ")
     }
@@ -15,8 +16,26 @@ enum TextTable {
 
   /// A table for a document.
   static func markdown(_ header: [String], _ lines: [[String]], words: [Int]) -> [String] {
-    func joined(_ cells: [String]) -> String { "| " + cells.joined(separator: " | ") + " |" }
+    heading(header, words: words) + lines.map(row)
+  }
+
+  /// The first two lines of such a table.
+  static func heading(_ header: [String], words: [Int]) -> [String] {
     let rule = header.indices.map { words.contains($0) ? "---" : "--:" }
-    return ([header, rule] + lines).map(joined)
+    return [row(header), "| \(rule.joined(separator: " | ")) |"]
+  }
+
+  /// A line of such a table.
+  static func row(_ cells: [String]) -> String { "| " + cells.map(escaped).joined(separator: " | ") + " |" }
+
+  /// A line of a list in a document.
+  static func item(_ text: String) -> String { "* " + escaped(text) }
+
+  /// Text that Markdown takes as it is, and no renderer as HTML: engines and files word some of it.
+  private static func escaped(_ text: String) -> String {
+    onOneLine(text).reduce(into: "") { result, character in
+      if #"\`*_|~<>[]&"#.contains(character) { result.append("\\") }
+      result.append(character)
+    }
   }
 }

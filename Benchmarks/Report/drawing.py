@@ -94,7 +94,7 @@ def engines_of(rows):
 def compared(rows):
     """Without forced kernels, where the library's own choice is there: they are ways to get at it."""
     if any(row.engine == "chosen" for row in rows):
-        return [row for row in rows if row.engine not in ("gemm", "fused", "decode")]
+        return [row for row in rows if row.engine in ("chosen", "rotary") or not row.is_ours]
     return rows
 
 

@@ -6,6 +6,7 @@ drawing and nothing else before they become part of the page.
 
 import argparse
 import os
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -22,6 +23,8 @@ from results import OURS, PEERS, TITLES, ResultError, load, short
 
 
 def main(arguments=None):
+    # What is written is removed where the page is not wanted any more.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     parser = argparse.ArgumentParser(description="Write a page of results.")
     parser.add_argument("results", nargs="+", help="files of attention-bench --format json")
     parser.add_argument("-o", "--output", required=True, help="the page")
@@ -91,7 +94,8 @@ def section(results, key):
         "key": key,
         "machine": machine(results),
         "when": when(results),
-        "noise": noise(results),
+        "noise": sentences(results, "noise"),
+        "precision": sentences(results, "precision"),
         "facts": facts(results),
         "dtypes": [dtype_section(results, dtype, key) for dtype in results.dtypes],
     }
@@ -113,9 +117,9 @@ def revision(results):
     return f"revision {name[:12]}" if name else None
 
 
-def noise(results):
-    sentences = results.fact("noise", list)
-    return None if sentences is None else [str(sentence) for sentence in sentences]
+def sentences(results, name):
+    told = results.fact(name, list)
+    return None if told is None else [str(sentence) for sentence in told]
 
 
 def facts(results):
@@ -219,20 +223,19 @@ def safe(text):
 
 def table(rows):
     """Ours, the others, and how many times as long the fastest other one takes."""
-    present = {row.engine for row in rows}
-    ours = "chosen" if "chosen" in present else next((name for name in OURS if name in present), None)
-    known = OURS + PEERS + ["naive"]
-    others = (
-        [name for name in PEERS if name in present] + sorted(present - set(known))
-        if ours
-        else sorted(present, key=lambda name: known.index(name) if name in known else 99)
-    )
+    present = {row.engine: row for row in rows}
+    columns = OURS + PEERS + ["naive"]
+    order = sorted(present, key=lambda name: (columns.index(name) if name in columns else len(columns), name))
+    ours = next((name for name in order if present[name].is_ours), None)
+    # The naive kernel has a column at the end, and of our kernels the first is enough.
+    others = [name for name in order if not present[name].is_ours and name != "naive"] if ours else order
     lines, notes = [], []
     for shape in dict.fromkeys(row.shape for row in rows):
         of = {row.engine: row for row in rows if row.shape == shape}
         mine = of.get(ours) or of.get("rotary")
-        peers = [of[name].median_ms for name in PEERS if name in of and of[name].rounds_ms]
-        best = min(peers, default=None)
+        ratios = {name: mine.times_of(of[name]) for name in others if name in of} if mine else {}
+        ratios = {name: ratio for name, ratio in ratios.items() if ratio}
+        best = min(ratios, key=ratios.get, default=None)
         cells = []
 
         def add(text, kind=""):
@@ -240,7 +243,7 @@ def table(rows):
 
         if ours:
             median = mine.median_ms if mine else None
-            add(short(median), "best" if median and (best is None or median <= best) else "")
+            add(short(median), "best" if median and (best is None or ratios[best] >= 1) else "")
             ci = mine.number("median_ci_percent") if mine else None
             add(f"± {short(ci)} %" if ci else "")
             add(str(mine.counters.get("plan") or "") if mine else "", "words")
@@ -248,17 +251,12 @@ def table(rows):
             share = mine.number("share_of_limit") if mine else None
             add(f"{share:.0%} {mine.counters.get('limit') or ''}" if share else "")
         for name in others:
-            value = of[name].median_ms if name in of else None
             add(
-                short(value),
-                (
-                    "best"
-                    if value and ours and mine and mine.median_ms and value < mine.median_ms and value == best
-                    else ""
-                ),
+                short(of[name].median_ms if name in of else None),
+                "best" if name == best and ratios[best] < 1 else "",
             )
-        if ours and any(name in present for name in PEERS):
-            add(f"{best / mine.median_ms:.2f}" if best and mine and mine.median_ms else "")
+        if ours and others:
+            add(f"{ratios[best]:.2f}" if best else "")
         if ours and "naive" in present:
             naive = of["naive"].median_ms if "naive" in of else None
             add(short(naive / mine.median_ms) if naive and mine and mine.median_ms else "")
@@ -268,15 +266,18 @@ def table(rows):
     if ours:
         heads += ["ours, ms", "interval", "kernel", "GFLOP/s", "of limit"]
     heads += [f"{TITLES.get(name, name)}, ms" for name in others]
-    if ours and any(name in present for name in PEERS):
+    if ours and others:
         heads.append("× best peer")
     if ours and "naive" in present:
         heads.append("× naive")
     # What a thousand notes say, few read.
     notes = notes[:60] + ([f"and {len(notes) - 60} more"] if len(notes) > 60 else [])
     caption = "Medians of the rounds in milliseconds."
-    if ours and any(name in present for name in PEERS):
-        caption += " × best peer is the fastest other engine's time over ours: above 1, ours is faster."
+    if ours and others:
+        caption += (
+            " × best peer is the fastest other engine's time over ours, in medians of the rounds that both took part in:"
+            " above 1, ours is faster."
+        )
     return {"caption": caption, "heads": heads, "lines": lines, "notes": notes}
 
 

@@ -6,6 +6,7 @@ import statistics
 import unicodedata
 from dataclasses import dataclass, field
 
+# In the order of columns. Whose a row is, its file says: a kernel that is new is ours.
 OURS = ["chosen", "gemm", "fused", "decode", "rotary"]
 PEERS = ["pytorch", "onnxruntime", "openvino", "numpy"]
 TITLES = {
@@ -35,6 +36,8 @@ class Row:
     shape: str
     dtype: str
     engine: str
+    # Known of files that name engines, as google-benchmark's own do not.
+    is_ours: bool = False
     rounds_ms: list = field(default_factory=list)
     problem: str = ""
     counters: dict = field(default_factory=dict)
@@ -42,6 +45,13 @@ class Row:
     @property
     def median_ms(self):
         return statistics.median(self.rounds_ms) if self.rounds_ms else None
+
+    def times_of(self, other):
+        """The other's time over this one's, from the rounds that both took part in: they met the same moments of the machine."""
+        count = min(len(self.rounds_ms), len(other.rounds_ms))
+        if not count:
+            return None
+        return statistics.median(other.rounds_ms[:count]) / statistics.median(self.rounds_ms[:count])
 
     @property
     def title(self):
@@ -121,10 +131,11 @@ def parse(document):
     document = plain(document)
     rows = {}
     entries = document["benchmarks"]
+    engines = document["context"].get("engines") or {}
     rounds = [entry for entry in entries if entry.get("run_type", "iteration") == "iteration"]
     for entry in sorted(rounds, key=lambda entry: entry.get("repetition_index", 0)):
         milliseconds = entry.get("real_time", 0) * SECONDS[entry.get("time_unit", "ns")] * 1e3
-        row = rows.setdefault(entry["name"], row_of(entry))
+        row = rows.setdefault(entry["name"], row_of(entry, engines))
         if entry.get("error_occurred"):
             row.problem = f"failed: {entry.get('error_message', '')}"
         elif entry.get("skipped"):
@@ -145,13 +156,15 @@ def parse(document):
     return results
 
 
-def row_of(entry):
+def row_of(entry, others):
     parts = str(entry["name"]).split("/")
+    engine = str(entry.get("engine", "/".join(parts[1:]) or parts[0]))
     return Row(
         name=str(entry["name"]),
         shape=str(entry.get("shape", parts[0])),
         dtype=str(entry.get("dtype", "")),
-        engine=str(entry.get("engine", "/".join(parts[1:]) or parts[0])),
+        engine=engine,
+        is_ours="engine" in entry and engine != "naive" and engine not in others,
     )
 
 

@@ -62,6 +62,8 @@ def document(engines=("chosen", "pytorch", "naive"), shapes=("a", "b", "c"), dty
         "threads": 2,
         "date": "2026-11-25T14:00:00+00:00",
         "noise": [],
+        "precision": [],
+        "engines": {engine: "1.0" for engine in engines if engine not in ("chosen", "gemm", "new", "naive")},
         "peak_gflops": {"f32": 200.0},
         "read_gbytes_per_s": {"memory": 40.0, "cache": 100.0},
     }
@@ -118,6 +120,7 @@ class PageTests(unittest.TestCase):
         content["context"] |= {
             "cpu_model": HOSTILE,
             "noise": [HOSTILE],
+            "precision": [HOSTILE],
             "engines": {HOSTILE: HOSTILE},
             "arguments": [HOSTILE],
         }
@@ -136,6 +139,33 @@ class PageTests(unittest.TestCase):
             [cell["text"] for cell in row["cells"]],
             ["1.02", "± 1.50 %", "fused", "97.6", "50% fma", "2.05", "3.08", "2.00"],
         )
+
+    def test_ratios_are_of_the_rounds_that_both_took_part_in(self):
+        content = document(engines=("chosen", "pytorch"), shapes=("a",), rounds=3)
+        template = next(entry for entry in content["benchmarks"] if entry["engine"] == "chosen")
+        # Ours slows down after the peer has had enough: that does not count.
+        content["benchmarks"] += [template | {"repetition_index": 3 + r, "real_time": 100.0} for r in range(6)]
+        line = report.table(results.parse(content).rows)["lines"][0]
+        self.assertEqual(line["cells"][0], {"text": "100", "kind": "best"})
+        self.assertEqual(line["cells"][-1]["text"], "2.00")
+
+    def test_a_kernel_that_is_new_is_ours_and_an_engine_is_not(self):
+        table = report.table(results.parse(document(engines=("new", "tensorflow", "naive"))).rows)
+        self.assertEqual(table["heads"][1], "ours, ms")
+        self.assertEqual(table["heads"][-3:], ["tensorflow, ms", "× best peer", "× naive"])
+
+    def test_what_disturbed_the_machine_is_not_what_is_not_known_well(self):
+        quiet, loud, wide = "Nothing on the machine disturbed", "Not a quiet machine", "Not all medians are known well"
+        for noise, precision, told in (
+            ([], [], [quiet]),
+            ([], ["3 of 9"], [quiet, wide]),
+            (["steal"], [], [loud]),
+            (["steal"], ["3 of 9"], [loud, wide]),
+        ):
+            content = document()
+            content["context"] |= {"noise": noise, "precision": precision}
+            text = page(content)
+            self.assertEqual([words for words in (quiet, loud, wide) if words in text], told)
 
     def test_a_grid_alone_needs_no_sweep(self):
         text = page(document(shapes=("a",)))

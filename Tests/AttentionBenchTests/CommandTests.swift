@@ -148,7 +148,7 @@ import Testing
     let outcome = try Self.bench("--quick", "--only", "rotary-2048", "--format", format)
     #expect(outcome.code == 0, "\(outcome)")
     let lines = outcome.output.split(separator: "\n").filter {
-      $0.contains("rotary-2048") && !$0.contains("noise")
+      $0.contains("rotary-2048") && !$0.contains("noise") && !$0.contains("precision")
     }
     #expect(lines.count == 1 && lines[0].contains("r+w") && lines[0].contains("ok"), "\(outcome)")
   }

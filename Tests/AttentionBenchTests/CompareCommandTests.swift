@@ -35,13 +35,28 @@ import Testing
     }
   }
 
+  @Test func onlyWhatIsSlowerInEveryRunFails() throws {
+    let files = try [Self.run(), Self.run(1.2), Self.run(), Self.run(1.2)].map { try TemporaryFile($0.text) }
+    func compare(_ new: Int...) throws -> BenchProcess.Outcome {
+      try BenchProcess(["compare"] + ([0] + new).map { files[$0].url.path }).outcome()
+    }
+    #expect(try compare(1, 2).code == 0)
+    let twice = try compare(1, 3)
+    #expect(twice.code == 1 && twice.errors.isEmpty, "\(twice)")
+    #expect(twice.output.contains("NEW is \(files[1].url.path)\n"), "\(twice)")
+    #expect(twice.output.contains("slower in every NEW, or failed in one: s3/f32/chosen\n"), "\(twice)")
+    #expect(try compare(1, 2).output.contains("slower in every NEW, or failed in one: none\n"))
+  }
+
   @Test func everyFormatHasEveryRow() throws {
     let json = try Self.compare(Self.run(), Self.run(1.2), "--format", "json")
     #expect(json.code == 1)
     let object = try #require(
       try JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [String: Any])
-    let rows = try #require(object["rows"] as? [[String: Any]])
-    #expect(rows.count == 12 && object["has_regression"] as? Bool == true)
+    let runs = try #require(object["comparisons"] as? [[String: Any]])
+    let rows = try #require(runs.first?["rows"] as? [[String: Any]])
+    #expect(runs.count == 1 && rows.count == 12 && object["has_regression"] as? Bool == true)
+    #expect(object["regressions"] as? [String] == ["s3/f32/chosen"])
     #expect(
       rows.filter { $0["verdict"] as? String == "slower" }.map { $0["name"] as? String } == ["s3/f32/chosen"])
     let markdown = try Self.compare(Self.run(), Self.run(1.2), "--format", "markdown")
@@ -60,12 +75,24 @@ import Testing
     ["--fail-above", "5"], ["--fail-above", "1.05"], ["--fail-above", "0.05"], ["--fail-above", "-5%"],
     ["--fail-above", "nan%"], ["--fail-above", "%"], ["--fail-above", "1e1%"], ["--fail-above", "2000%"],
     ["--fail-above", "5%%"], ["--only", "nonesuch"], ["--only", ""], ["--format", "csv"], ["--nonesuch"],
-    ["third.json"],
+    ["--format", "jsno"],
   ]) func wrongUsageIsExitCode64(arguments: [String]) throws {
     let file = try TemporaryFile(Self.run().text)
     let outcome = try BenchProcess(["compare", file.url.path, file.url.path] + arguments).outcome()
     #expect(outcome.code == 64 && outcome.output.isEmpty, "\(outcome)")
     #expect(outcome.errors.contains("Usage:"), "\(outcome)")
+  }
+
+  @Test func wrongNamesNameTheNearest() throws {
+    let file = try TemporaryFile(Self.run().text)
+    for (arguments, words) in [
+      (["--format", "jsno"], #""jsno" is unknown; did you mean json? There are table, markdown, json"#),
+      (["--format", "x"], #""x" is unknown. There are table, markdown, json"#),
+      (["--only", "s33"], #"row "s33" is unknown; did you mean s3? There are s0, s1"#),
+    ] {
+      let outcome = try BenchProcess(["compare", file.url.path, file.url.path] + arguments).outcome()
+      #expect(outcome.code == 64 && outcome.errors.contains(words), "\(outcome)")
+    }
   }
 
   @Test func filesThatCannotBeUsedEndInOneLine() throws {

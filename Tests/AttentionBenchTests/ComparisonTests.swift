@@ -30,7 +30,7 @@ import Testing
     #expect(comparison.rows.count == 40)
     #expect(comparison.rows.allSatisfy { $0.verdict == .same && $0.change?.ratio == 1 })
     #expect(comparison.geometricMean == 1)
-    #expect(!comparison.hasRegression)
+    #expect(comparison.rows.allSatisfy { !$0.isRegression })
   }
 
   @Test func aTenthIsSeen() throws {
@@ -60,6 +60,73 @@ import Testing
     old.add("x/f32/chosen", rounds(7, count: 7, spread: 0.3))
     new.add("x/f32/chosen", rounds(7.7, count: 7, spread: 0.3))
     #expect(try Self.compare(old, new)["x/f32/chosen"]?.verdict == .same)
+  }
+
+  /// Two resamples of one round are the same, however far apart two runs are.
+  @Test(arguments: [1, 3, 5]) func fewRoundsAreUnsettled(count: Int) throws {
+    var (old, new) = (Self.run(), Self.run())
+    old.add("x/f32/chosen", rounds(7, count: count, spread: 0))
+    new.add("x/f32/chosen", rounds(14))
+    old.add("y/f32/chosen", rounds(7))
+    new.add("y/f32/chosen", rounds(3.5, count: count, spread: 0))
+    old.add("z/f32/chosen", rounds(7, count: count, spread: 0))
+    new.add("z/f32/chosen", rounds(7, count: count, spread: 0))
+    let rows = try Self.compare(old, new)
+    #expect(rows["x/f32/chosen"]?.verdict == .unsettled)
+    #expect(
+      rows["x/f32/chosen"]?.note == "\(count) rounds in OLD, 20 in NEW: too few to say how sure they are")
+    #expect(rows["y/f32/chosen"]?.verdict == .unsettled)
+    #expect(rows["z/f32/chosen"]?.verdict == .same)
+    #expect(rows.values.allSatisfy { !$0.isRegression })
+    old.add("w/f32/chosen", rounds(7, count: 6))
+    new.add("w/f32/chosen", rounds(14, count: 6))
+    #expect(try Self.compare(old, new)["w/f32/chosen"]?.verdict == .slower)
+  }
+
+  /// Whose a row is follows from the engines that the file names: nobody has to tell `compare` of a kernel that is new.
+  @Test func aKernelThatIsNewIsOurs() throws {
+    var (old, new) = (Self.run(), Self.run())
+    for engine in ["sparse", "naive", "numpy"] {
+      old.add("x/f32/\(engine)", rounds(7))
+      new.add("x/f32/\(engine)", rounds(14))
+    }
+    let rows = try Self.compare(old, new, threshold: 1.05)
+    #expect(rows["x/f32/sparse"]?.isOurs == true)
+    #expect(rows["x/f32/naive"]?.isOurs == false && rows["x/f32/numpy"]?.isOurs == false)
+    old = Self.run()
+    new = Self.run()
+    old.add("x/f32/sparse", rounds(7))
+    new.add("x/f32/sparse", rounds(14))
+    #expect(try Self.compare(old, new)["x/f32/sparse"]?.isRegression == true)
+  }
+
+  private static func regressions(_ old: ResultText, _ new: ResultText...) throws -> [String] {
+    try RepeatedComparison(
+      old: ResultFile.parse(old.data), new: new.map { ("new", try ResultFile.parse($0.data)) },
+      threshold: 1.05
+    ).regressions
+  }
+
+  @Test func onlyWhatIsSlowerInEveryRunCounts() throws {
+    var runs = [Self.run(), Self.run(), Self.run()]
+    // Once by itself, then another; the third one both times.
+    for (name, times) in [("x", [7.0, 14, 7]), ("y", [7, 7, 14]), ("z", [7, 14, 14])] {
+      for index in runs.indices { runs[index].add("\(name)/f32/chosen", rounds(times[index])) }
+    }
+    #expect(try Self.regressions(runs[0], runs[1]) == ["x/f32/chosen", "z/f32/chosen"])
+    #expect(try Self.regressions(runs[0], runs[1], runs[2]) == ["z/f32/chosen"])
+    #expect(try Self.regressions(runs[0], runs[1], runs[2], runs[0]) == [])
+  }
+
+  /// No neighbour makes a result wrong.
+  @Test func whatIsWrongOnceIsWrong() throws {
+    var (old, wrong, right) = (Self.run(), Self.run(), Self.run())
+    old.add("x/f32/chosen", rounds(7))
+    wrong.add("x/f32/chosen", failure: "off by 3")
+    right.add("x/f32/chosen", rounds(7))
+    #expect(try Self.regressions(old, wrong, right) == ["x/f32/chosen"])
+    #expect(try Self.regressions(old, right, wrong) == ["x/f32/chosen"])
+    #expect(try Self.regressions(old, right, right) == [])
   }
 
   @Test func whatTheMachineDidIsNotHeldAgainstTheCode() throws {
@@ -159,9 +226,11 @@ import Testing
   @Test func otherCircumstancesAreTold() throws {
     var (old, new) = (Self.run(), Self.run())
     old.context["governor"] = "powersave"
+    old.context["engines"] = nil
     new.context["threads"] = 4
     new.context["engines"] = ["pytorch": "2.15.0"]
     new.context["noise"] = ["3 % of the time was stolen\nby the host"]
+    new.context["precision"] = ["2 of 9 medians\u{1B}[31m"]
     let comparison = try Comparison(
       old: ResultFile.parse(old.data), new: ResultFile.parse(new.data), threshold: 1.05)
     #expect(
@@ -170,6 +239,7 @@ import Testing
         "frequency governor: powersave in OLD, none in NEW",
         "engines: none in OLD, pytorch=2.15.0 in NEW",
         "NEW was disturbed: 3 % of the time was stolen by the host",
+        "NEW is less sure: 2 of 9 medians [31m",
       ])
   }
 }

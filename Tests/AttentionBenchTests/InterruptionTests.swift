@@ -18,8 +18,8 @@ import Testing
       try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any], "\(outcome)")
     let rows = try #require(document["benchmarks"] as? [[String: Any]])
     #expect(!rows.isEmpty && rows.allSatisfy { $0["shape"] as? String == "long-prefill" }, "\(outcome)")
-    let noise = (document["context"] as? [String: Any])?["noise"] as? [String] ?? []
-    #expect(noise.contains { $0.contains("interrupted") }, "\(outcome)")
+    let precision = (document["context"] as? [String: Any])?["precision"] as? [String] ?? []
+    #expect(precision.contains { $0.contains("interrupted") }, "\(outcome)")
   }
 
   @Test func resultsSoFarAreInTables() throws {

@@ -14,12 +14,12 @@ import Testing
     return [uneven] + ReportTests.rows
   }()
 
-  private static func document(_ rows: [ResultRow], _ context: RunContext, noise: [String] = []) throws
-    -> (context: [String: Any], entries: [[String: Any]])
-  {
+  private static func document(
+    _ rows: [ResultRow], _ context: RunContext, _ caveats: Caveats = Caveats()
+  ) throws -> (context: [String: Any], entries: [[String: Any]]) {
     let report = ReportFormat.json.report(names: ["a-1"], context: context)
     #expect(report.opening.isEmpty && rows.allSatisfy { report.lines($0).isEmpty })
-    let text = report.closing(rows, noise: noise).joined(separator: "\n")
+    let text = report.closing(rows, caveats).joined(separator: "\n")
     let document = try #require(
       try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any], "\(text)")
     return (
@@ -98,27 +98,44 @@ import Testing
     ]
     context.seed = .max
     context.noise = ["before"]
-    let (read, entries) = try Self.document([], context, noise: ["during"])
+    let (read, entries) = try Self.document([], context, Caveats(noise: ["during"], precision: ["wide"]))
     #expect(entries.isEmpty)
     for member in [
-      "date", "host_name", "executable", "num_cpus", "mhz_per_cpu", "cpu_scaling_enabled", "aslr_enabled",
-      "caches",
+      "date", "host_name", "executable", "num_cpus", "caches",
       "load_avg", "library_version", "library_build_type", "json_schema_version", "cpu_model", "cpu_flags",
       "kernel",
       "governor", "numa_nodes", "cgroup_cpu_quota", "threads", "openblas_version", "openblas_core",
       "kernel_set",
       "swift_version", "git_revision", "environment", "peak_gflops", "read_gbytes_per_s", "hand_off_us",
-      "noise",
-      "engines", "seed", "arguments",
+      "noise", "precision", "engines", "seed", "arguments",
     ] { #expect(read.keys.contains(member), "\(member)") }
     #expect(read["json_schema_version"] as? Int == 1)
     #expect(read["noise"] as? [String] == ["before", "during"])
+    #expect(read["precision"] as? [String] == ["wide"])
     #expect(read["arguments"] as? [String] == ["--only", "a\"b"])
     #expect(read["environment"] as? [String: String] == ["OMP_NUM_THREADS": "2"])
     #expect(read["governor"] is NSNull && read["git_revision"] is NSNull && read["hand_off_us"] is NSNull)
     #expect((read["seed"] as? NSNumber)?.uint64Value == .max)
     let peaks = try #require(read["peak_gflops"] as? [String: Any])
     #expect(peaks["f32"] as? Double == 2.5 && peaks["bf16"] is NSNull)
+  }
+
+  @Test func whatNobodyToldIsLeftOut() throws {
+    var context = RunContext(machine: MachineDescription(root: "/nonexistent"))
+    context.executable = "/home/somebody/package/.build/release/attention-bench"
+    context.build = .debug
+    let unknown = try Self.document([], context).context
+    for member in ["mhz_per_cpu", "cpu_scaling_enabled", "aslr_enabled"] { #expect(unknown[member] == nil) }
+    #expect(unknown["executable"] as? String == "attention-bench")
+    #expect(unknown["library_build_type"] as? String == "debug")
+    context.machine.megahertz = 2599.6
+    context.machine.governor = "powersave"
+    context.machine.hasRandomAddresses = true
+    context.build = .release
+    let known = try Self.document([], context).context
+    #expect(known["mhz_per_cpu"] as? Int == 2600 && known["cpu_scaling_enabled"] as? Bool == true)
+    #expect(known["aslr_enabled"] as? Bool == true && known["library_build_type"] as? String == "release")
+    #expect(BuildType.debug.noise.count == 1 && BuildType.release.noise.isEmpty)
   }
 }
 
@@ -129,7 +146,7 @@ import Testing
     let report = ReportFormat.sql.report(names: [], context: context)
     let lines = ReportTests.rows.flatMap(report.lines)
     #expect(lines.count == ReportTests.rows.count)
-    #expect(report.closing(ReportTests.rows, noise: ["loud"]).isEmpty)
+    #expect(report.closing(ReportTests.rows, Caveats(noise: ["loud"])).isEmpty)
     #expect(report.opening.first == "CREATE TABLE IF NOT EXISTS attention_bench (")
     for line in lines {
       #expect(line.contains("'O''Brien''; DROP TABLE attention_bench; --'"), "\(line)")
@@ -137,6 +154,16 @@ import Testing
     }
     #expect(lines[0].contains("'ok', NULL);") && lines[2].contains("'skipped', 'too large');"))
     #expect(!lines[1].contains("nan") && !lines[1].contains("inf"))
+  }
+
+  @Test func anotherEnginesVersionStandsInItsRows() throws {
+    var context = RunContext()
+    context.engines = ["naive": "9.8.7"]
+    let report = ReportFormat.sql.report(names: [], context: context)
+    #expect(report.opening.joined().contains("\"engine_version\" TEXT"))
+    let lines = ReportTests.rows.flatMap(report.lines)
+    #expect(lines.map { $0.contains("'9.8.7'") } == [false, false, true, false])
+    #expect(lines.allSatisfy { $0.contains("\"engine_version\"") })
   }
 
   /// Every column has one type: a row's value never belongs to another than the table's.

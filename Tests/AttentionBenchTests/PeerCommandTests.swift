@@ -177,8 +177,9 @@ struct PeerCommandTests {
 
   @Test(
     arguments: [
-      (["--peers", "pytroch"], "did you mean pytorch?"), (["--peers", "numpy,"], "no engine is called \"\""),
-      (["--peers", "tensorflow"], "there are pytorch, onnxruntime, openvino, numpy"),
+      (["--peers", "pytroch"], "did you mean pytorch?"),
+      (["--peers", "numpy,"], "\"\" is unknown. There are pytorch"),
+      (["--peers", "tensorflow"], "is unknown. There are pytorch, onnxruntime, openvino, numpy"),
       (["--peers-python", "/usr/bin/python3"], "--peers-python is given without --peers"),
     ])
   func wrongNamesAreWrongUsage(arguments: [String], words: String) throws {

@@ -30,6 +30,21 @@ import Testing
     #expect(try Self.report(file.url.path, "--python", "/bin/false").code == 1)
   }
 
+  /// Python is in a process group of its own, and would draw on.
+  @Test func whoeverInterruptsItEndsPythonToo() throws {
+    let file = try Self.results()
+    let python = try TemporaryFile("#!/bin/sh\necho pid=$$, >&2\nexec sleep 60\n")
+    try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: python.url.path)
+    try python.handle.close()
+    let bench = try BenchProcess(["report", file.url.path, "--python", python.url.path], in: Self.package)
+    try bench.send(SIGINT, whenTold: ",")
+    let outcome = try bench.outcome()
+    #expect(outcome.code == 130 && outcome.output.isEmpty, "\(outcome)")
+    let child = try #require(
+      outcome.errors.split(separator: "=").last?.split(separator: ",").first.flatMap { Int32($0) })
+    #expect(kill(child, 0) == -1 && errno == ESRCH, "\(outcome)")
+  }
+
   @Test func whatIsMissingIsNamedInOneLine() throws {
     let (good, bad) = (try Self.results(), try TemporaryFile("[]"))
     let elsewhere = FileManager.default.temporaryDirectory

@@ -55,8 +55,11 @@ import Testing
     context.noise = ["busy before"]
     let report = format.report(names: ["a-1"], context: context)
     #expect(report.opening.contains { $0.contains("busy before") })
-    #expect(report.closing([], noise: ["busy during"]).contains { $0.contains("busy during") })
-    #expect(!report.closing([], noise: []).contains { $0.contains("noise") })
+    let closing = report.closing([], Caveats(noise: ["busy during"], precision: ["2 of 9 are wide"]))
+    #expect(closing.contains { $0.hasSuffix("noise: busy during") })
+    #expect(closing.contains { $0.hasSuffix("precision: 2 of 9 are wide") })
+    #expect(
+      !report.closing([], Caveats()).contains { $0.contains("noise:") || $0.contains("precision:") })
   }
 
   @Test func theNearestLimitIsNamed() throws {
@@ -75,7 +78,7 @@ import Testing
 
   @Test func jsonLinesParseBack() throws {
     let report = Self.report(.jsonl)
-    #expect(report.opening + report.closing(Self.rows, noise: ["loud"]) == [])
+    #expect(report.opening + report.closing(Self.rows, Caveats(noise: ["loud"])) == [])
     let objects = try Self.rows.map { row in
       try #require(report.lines(row).count == 1)
       let line = report.lines(row)[0]
@@ -140,6 +143,33 @@ import Testing
       }
     }
     return cells
+  }
+
+  /// A count of operations is exact in every form for programs, and what is measured has the same digits.
+  @Test func programsReadTheSameNumbers() throws {
+    var row = ResultRow(
+      name: "a-1", kernel: "chosen", dtype: "f32", threads: 2,
+      work: .attention(usefulFlops: 805_306_369, keyValueBytes: 12_345_677))
+    row.set([Turn(seconds: 0.00123456789)])
+    for format in [ReportFormat.csv, .jsonl, .sql] {
+      let line = Self.report(format).lines(row).joined()
+      for number in ["805306369", "12345677", "1.23456789"] {
+        #expect(line.contains(number), "\(number) in \(line)")
+      }
+    }
+  }
+
+  @Test func markdownIsNeitherBrokenNorHTML() throws {
+    var row = Self.failed
+    row.status = .failed("<class 'x'> [1](y) __init__ a|b\nc `d` \u{1B}[31m")
+    let line = try #require(Self.report(.markdown).lines(row).first)
+    #expect(
+      line.hasSuffix(
+        #"FAILED: \<class 'x'\> \[1\](y) \_\_init\_\_ a\|b c \`d\`  \[31m |"#), "\(line)")
+    row.kernel = "numpy"
+    row.status = .skipped("<class 'x'> __init__")
+    let notes = SideBySide(peers: ["numpy"], [row]).lines(.markdown)
+    #expect(notes.contains(#"* numpy f32, a-1: \<class 'x'\> \_\_init\_\_"#), "\(notes)")
   }
 
   @Test func markdownRowsHaveTheCellsOfTheHeader() {

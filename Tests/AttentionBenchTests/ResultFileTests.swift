@@ -53,6 +53,17 @@ import Testing
     #expect(turns.map { ($0.seconds * 1e9).rounded() } == [20, 25])
   }
 
+  /// Sweeps make names of up to 256 letters, and what was written can be read.
+  @Test func theLongestShapeCanBeRead() throws {
+    var row = ResultRow(
+      name: String(repeating: "s", count: 256), kernel: "onnxruntime", dtype: "bf16", threads: 2,
+      work: .attention(usefulFlops: 1, keyValueBytes: 1))
+    row.set([Turn](repeating: Turn(seconds: 1), count: 6))
+    let report = ReportFormat.json.report(names: [row.name], context: RunContext())
+    let file = try ResultFile.parse(Data(report.closing([row], Caveats()).joined(separator: "\n").utf8))
+    #expect(file.rows.map(\.name) == ["\(row.name)/bf16/onnxruntime"])
+  }
+
   private static func document(_ entry: String, context: String = "{}") -> String {
     #"{"context": \#(context), "benchmarks": [\#(entry)]}"#
   }
@@ -69,6 +80,13 @@ import Testing
     (document(#"{"name": "a\u001b[31m", "real_time": 1}"#), "entry 1: name is"),
     (document(#"{"name": "a\nb", "real_time": 1}"#), "entry 1: name is"),
     (document(#"{"name": "\#(String(repeating: "a", count: 5000))", "real_time": 1}"#), "entry 1: name is"),
+    (document(#"{"name": "a", "shape": "b\u001b[31m", "real_time": 1}"#), #"entry 1: shape is "b\u{1B}"#),
+    (document(#"{"name": "a", "shape": "", "real_time": 1}"#), #"entry 1: shape is """#),
+    (document(#"{"name": "a", "dtype": "b\nc", "real_time": 1}"#), "entry 1: dtype is"),
+    (
+      document(#"{"name": "a", "engine": "\#(String(repeating: "e", count: 321))", "real_time": 1}"#),
+      "entry 1: engine is"
+    ),
     (document(#"{"name": "a"}"#), "\"a\": real_time is missing"),
     (document(#"{"name": "a", "real_time": "1"}"#), "\"real_time\": expected a number"),
     (document(#"{"name": "a", "real_time": NaN}"#), "not valid JSON"),

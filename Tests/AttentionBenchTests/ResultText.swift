@@ -2,7 +2,10 @@ import Foundation
 
 /// A file of results as text, made up for a test.
 struct ResultText {
-  var context: [String: Any] = ["cpu_model": "A", "threads": 2, "num_cpus": 2, "noise": [String]()]
+  var context: [String: Any] = [
+    "cpu_model": "A", "threads": 2, "num_cpus": 2, "noise": [String](),
+    "engines": ["pytorch": "2.15.0", "numpy": "2.5.0"],
+  ]
   var entries: [[String: Any]] = []
 
   /// Rounds of a row, in milliseconds, while the process worked on that many CPUs.

@@ -64,6 +64,22 @@ import Testing
       "\(outcome)")
   }
 
+  @Test(arguments: [
+    ("base=tyni queries=3", "did you mean tiny?"),
+    ("base=gpt2-prefill query-heads=7 key-value-heads=2", "multiple"),
+  ])
+  func whatIsNoShapeNamesItsLineToo(sweep: String, words: String) throws {
+    let file = try TemporaryFile("# sizes\nqueries=3\n\n\(sweep)\n")
+    let outcome = try BenchProcess(["--sweep-file", file.url.path]).outcome()
+    #expect(outcome.code == 1 && outcome.output.isEmpty, "\(outcome)")
+    #expect(outcome.errors.hasPrefix("Error: \(file.url.path): line 4: "), "\(outcome)")
+    #expect(
+      outcome.errors.contains(words) && outcome.errors.split(separator: "\n").count == 1, "\(outcome)")
+    // What is wrong on the command line is that.
+    let base = try BenchProcess(["--sweep-file", file.url.path, "--base", "tyni"]).outcome()
+    #expect(base.code == 64 && base.errors.contains("--base: shape \"tyni\" is unknown"), "\(base)")
+  }
+
   @Test func whatDoesNotFitIsSkippedWithItsBytes() throws {
     // Queries, keys, values and an output of 32 rows of 64 numbers: 32,768 bytes.
     let arguments = ["--only", "tiny", "--quick", "--kernel", "chosen", "--format", "jsonl", "--memory"]

@@ -125,7 +125,8 @@ import Testing
   @Test func filesHaveOneSweepALine() throws {
     let sweeps = try SweepFile.parse(
       "# sizes\n\n  queries=1..3   head-dim=64 # small ones\r\nbase=tiny keys=5\n", allThreads: 2)
-    #expect(sweeps.map(\.base) == [nil, "tiny"] && sweeps.map(\.fields.count) == [2, 1])
+    #expect(sweeps.map(\.sweep.base) == [nil, "tiny"] && sweeps.map(\.sweep.fields.count) == [2, 1])
+    #expect(sweeps.map(\.line) == [3, 4])
     for (text, reason) in [
       ("", "no sweeps"), ("# nothing\n", "no sweeps"),
       ("queries=1\n\nquery=2\n", "line 3: field \"query\" is unknown"),

@@ -71,7 +71,7 @@ $(REPORT_PYTHON): Benchmarks/Report/requirements.txt
 report: setup report-setup
 	@swift build -c release --product attention-bench >&2
 	@bench="$$(swift build -c release --show-bin-path)/attention-bench"; \
-	results="$(RESULTS)"; results="$${results:-Benchmarks/Results/$$("$$bench" kind).json}"; \
+	results="$(RESULTS)"; results="$${results:-$$(ls Benchmarks/Results/"$$("$$bench" kind)"*.json)}"; \
 	"$$bench" report $$results --output .build/report.html $(if $(CHARTS),--charts "$(CHARTS)") && echo .build/report.html
 
 test-report: report-setup

@@ -3,18 +3,24 @@ import Testing
 
 /// Keys and values that lie in parts or in pages give, bit for bit, what one tensor gives.
 @Suite struct KeyValuesTests {
-  private static let shape = ProblemShape(
-    batch: 2, queryHeads: 4, keyValueHeads: 2, queries: 70, keys: 600, headDimension: 16, valueDimension: 12)
+  private static let shape = shape(queries: 70)
 
-  @Test(arguments: [[600], [1, 599], [256, 344], [0, 300, 0, 299, 1], [599, 1]])
-  func joinedPartsAreOneTensor(lengths: [Int]) throws {
-    try check(lengths, Float.self)
-    try check(lengths, Float16.self)
-    try check(lengths, Double.self)
+  private static func shape(queries: Int) -> ProblemShape {
+    ProblemShape(
+      batch: 2, queryHeads: 4, keyValueHeads: 2, queries: queries, keys: 600, headDimension: 16,
+      valueDimension: 12)
   }
 
-  private func check<E: AttentionElement>(_ lengths: [Int], _: E.Type) throws {
-    let (q, k, v) = Self.shape.inputs(E.self)
+  /// Many queries read tiles; few ones stream each run where it lies.
+  @Test(arguments: [[600], [1, 599], [256, 344], [0, 300, 0, 299, 1], [599, 1]], [70, 2])
+  func joinedPartsAreOneTensor(lengths: [Int], queries: Int) throws {
+    try check(lengths, queries, Float.self)
+    try check(lengths, queries, Float16.self)
+    try check(lengths, queries, Double.self)
+  }
+
+  private func check<E: AttentionElement>(_ lengths: [Int], _ queries: Int, _: E.Type) throws {
+    let (q, k, v) = Self.shape(queries: queries).inputs(E.self)
     let mask = AttentionMask.causal & .window(left: 400)
     let expected = try scaledDotProductAttentionWithLogSumExp(queries: q, keys: k, values: v, mask: mask)
     var start = 0
@@ -30,7 +36,27 @@ import Testing
     let result = try scaledDotProductAttentionWithLogSumExp(
       queries: q, keyValues: KeyValues(joining: parts), mask: mask)
     #expect(
-      result.output == expected.output && result.logSumExp == expected.logSumExp, "\(E.self) \(lengths)")
+      result.output == expected.output && result.logSumExp == expected.logSumExp,
+      "\(E.self) \(lengths) \(queries)"
+    )
+  }
+
+  /// Rows whose columns are not neighbours are brought into scratch some at a time.
+  @Test(arguments: [70, 2]) func columnsNeedNotBeNeighbours(queries: Int) throws {
+    func check<E: AttentionElement>(_: E.Type) throws {
+      let (q, k, v) = Self.shape(queries: queries).inputs(E.self)
+      func turned(_ x: Tensor<E>) -> Tensor<E> {
+        x.permuted(0, 1, 3, 2).contiguousCopy().permuted(0, 1, 3, 2)
+      }
+      let expected = try scaledDotProductAttention(queries: q, keys: k, values: v, mask: .causal)
+      let result = try scaledDotProductAttention(
+        queries: q, keys: turned(k), values: turned(v), mask: .causal)
+      #expect(result == expected, "\(E.self) \(queries)")
+    }
+    try check(Float.self)
+    try check(Float16.self)
+    try check(BFloat16.self)
+    try check(Double.self)
   }
 
   /// Wide rows make tiles narrower, and by how much must not depend on where the rows lie.
@@ -65,8 +91,9 @@ import Testing
       try result.output == scaledDotProductAttention(queries: q, keys: whole, values: whole, mask: .causal))
   }
 
-  @Test(arguments: [1, 7, 16, 256, 600]) func pagesAreOneTensor(pageSize: Int) throws {
-    let (q, k, v) = Self.shape.inputs(Float.self)
+  @Test(arguments: [1, 7, 16, 256, 600], [70, 2])
+  func pagesAreOneTensor(pageSize: Int, queries: Int) throws {
+    let (q, k, v) = Self.shape(queries: queries).inputs(Float.self)
     let pagesEach = (600 + pageSize - 1) / pageSize
     let (paged, table) = try pages(k, v, pageSize, pagesEach)
     let lengths = [600, 333]
@@ -75,7 +102,8 @@ import Testing
     let source = KeyValues(keyPages: paged.keys, valuePages: paged.values, blockTable: table)
     let result = try scaledDotProductAttentionWithLogSumExp(queries: q, keyValues: source, mask: mask)
     #expect(
-      result.output == expected.output && result.logSumExp == expected.logSumExp, "pages of \(pageSize)")
+      result.output == expected.output && result.logSumExp == expected.logSumExp,
+      "pages of \(pageSize), \(queries)")
   }
 
   /// Shuffled pages full of NaN where no position lies; entries of pages that no sequence reaches are −1.

@@ -36,7 +36,8 @@ public struct KeyValues<Element: AttentionElement>: Sendable {
   /// Parts that follow each other along the keys' axis, read where they lie: attention over them is attention over their
   /// concatenation. A prefix that all sequences share is `prefix.broadcast(to: [B, Hkv, T, D])`, which copies nothing.
   ///
-  /// Tiles across the border of two parts are gathered in scratch; all others are read in place where one tensor's would be.
+  /// Tiles across the border of two parts are gathered in scratch, unless there are few queries; all others are read in place where one
+  /// tensor's would be.
   /// - Parameter parts: one at least, of equal `B`, `Hkv`, `D` and `Dv`, none of them paged: attention throws otherwise.
   public init(joining parts: [KeyValues]) {
     var joined: [Part] = []

@@ -11,8 +11,6 @@ package struct Comparison: Sendable {
   package let rows: [RowComparison]
   /// Reasons to doubt the comparison, a line each.
   package let warnings: [String]
-  /// How far a run's moment may move a row whose code is the same, as a logarithm.
-  package let runNoise: Double
   /// The ratio above which a slower row is a regression: 1.05.
   package let threshold: Double
 
@@ -26,27 +24,15 @@ package struct Comparison: Sendable {
 // MARK: - Noise
 
 extension Comparison {
-  /// How far a run's moment may move a row, as a logarithm, at least and at most: beyond, a tenth would not be seen any more.
-  static let runNoiseBounds = 0.03...0.08
-  /// Likewise where memory bounds: that depends on where a process's pages lie as well, which no probe of another process sees.
-  static let memoryNoise = 0.2
-
-  /// How far the moments of these two runs move a row whose code is the same.
-  ///
-  /// What four fifths of all rows deviate from the middle is not changed by some that became slower, nor by all of them. Tails
-  /// are longer than a normal distribution's: in 30 pairs of runs of the same binary, on two cores that others shared, the row
-  /// that moved most stood at three to six such deviations.
-  private static func runNoise(_ pairs: [(row: ResultFile.Row, rounds: PairedRounds)]) -> Double {
-    let comparable = pairs.filter { $0.rounds.isComparable && !isBoundByMemory($0.row, $0.rounds) }
-    let groups = Dictionary(grouping: comparable) { $0.row.isOurs }.values.map { $0.map(\.rounds.logRatio) }
-    let distances = groups.flatMap { ratios in
-      let middle = Statistics.median(ratios)
-      return ratios.map { abs($0 - middle) }
-    }
-    guard distances.count >= 5 else { return runNoiseBounds.upperBound }
-    let deviation = Quantiles(distances).p80 / Statistics.normalQuantile(0.9)
-    return min(max(6 * deviation, runNoiseBounds.lowerBound), runNoiseBounds.upperBound)
-  }
+  /// How far a run's moment may move a row whose code is the same, as a logarithm: a little less than a tenth, which is what has to be
+  /// seen. In 10 pairs of runs of one binary, on two cores that others shared, a row that computes moved by 0.083: pages of another
+  /// process lie elsewhere, and rounds of one process know nothing of that.
+  static let runNoise = 0.09
+  /// Likewise where memory bounds, or where a call takes some microseconds and hand-overs between threads count: such rows have one of
+  /// two speeds for as long as a process runs. 0.34 was seen.
+  static let placementNoise = 0.35
+  /// Seconds below which a call counts as short.
+  static let shortCall = 1e-4
 }
 
 // MARK: - Comparing
@@ -73,7 +59,6 @@ extension Comparison {
       else { return nil }
       return (row, PairedRounds(old: UndisturbedRounds(old), new: UndisturbedRounds(new)))
     }
-    let noise = Self.runNoise(pairs)
     let judged = pairs.count { $0.row.isOurs }
     // Šidák's would need independent rows; this holds for any.
     let quantile = Statistics.normalQuantile(1 - 0.025 / Double(max(judged, 1)))
@@ -90,7 +75,7 @@ extension Comparison {
       let machine = Self.machine(
         neighbours.map(\.rounds.logRatio), old: before[pair.row.name]?.limits ?? [:], new: pair.row.limits,
         oldSeconds: pair.rounds.old.median)
-      let runs = Self.isBoundByMemory(pair.row, pair.rounds) ? Self.memoryNoise : noise
+      let runs = Self.dependsOnPlacement(pair, before[pair.row.name]) ? Self.placementNoise : Self.runNoise
       changes[pair.row.name] = (
         RowComparison.Change(
           old: pair.rounds.old.median, new: pair.rounds.new.median,
@@ -112,16 +97,22 @@ extension Comparison {
         RowComparison(name: $0.name, isOurs: $0.isOurs, change: nil, verdict: .onlyInOld, note: nil)
       }
     warnings = ResultContext.warnings(old: old.context, new: new.context)
-    runNoise = noise
     self.threshold = threshold
   }
 
   /// Rows of the same problem take turns in the same rounds.
   private static func problem(_ row: ResultFile.Row) -> String { "\(row.shape)/\(row.dtype ?? "")" }
 
-  /// Whether reading, or reading and writing, takes two fifths of the time or more.
-  private static func isBoundByMemory(_ row: ResultFile.Row, _ rounds: PairedRounds) -> Bool {
-    max(row.limits["read"] ?? 0, row.limits["r+w"] ?? 0) > 0.4 * rounds.new.median
+  /// Whether reading, or reading and writing, takes two fifths of the time or more in either run, or a call is short.
+  private static func dependsOnPlacement(
+    _ pair: (row: ResultFile.Row, rounds: PairedRounds), _ before: ResultFile.Row?
+  ) -> Bool {
+    func isBound(_ limits: [String: Double], _ seconds: Double) -> Bool {
+      max(limits["read"] ?? 0, limits["r+w"] ?? 0) > 0.4 * seconds
+    }
+    let (old, new) = (pair.rounds.old.median, pair.rounds.new.median)
+    return isBound(pair.row.limits, new) || isBound(before?.limits ?? [:], old)
+      || min(old, new) < shortCall
   }
 
   /// Percentiles of the bootstrap at 95 %, widened to the level asked for, and by what a run's moment does.

@@ -60,8 +60,10 @@ extension Comparison {
           + "share of the CPUs, because of a neighbour or of what it did itself. Measure again, for longer where rounds are few."
       )
     }
-    let noise = [runNoise, Self.memoryNoise].map { String(format: "%.0f %%", expm1($0) * 100) }
-    lines.append("what a run's moment does here: up to \(noise[0]), \(noise[1]) where memory bounds.")
+    let noise = [Self.runNoise, Self.placementNoise].map { String(format: "%.0f %%", expm1($0) * 100) }
+    lines.append(
+      "what a run's moment does: up to \(noise[0]), \(noise[1]) where memory bounds and for calls below 0.1 ms."
+    )
     return lines
   }
 
@@ -141,7 +143,7 @@ private struct Document: Encodable {
       }
       geometricMean = comparison.geometricMean
       threshold = comparison.threshold
-      runNoise = comparison.runNoise
+      runNoise = Comparison.runNoise
     }
   }
 }

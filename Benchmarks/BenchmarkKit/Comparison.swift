@@ -21,13 +21,34 @@ package struct Comparison: Sendable {
   }
 }
 
+// MARK: - All rows together
+
+extension Comparison {
+  /// Whether our rows are slower as a whole, beyond the threshold, what rows that are not ours did, and three standard errors of the mean:
+  /// what moves single rows by a tenth moves few of them at a time, and not all the same way.
+  package var isSlowerAltogether: Bool {
+    func logRatios(ours: Bool) -> [Double] {
+      rows.filter { $0.isOurs == ours && $0.verdict != .unsettled }.compactMap {
+        $0.change.map { log($0.ratio) }
+      }
+    }
+    let (ours, others) = (logRatios(ours: true), logRatios(ours: false))
+    guard ours.count >= 5 else { return false }
+    let count = Double(ours.count)
+    let mean = ours.reduce(0, +) / count
+    let deviation = (ours.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / (count - 1)).squareRoot()
+    let excess = mean - (others.isEmpty ? 0 : max(0, Statistics.median(others)))
+    return excess > log(threshold) && excess > 3 * deviation / count.squareRoot()
+  }
+}
+
 // MARK: - Noise
 
 extension Comparison {
-  /// How far a run's moment may move a row whose code is the same, as a logarithm: a little less than a tenth, which is what has to be
-  /// seen. In 10 pairs of runs of one binary, on two cores that others shared, a row that computes moved by 0.083: pages of another
-  /// process lie elsewhere, and rounds of one process know nothing of that.
-  static let runNoise = 0.09
+  /// How far a run's moment may move a row whose code is the same, as a logarithm. In 20 pairs of runs of one binary, on two cores that
+  /// others shared, a row that computes moved by 0.091: pages of another process lie elsewhere, and rounds of one process know nothing
+  /// of that. A tenth on a single row is within it; on all rows together it is not.
+  static let runNoise = 0.12
   /// Likewise where memory bounds, or where a call takes some microseconds and hand-overs between threads count: such rows have one of
   /// two speeds for as long as a process runs. 0.34 was seen.
   static let placementNoise = 0.35

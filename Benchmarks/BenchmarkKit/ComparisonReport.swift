@@ -54,6 +54,7 @@ extension Comparison {
         "ours: \(String(format: "%.3f", geometricMean)) in the geometric mean; \(count(.faster)) faster, "
           + "\(count(.slower)) slower, \(count(.same)) the same, \(count(.failed)) failed")
     }
+    if isSlowerAltogether { lines.append("\(RepeatedComparison.altogether): slower") }
     if count(.unsettled) > 0 {
       lines.append(
         "\(count(.unsettled)) unsettled: slower or faster by the clock, but of too few rounds, or while the process got another "

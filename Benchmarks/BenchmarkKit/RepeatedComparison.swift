@@ -4,7 +4,11 @@ package struct RepeatedComparison: Sendable {
   /// A newer run, and where it is kept.
   package let runs: [(path: String, comparison: Comparison)]
   /// Rows of ours that are worse, in the order of the first newer run: slower in every one, or failed in any, which no neighbour explains.
+  /// Then a word for all of them together, where they are slower as a whole in every one.
   package let regressions: [String]
+
+  /// What ``regressions`` says of all rows together.
+  package static let altogether = "ours altogether"
 
   /// Compares an old run with each of these.
   ///
@@ -28,9 +32,10 @@ package struct RepeatedComparison: Sendable {
     let worse = runs.map { $0.comparison.rows.filter(\.isRegression) }
     let slower = worse.map { Set($0.map(\.name)) }
     var named: Set<String> = []
-    regressions = worse.joined().filter { row in
-      (row.verdict == .failed || slower.allSatisfy { $0.contains(row.name) })
-        && named.insert(row.name).inserted
-    }.map(\.name)
+    regressions =
+      worse.joined().filter { row in
+        (row.verdict == .failed || slower.allSatisfy { $0.contains(row.name) })
+          && named.insert(row.name).inserted
+      }.map(\.name) + (runs.allSatisfy { $0.comparison.isSlowerAltogether } ? [Self.altogether] : [])
   }
 }

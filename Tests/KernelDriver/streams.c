@@ -8,7 +8,9 @@
 #include <math.h>
 #include <string.h>
 
-enum { most_rows = 9, most_count = 40, most_columns = 128 };
+// Up to `most_count` every count, then some around the turns that kernels take.
+enum { most_rows = 9, most_count = 40, longest = 130, most_columns = 128 };
+static const ptrdiff_t long_counts[] = {63, 64, 65, longest};
 
 // What each pair of sizes is run with, in turn: rows of queries, gaps of strides.
 struct sizes {
@@ -44,7 +46,7 @@ static float *floats(int number, enum edge edge, ptrdiff_t count, struct random 
 
 static void check_products(void (*products)(const struct CAttentionKernels_products *), const struct storage *type,
                            const struct sizes *sizes, enum edge edge, struct random *random) {
-  static float before[most_rows * (most_count + 4)];
+  static float before[most_rows * (longest + 4)];
   const ptrdiff_t score_stride = sizes->other_stride;
   struct CAttentionKernels_products all = {
       .keys = stream_of(type, 0, edge, sizes, random),
@@ -132,18 +134,26 @@ static void check_sums(void (*sums)(const struct CAttentionKernels_sums *), cons
       expect_equal_f32(i, all.output[i], before[i]);
 }
 
+static void check_sizes(void (*products)(const struct CAttentionKernels_products *),
+                        void (*sums)(const struct CAttentionKernels_sums *), const struct storage *type,
+                        struct sizes sizes, enum edge edge, struct random *random) {
+  if (products)
+    check_products(products, type, &sizes, edge, random);
+  if (sums)
+    check_sums(sums, type, &sizes, edge, random);
+}
+
 static void check_stream(void (*products)(const struct CAttentionKernels_products *),
                          void (*sums)(const struct CAttentionKernels_sums *), const struct storage *type) {
   struct random random = {31};
   FOR_EACH_EDGE (edge)
-    for (ptrdiff_t columns = 1; columns <= most_columns; columns += columns < 70 ? 1 : 58)
-      for (ptrdiff_t count = 0; count <= most_count; count++) {
-        const struct sizes sizes = sizes_of(count, columns);
-        if (products)
-          check_products(products, type, &sizes, edge, &random);
-        if (sums)
-          check_sums(sums, type, &sizes, edge, &random);
-      }
+    for (ptrdiff_t columns = 1; columns <= most_columns; columns += columns < 70 ? 1 : 58) {
+      for (ptrdiff_t count = 0; count <= most_count; count++)
+        check_sizes(products, sums, type, sizes_of(count, columns), edge, &random);
+      if (columns % 16 < 2)
+        for (size_t i = 0; i < sizeof long_counts / sizeof *long_counts; i++)
+          check_sizes(products, sums, type, sizes_of(long_counts[i], columns), edge, &random);
+    }
 }
 
 void check_streams(kernel_set *set) {

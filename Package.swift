@@ -7,6 +7,7 @@ let package = Package(
   products: [
     // MARK: What users link
     .library(name: "Attention", targets: ["Attention"]),
+    .library(name: "LinearAlgebra", targets: ["LinearAlgebra"]),
     .library(name: "TensorFiles", targets: ["TensorFiles"]),
     .executable(name: "attention", targets: ["AttentionCommand"]),
     .executable(name: "attention-bench", targets: ["AttentionBench"]),
@@ -32,47 +33,58 @@ let package = Package(
       name: "Attention",
       dependencies: ["Tensors", "LinearAlgebra", "Parallelism", "CAttentionKernels"]),
     .target(name: "AttentionReference", dependencies: ["Tensors"]),
-    .target(name: "TensorFiles", dependencies: ["Tensors"]),
+    .target(name: "COneBLASThread"),
+    .target(name: "CTensorFiles"),
+    .target(name: "TensorFiles", dependencies: ["CTensorFiles", "Tensors"]),
     .executableTarget(
       name: "AttentionCommand",
       dependencies: [
-        "Attention", "Parallelism", "TensorFiles",
+        "Attention", "COneBLASThread", "Parallelism", "TensorFiles",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
     // MARK: Tests and benchmarks
     .target(name: "CMachineProbe", path: "Benchmarks/CMachineProbe"),
-    .target(name: "BenchmarkKit", dependencies: ["CMachineProbe"], path: "Benchmarks/BenchmarkKit"),
+    .target(
+      name: "BenchmarkKit", dependencies: ["CMachineProbe", "Tensors"], path: "Benchmarks/BenchmarkKit"),
     .executableTarget(
       name: "AttentionBench",
       dependencies: [
-        "Attention", "AttentionReference", "BenchmarkKit", "CAttentionKernels", "LinearAlgebra",
-        "Parallelism", "TensorFiles",
+        "Attention", "AttentionReference", "BenchmarkKit", "CAttentionKernels", "COneBLASThread",
+        "LinearAlgebra", "Parallelism", "TensorFiles",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Benchmarks/AttentionBench",
       resources: [.copy("Resources")]),
     .target(name: "CAllocationCount", path: "Tests/CAllocationCount"),
-    .testTarget(name: "TensorsTests", dependencies: ["Tensors"]),
+    .target(
+      name: "TestSupport", dependencies: ["AttentionReference", "Parallelism", "Tensors"],
+      path: "Tests/TestSupport"),
     .testTarget(
-      name: "LinearAlgebraTests", dependencies: ["LinearAlgebra", "Parallelism", "Tensors"]),
-    .testTarget(name: "ParallelismTests", dependencies: ["CParallelism", "Parallelism"]),
+      name: "TensorsTests", dependencies: ["CAllocationCount", "Tensors", "TestSupport"]),
     .testTarget(
-      name: "CAttentionKernelsTests", dependencies: ["CAttentionKernels"]),
+      name: "LinearAlgebraTests",
+      dependencies: ["LinearAlgebra", "Parallelism", "Tensors", "TestSupport"]),
+    .testTarget(
+      name: "ParallelismTests", dependencies: ["CParallelism", "Parallelism", "TestSupport"]),
     .testTarget(
       name: "AttentionTests",
       dependencies: [
-        "Attention", "AttentionReference", "CAllocationCount", "CAttentionKernels", "Parallelism",
-        "TensorFiles",
+        "Attention", "AttentionReference", "CAllocationCount", "CAttentionKernels", "LinearAlgebra",
+        "Parallelism", "TensorFiles", "TestSupport",
       ],
       resources: [.copy("Fixtures")]),
-    .testTarget(name: "AttentionReferenceTests", dependencies: ["AttentionReference", "Tensors"]),
-    .testTarget(name: "TensorFilesTests", dependencies: ["TensorFiles", "Tensors"]),
+    .testTarget(
+      name: "AttentionReferenceTests", dependencies: ["AttentionReference", "Tensors", "TestSupport"]),
+    .testTarget(name: "TensorFilesTests", dependencies: ["TensorFiles", "Tensors", "TestSupport"]),
     .testTarget(
       name: "AttentionCommandTests",
-      dependencies: ["AttentionCommand", "AttentionReference", "TensorFiles", "Tensors"],
+      dependencies: [
+        "AttentionCommand", "AttentionReference", "Parallelism", "TensorFiles", "Tensors", "TestSupport",
+      ],
       resources: [.copy("Fixtures")]),
-    .testTarget(name: "AttentionBenchTests", dependencies: ["AttentionBench", "BenchmarkKit"]),
+    .testTarget(
+      name: "AttentionBenchTests", dependencies: ["AttentionBench", "BenchmarkKit", "TestSupport"]),
   ],
   swiftLanguageModes: [.v6]
 )

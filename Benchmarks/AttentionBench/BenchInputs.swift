@@ -10,8 +10,8 @@ struct BenchInputs<E: BenchElement> {
   let queries: Tensor<E>
   let keys: Tensor<E>
   let values: Tensor<E>
-  /// Where each sequence lies, where they are packed.
-  var packing: PackedSequences?
+  /// The queries of each sequence, and as many keys, where they are packed.
+  var packedLengths: [Int]?
   /// One a query head, where the shape has sinks.
   var sinks: [Double]?
   /// One a query head, where the shape has ALiBi.
@@ -24,11 +24,9 @@ struct BenchInputs<E: BenchElement> {
 
   /// A sequence of queries, keys, values or an output as a batch of its own, `[1, H, T, D]`; no copy.
   func sequence(_ index: Int, of tensor: Tensor<E>) -> Tensor<E> {
-    guard let packing else { return tensor.sliced(axis: 0, index..<index + 1) }
-    // As many queries as keys: one list of boundaries is that of both.
-    let boundaries = packing.cumulativeQueryLengths
-    return tensor.sliced(axis: 0, boundaries[index]..<boundaries[index + 1]).permuted(1, 0, 2)
-      .expanded(axis: 0)
+    guard let packedLengths else { return tensor.sliced(axis: 0, index..<index + 1) }
+    let start = packedLengths[..<index].reduce(0, +)
+    return tensor.sliced(axis: 0, start..<start + packedLengths[index]).permuted(1, 0, 2).expanded(axis: 0)
   }
 }
 
@@ -46,7 +44,7 @@ extension BenchInputs {
     queries = draw(Hq, shape.queries, shape.storedQueries, shape.headDim, seed &* 3)
     keys = draw(Hkv, shape.keys, shape.storedKeys, shape.headDim, seed &* 3 &+ 1)
     values = draw(Hkv, shape.keys, shape.storedKeys, shape.valueDim, seed &* 3 &+ 2)
-    if shape.layout == .packed { packing = try PackedSequences(queryLengths: shape.keyLengths ?? []) }
+    if shape.layout == .packed { packedLengths = shape.keyLengths ?? [] }
     if shape.hasSinks {
       // Near the log-sum-exp of as many scores: they take about a third of the weight, so that no tolerance hides a
       // forgotten one.

@@ -10,8 +10,7 @@ final class OperatorContender<E: BenchElement>: AttentionContender {
 
   private let kernel: BenchKernel
   private let inputs: BenchInputs<E>
-  private let mask: AttentionMask
-  private let pool: WorkerPool
+  private let attention: ScaledDotProductAttention
   private var output: Tensor<E>
 
   /// Calls it once: only that tells whether a forced kernel can compute this problem.
@@ -20,8 +19,7 @@ final class OperatorContender<E: BenchElement>: AttentionContender {
   init(_ inputs: BenchInputs<E>, _ kernel: BenchKernel, on pool: WorkerPool) throws {
     self.inputs = inputs
     self.kernel = kernel
-    self.pool = pool
-    mask = inputs.mask
+    attention = inputs.attention(on: pool)
     output = inputs.unwrittenOutput()
     plan = kernel.forced == nil ? try inputs.plan(on: pool).kernel.rawValue : nil
     do {
@@ -38,10 +36,13 @@ final class OperatorContender<E: BenchElement>: AttentionContender {
   func finish() {}
 
   private func run() throws {
-    if let forced = kernel.forced {
-      try inputs.attend(into: &output, mask, with: forced, on: pool)
-    } else {
-      try inputs.attend(into: &output, mask, on: pool)
+    try output.withMutableView { (output) throws(AttentionError) in
+      if let forced = kernel.forced {
+        try attention.write(
+          inputs.sequencedQueries, inputs.keyValues, forcing: ForcedVariant(forced), to: output)
+      } else {
+        try attention.write(inputs.sequencedQueries, inputs.keyValues, to: output)
+      }
     }
   }
 

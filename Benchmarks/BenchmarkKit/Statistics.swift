@@ -1,23 +1,8 @@
 import Foundation
+import Tensors
 
 // What comparing two runs takes. No package of statistics for Swift is maintained that has a block bootstrap; each of these is some
 // lines, and tested against SciPy.
-
-/// Random numbers that are the same for the same seed everywhere: Steele, Lea and Flood's SplitMix64.
-package struct SplitMix64: RandomNumberGenerator {
-  private var state: UInt64
-
-  /// A generator that begins with this state.
-  package init(seed: UInt64) { state = seed }
-
-  package mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ (mixed >> 31)
-  }
-}
 
 /// Summaries of samples.
 package enum Statistics {
@@ -69,13 +54,17 @@ package struct BlockBootstrap {
   package func medians(of samples: [Double], stream: UInt64) -> [Double] {
     precondition(!samples.isEmpty, "a bootstrap of no samples")
     let size = samples.count
-    let block = Int(cbrt(Double(size)).rounded(.up))
-    var generator = SplitMix64(seed: seed &+ stream &* 0xD1B5_4A32_D192_ED03)
+    // Not `cbrt`, which is a step above 3 for 27.
+    var block = 1
+    while block * block * block < size { block += 1 }
+    let numbers = RandomStream(seed: seed &+ stream &* 0xD1B5_4A32_D192_ED03)
+    var drawn = 0
     var resample = [Double](repeating: 0, count: size)
     return (0..<count).map { _ in
       var filled = 0
       while filled < size {
-        let start = Int.random(in: 0..<size, using: &generator)
+        let start = Int(numbers.bits(drawn).multipliedFullWidth(by: UInt64(size)).high)
+        drawn += 1
         for offset in 0..<min(block, size - filled) {
           resample[filled + offset] = samples[(start + offset) % size]
         }

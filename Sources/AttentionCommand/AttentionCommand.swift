@@ -1,4 +1,11 @@
 import ArgumentParser
+import TensorFiles
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
 
 /// The `attention` executable: its name, its version and its subcommands.
 ///
@@ -18,4 +25,11 @@ struct AttentionCommand: ParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [RunCommand.self, InspectCommand.self])
+
+  static func main() {
+    removeTemporaryFilesOnSignals()
+    // A file that may not become as large is then an error like a full disk, not the end.
+    signal(SIGXFSZ, SIG_IGN)
+    main(nil)
+  }
 }

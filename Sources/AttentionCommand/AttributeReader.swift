@@ -1,7 +1,8 @@
 /// The attributes of a case as text, taken out by name; what nobody took is judged at the end.
 ///
 /// Nothing that could change the result is passed over in silence: a name that looks like a misspelt attribute, or that is one of
-/// another operator, is an error; any other is listed for a warning, but for the few that case files carry for their readers.
+/// another operator, here (``CaseOperator``) or elsewhere (``OtherAttribute``), is an error; any other is listed for a warning, but for
+/// the few that case files carry for their readers.
 struct AttributeReader {
   private var rest: [String: String]
 
@@ -17,7 +18,7 @@ struct AttributeReader {
   /// An integer; nil where there is no such attribute.
   mutating func integer(_ name: String, in range: ClosedRange<Int>) throws(CaseError) -> Int? {
     guard let text = take(name) else { return nil }
-    guard let value = Int(text), range.contains(value) else {
+    guard let value = strictInteger(text), range.contains(value) else {
       throw CaseError(
         name, "\(quoted(text)), expected an integer from \(range.lowerBound) to \(range.upperBound)")
     }
@@ -29,12 +30,12 @@ struct AttributeReader {
     try integer(name, in: 0...1).map { $0 == 1 }
   }
 
-  /// A finite number.
+  /// A finite decimal number.
   mutating func number(
     _ name: String, atLeast least: Double = -.infinity
   ) throws(CaseError) -> Double? {
     guard let text = take(name) else { return nil }
-    guard let value = Double(text), value.isFinite, value >= least else {
+    guard let value = strictNumber(text), value.isFinite, value >= least else {
       let range = least.isFinite ? " of at least \(least)" : ""
       throw CaseError(name, "\(quoted(text)), expected a finite number\(range)")
     }
@@ -58,7 +59,7 @@ struct AttributeReader {
     _ name: String, _ meanings: KeyValuePairs<Int, (name: String, meaning: Meaning)>
   ) throws(CaseError) -> Meaning? {
     guard let text = take(name) else { return nil }
-    guard let value = Int(text), let found = meanings.first(where: { $0.key == value }) else {
+    guard let value = strictInteger(text), let found = meanings.first(where: { $0.key == value }) else {
       let codes = meanings.map { "\($0.key) (\($0.value.name))" }.joined(separator: ", ")
       throw CaseError(name, "\(quoted(text)), expected one of \(codes)")
     }
@@ -71,13 +72,20 @@ struct AttributeReader {
   /// - Throws: ``CaseError`` for a name that must be a mistake.
   func unusedNames(by op: CaseOperator) throws(CaseError) -> [String] {
     var unused: [String] = []
-    for name in rest.keys.sorted() where !Self.informativeNames.contains(name) {
+    for (name, text) in rest.sorted(by: { $0.key < $1.key }) where !Self.informativeNames.contains(name) {
+      let elsewhere = OtherAttribute.named(name)
+      if elsewhere?.isNeutral(text) == true { continue }
+      for other in CaseOperator.allCases where other.attributeNames.contains(name) {
+        throw CaseError(name, "an attribute of \(other.rawValue), not of \(op.rawValue)")
+      }
+      if let elsewhere {
+        let instead = elsewhere.instead.map { ", did you mean \($0)?" } ?? ""
+        throw CaseError(
+          name, "\(quoted(text)), an attribute of other operators that would change the result\(instead)")
+      }
       if let meant = misspelling(of: op.attributeNames, name) {
         throw CaseError(
           "metadata \(quoted(name))", "not an attribute of \(op.rawValue), did you mean \(meant)?")
-      }
-      for other in CaseOperator.allCases where other.attributeNames.contains(name) {
-        throw CaseError(name, "an attribute of \(other.rawValue), not of \(op.rawValue)")
       }
       unused.append(name)
     }

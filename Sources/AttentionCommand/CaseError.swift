@@ -16,9 +16,9 @@ package struct CaseError: Error, Equatable, CustomStringConvertible {
   /// What attention refused, under the names that the file has for its arguments.
   init(_ error: AttentionError) {
     let names = [
-      "queries": "Q", "keys": "K", "values": "V", "mask": "attn_mask or mask attributes",
-      "keyPages": "K", "valuePages": "V", "blockTable": "block_table",
-      "cumulativeQueryLengths": "cu_seqlens_q", "cumulativeKeyLengths": "cu_seqlens_k",
+      "queries": "Q", "keys": "K", "values": "V", "mask": "attn_mask",
+      "keyPages": "K", "valuePages": "V", "pageTable": "block_table", "packedKeys": "K",
+      "lengths": "nonpad_kv_seqlen",
       "tensor": "input", "cosines": "cos_cache", "sines": "sin_cache", "positions": "position_ids",
       "headDimension": "input",
     ]

@@ -20,7 +20,6 @@ extension CaseAttributes {
       case nil: keyLengths != nil ? .bottomRight : pastLength.map { .offset($0) } ?? .topLeft
       }
     var mask = AttentionMask.none
-    if let keyLengths { mask = mask & .keyLengths(keyLengths) }
     if isCausal { mask = mask & .causal(alignment) }
     if leftWindow != nil || rightWindow != nil {
       mask = mask & .window(left: leftWindow, right: rightWindow, alignment)
@@ -33,12 +32,15 @@ extension CaseAttributes {
 extension SafetensorsFile {
   /// The rule of the tensor `attn_mask`, or none where the file has no such tensor.
   ///
-  /// - Parameter keyCount: `Tk`. ONNX hides the keys past the end of a mask's last axis, even where that has length 1.
-  func attentionMask(keyCount: Int) throws -> AttentionMask {
+  /// - Parameters:
+  ///   - scores: `[B, Hq, Tq, Tk]`. ONNX hides the keys past the end of a mask's last axis, even where that has length 1.
+  ///   - keyCount: the keys of the longest sequence; what a mask says of others is left out.
+  func attentionMask(of scores: Shape, keyCount: Int) throws -> AttentionMask {
     let name = "attn_mask"
     guard let entry = self[name] else { return .none }
-    guard (2...4).contains(entry.shape.count) else {
-      throw CaseError(name, "shape \(entry.shape), expected 2 to 4 axes that broadcast to [B, Hq, Tq, Tk]")
+    guard (1...4).contains(entry.shape.count), entry.shape.isMask(of: scores) else {
+      throw CaseError(
+        name, "shape \(entry.shape), expected 1 to 4 axes that broadcast to [B, Hq, Tq, Tk] = \(scores)")
     }
     switch entry.elementType {
     case .bool: return .boolean(try withoutRepeatedKey(tensor(name, as: Bool.self), keyCount))
@@ -53,10 +55,21 @@ extension SafetensorsFile {
 
   /// A last axis of length 1 made longer by a hidden key: attention would repeat it for all keys, as NumPy broadcasts.
   private func withoutRepeatedKey<E: TensorElement>(_ mask: Tensor<E>, _ keyCount: Int) throws -> Tensor<E> {
+    if mask.shape.fromEnd(1) > Swift.max(1, keyCount) {
+      return mask.sliced(axis: mask.rank - 1, 0..<keyCount)
+    }
     guard mask.shape.fromEnd(1) == 1, keyCount > 1 else { return mask }
     var shape = mask.shape
     shape[shape.count - 1] = 2
     let hidden = E(nearest: E.elementType == .bool ? 0 : -.infinity)
     return try Tensor(mask.elements.flatMap { [$0, hidden] }, shape: shape)
+  }
+}
+
+extension Shape {
+  /// Whether a tensor of this shape is a mask of scores `[B, Hq, Tq, Tk]`: as NumPy broadcasts, but for a last axis that may be short.
+  fileprivate func isMask(of scores: Shape) -> Bool {
+    zip(dropLast().reversed(), scores.dropLast().reversed()).allSatisfy { $0 == 1 || $0 == $1 }
+      && fromEnd(1) <= Swift.max(1, scores[3])
   }
 }

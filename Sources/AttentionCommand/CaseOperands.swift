@@ -1,14 +1,30 @@
 import Attention
 import TensorFiles
 
-/// Queries, keys and values of a case, in the layout that the file has them in.
-enum CaseOperands<Element: AttentionElement> {
-  /// `[B, Hq, Tq, D]`, `[B, Hkv, Tk, D]` and `[B, Hkv, Tk, Dv]`. The first `pastLength` keys came as `past_key`, if any did.
-  case padded(Tensor<Element>, keys: Tensor<Element>, values: Tensor<Element>, pastLength: Int?)
-  /// `[B, Hq, Tq, D]`, and pages of keys and values.
-  case paged(Tensor<Element>, PagedOperands<Element>)
-  /// `[total, Hq, D]`, `[total, Hkv, D]` and `[total, Hkv, Dv]`.
-  case packed(Tensor<Element>, keys: Tensor<Element>, values: Tensor<Element>, PackedSequences)
+/// Queries, keys and values of a case, as attention takes them.
+struct CaseOperands<Element: AttentionElement> {
+  let queries: Queries<Element>
+  let keyValues: KeyValues
+  /// The same without `nonpad_kv_seqlen`: scores before any mask are those of all keys that the file has.
+  var unmaskedKeyValues: KeyValues
+  /// `B`
+  let batch: Int
+  /// `Hq`
+  let queryHeads: Int
+  /// `Tq`, that of the longest of packed sequences.
+  let queryCount: Int
+  /// `Tk`, that of the longest sequence where keys do not lie in tensors of one length.
+  let keyCount: Int
+  /// The keys that a mask may have: more than `Tk` where a block table names more than any sequence uses.
+  var keyCapacity: Int
+  /// The shape of what attention gives: `[B, Hq, Tq, Dv]`, or `[total, Hq, Dv]` of packed sequences.
+  let outputShape: Shape
+  /// How many keys came as `past_key`; nil where the file has none.
+  var pastLength: Int?
+  /// The past and what comes after it, where there is a past: `present_key` and `present_value`.
+  var present: (keys: Tensor<Element>, values: Tensor<Element>)?
+  /// `nonpad_kv_seqlen`
+  var keyLengths: [Int]?
 
   /// Reads the tensors of the layout that the file's names tell. Views where possible: all that is copied is the past and what
   /// comes after it.
@@ -21,36 +37,39 @@ enum CaseOperands<Element: AttentionElement> {
     }
   }
 
-  /// `B`; 1 for packed sequences, which have no axis for it.
-  var batch: Int {
-    switch self {
-    case .padded(let queries, _, _, _), .paged(let queries, _): queries.shape[0]
-    case .packed: 1
-    }
+  /// - Parameters:
+  ///   - tensor: what the queries lie in.
+  ///   - sequences: `B` and `Tq`.
+  ///   - width: `Dv`.
+  init(
+    _ queries: Queries<Element>, _ tensor: Tensor<Element>, _ sequences: (count: Int, longest: Int),
+    _ keyValues: KeyValues, keyCount: Int, width: Int
+  ) {
+    self.queries = queries
+    self.keyValues = keyValues
+    self.unmaskedKeyValues = keyValues
+    self.batch = sequences.count
+    self.queryHeads = tensor.shape[1]
+    self.queryCount = sequences.longest
+    self.keyCount = keyCount
+    self.keyCapacity = keyCount
+    self.outputShape = Shape(tensor.shape.dropLast() + [width])
   }
 
-  /// `Hq`
-  var queryHeads: Int {
-    switch self {
-    case .padded(let queries, _, _, _), .paged(let queries, _), .packed(let queries, _, _, _):
-      queries.shape[1]
-    }
-  }
+  /// `[B, Hq, Tq, Tk]`, `Tk` being all keys that a block table has room for.
+  var scoreShape: Shape { [batch, queryHeads, queryCount, keyCapacity] }
 
-  /// `Tk`, that of the longest of packed sequences.
-  var keyCount: Int {
-    switch self {
-    case .padded(_, let keys, _, _): keys.shape[2]
-    case .paged(_, let pages): pages.keyCount
-    case .packed(_, _, _, let sequences):
-      zip(sequences.cumulativeKeyLengths, sequences.cumulativeKeyLengths.dropFirst()).map { $1 - $0 }.max()
-        ?? 0
+  /// Scores with columns for the keys that a block table has room for and no sequence has, as for any key past a sequence's length.
+  func withAllKeys<Scalar: TensorElement>(
+    _ scores: Tensor<Scalar>, at stage: ScoreStage
+  ) throws(AttentionError) -> Tensor<Scalar> {
+    if keyCapacity == keyCount { return scores }
+    let hidden = Scalar(nearest: stage == .weights ? 0 : -.infinity)
+    var all = Tensor(repeating: hidden, shape: scoreShape)
+    try all.withMutableView { (view) throws(AttentionError) in
+      try view.sliced(axis: 3, 0..<keyCount).assign(from: scores)
     }
-  }
-
-  /// How many keys came as `past_key`; nil where the file has none.
-  var pastLength: Int? {
-    if case .padded(_, _, _, let pastLength) = self { pastLength } else { nil }
+    return all
   }
 }
 

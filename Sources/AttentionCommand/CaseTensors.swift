@@ -26,14 +26,32 @@ extension SafetensorsFile {
     return type
   }
 
-  /// Integers of one axis, or of as many as asked for, from int32 or int64; nil where there is no such tensor.
+  /// Integers of one axis, or of as many as asked for, of any width; nil where there is no such tensor.
   func integers(_ name: String, rank: Int = 1) throws -> Tensor<Int64>? {
     guard let entry = self[name] else { return nil }
-    guard [.int32, .int64].contains(entry.elementType), entry.shape.count == rank else {
+    guard entry.elementType.isInteger, entry.shape.count == rank else {
       let axes = rank == 1 ? "one axis" : "\(rank) axes"
-      throw CaseError(name, "\(entry.elementType) \(entry.shape), expected int32 or int64 of \(axes)")
+      throw CaseError(name, "\(entry.elementType) \(entry.shape), expected integers of \(axes)")
     }
     return try tensor(name, convertedTo: Int64.self)
+  }
+
+  /// The lengths between boundaries from 0 on that never decrease, `cu_seqlens_q` say; nil where there is no such tensor.
+  ///
+  /// - Parameter rows: how many rows there are, which the last boundary must not pass.
+  func packedLengths(_ name: String, rows: Int) throws -> [Int]? {
+    guard let boundaries = try integers(name)?.elements.map({ Int($0) }) else { return nil }
+    guard boundaries.first == 0 else {
+      throw CaseError(
+        name, "\(boundaries.first.map { "\($0) as the first boundary" } ?? "no boundary"), expected 0 first")
+    }
+    for (index, (start, end)) in zip(boundaries, boundaries.dropFirst()).enumerated() where end < start {
+      throw CaseError(name, "\(end) after \(start) at \(index + 1), expected numbers that never decrease")
+    }
+    if let last = boundaries.last, last > rows {
+      throw CaseError(name, "sequences end at \(last), but there are \(rows) rows")
+    }
+    return zip(boundaries, boundaries.dropFirst()).map { $1 - $0 }
   }
 
   /// A number for each query head, of any floating-point type; nil where there is no such tensor.
@@ -47,12 +65,13 @@ extension SafetensorsFile {
     return try tensor(name, convertedTo: Double.self).elements
   }
 
-  /// `alibi_slopes`; attention keeps them in Float at least.
+  /// `alibi_slopes`, none steeper than attention takes.
   func alibiSlopes(heads: Int) throws -> [Double]? {
     let name = "alibi_slopes"
     let slopes = try numbers(name, heads: heads)
-    if let wrong = slopes?.first(where: { !Float($0).isFinite }) {
-      throw CaseError(name, "a slope of \(wrong), expected finite numbers of float32")
+    // Beyond, distance times slope would come near what hides a key.
+    if let wrong = slopes?.first(where: { !($0.magnitude <= 1e20) }) {
+      throw CaseError(name, "a slope of \(wrong), expected at most 1e20 on either side of 0")
     }
     return slopes
   }
@@ -61,10 +80,11 @@ extension SafetensorsFile {
   func keyLengths(batch: Int, keyCount: Int) throws -> [Int]? {
     let name = "nonpad_kv_seqlen"
     guard let entry = self[name] else { return nil }
-    guard entry.elementType == .int64, entry.shape == [batch] else {
-      throw CaseError(name, "\(entry.elementType) \(entry.shape), expected int64 [\(batch)]")
+    guard let numbers = try integers(name), numbers.shape == [batch] else {
+      throw CaseError(
+        name, "\(entry.elementType) \(entry.shape), expected integers [\(batch)], one a sequence")
     }
-    let lengths = try tensor(name, as: Int64.self).elements.map { Int($0) }
+    let lengths = numbers.elements.map { Int($0) }
     if let wrong = lengths.first(where: { !(0...keyCount).contains($0) }) {
       throw CaseError(name, "a length of \(wrong), expected 0 to \(keyCount)")
     }
@@ -81,6 +101,14 @@ extension ElementType {
     case .float16: Float16.self
     case .bfloat16: BFloat16.self
     case .int64, .int32, .int8, .uint8, .bool: nil
+    }
+  }
+
+  /// Whether it is a type of whole numbers, truth values not among them.
+  var isInteger: Bool {
+    switch self {
+    case .int64, .int32, .int8, .uint8: true
+    case .float64, .float32, .float16, .bfloat16, .bool: false
     }
   }
 

@@ -96,9 +96,10 @@ struct InspectCommand: ParsableCommand {
   func run() throws {
     let (file, metadata) = try source.open(outputs: [("--output", output), ("--svg", svg)])
     let attributes = try CaseAttributes(metadata)
+    let pool = source.pool
     func inspect<Element: AttentionElement>(_: Element.Type) throws {
       try source.warning {
-        try self.inspect(AttentionCase<Element>(file, attributes), attributes, metadata)
+        try self.inspect(AttentionCase<Element>(file, attributes, on: pool), attributes, metadata, on: pool)
       }
     }
     try inspect(checkCaseTensors(of: file))
@@ -108,12 +109,12 @@ struct InspectCommand: ParsableCommand {
   ///
   /// - Returns: warnings.
   private func inspect<Element>(
-    _ attentionCase: AttentionCase<Element>, _ attributes: CaseAttributes, _ metadata: [String: String]
+    _ attentionCase: AttentionCase<Element>, _ attributes: CaseAttributes, _ metadata: [String: String],
+    on pool: WorkerPool
   ) throws -> [String] {
-    let (queries, keys, values) = try attentionCase.inOnePiece()
+    let operands = attentionCase.operands
     let inspector = try AttentionInspector(
-      queries: queries, keys: keys, values: values, scale: attentionCase.scale, mask: attentionCase.mask,
-      options: attentionCase.options, on: source.pool)
+      attentionCase.attention(on: pool), operands.queries, operands.keyValues)
     let labels = TokenLabels.of(metadata, queries: inspector.queryCount, keys: inspector.keyCount)
     let inspection = try inspection(of: inspector, metadata, (labels.queries, labels.keys))
     let report = try report(of: inspection)
@@ -145,6 +146,11 @@ struct InspectCommand: ParsableCommand {
         "--svg",
         "\(heads.memberCount) heads, at most \(Self.largestPanelCount) are drawn; choose with --head")
     }
+    try MemoryNeed.check([
+      MemoryNeed(
+        "--head", "what all keys received", [heads.memberCount, 2, inspector.keyCount],
+        bytesPerElement: MemoryLayout<Double>.stride)
+    ])
     return CaseInspection(
       inspector: inspector, name: metadata["case"] ?? URL(fileURLWithPath: source.input).lastPathComponent,
       sequence: sequence, heads: heads,

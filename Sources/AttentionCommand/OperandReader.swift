@@ -6,6 +6,9 @@ struct OperandReader<Element: AttentionElement> {
   let file: SafetensorsFile
   let attributes: CaseAttributes
 
+  /// As many keys of a sequence as BLAS can count.
+  var mostKeys: Int { Int(Int32.max) }
+
   /// `Q`, `K` and `V` as `[B, H, T, D]` or, all three, `[B, T, H·D]`; `past_key` and `past_value` before them.
   func padded() throws -> CaseOperands<Element> {
     let isMerged = file["Q"]?.shape.count == 3
@@ -13,29 +16,33 @@ struct OperandReader<Element: AttentionElement> {
     let keys = try heads(of: "K", attributes.keyHeads, "kv_num_heads", isMerged)
     let values = try heads(of: "V", attributes.keyHeads, "kv_num_heads", isMerged)
     guard let past = file["past_key"]?.shape else {
-      return .padded(queries, keys: keys, values: values, pastLength: nil)
+      let lengths = try file.keyLengths(batch: queries.shape[0], keyCount: keys.shape[2])
+      var operands = CaseOperands(
+        Queries(queries), queries, (queries.shape[0], queries.shape[2]),
+        KeyValues(keys: keys, values: values, lengths: lengths), keyCount: keys.shape[2],
+        width: values.shape[3])
+      operands.unmaskedKeyValues = KeyValues(keys: keys, values: values)
+      operands.keyLengths = lengths
+      return operands
     }
     // Other counts of axes are refused where the tensor is read.
     let pastLength = past.count == 4 ? past[2] : 0
-    return try .padded(
-      queries, keys: joined("past_key", pastLength, keys), values: joined("past_value", pastLength, values),
-      pastLength: pastLength)
-  }
-
-  /// `Q` as for ``padded()``; `K` and `V` as `[numBlocks, blockSize, Hkv, D]`.
-  func paged() throws -> CaseOperands<Element> {
-    let isMerged = file["Q"]?.shape.count == 3
-    let queries = try heads(of: "Q", attributes.queryHeads, "q_num_heads", isMerged)
-    let pages = try ["K", "V"].map { name in
-      let tensor = try axes(of: name, 4, "[numBlocks, blockSize, Hkv, D] for a block_table")
-      try check(attributes.keyHeads, "kv_num_heads", is: tensor.shape[2], of: name, tensor.shape)
-      return tensor
+    try check(queries, keys, values)
+    let (keyCount, overflow) = pastLength.addingReportingOverflow(keys.shape[2])
+    guard !overflow, keyCount <= mostKeys else {
+      throw CaseError(
+        "past_key",
+        "\(pastLength) positions before \(keys.shape[2]) of K, expected at most \(mostKeys) together")
     }
-    let table = try blockTable(batch: queries.shape[0])
-    guard !table.shape[1].multipliedReportingOverflow(by: pages[0].shape[1]).overflow else {
-      throw CaseError("block_table", "shape \(table.shape), more keys than an Int counts")
-    }
-    return .paged(queries, PagedOperands(keys: pages[0], values: pages[1], table: table))
+    let present = try (
+      keys: joined("past_key", pastLength, keys), values: joined("past_value", pastLength, values)
+    )
+    var operands = CaseOperands(
+      Queries(queries), queries, (queries.shape[0], queries.shape[2]),
+      KeyValues(keys: present.keys, values: present.values), keyCount: keyCount, width: values.shape[3])
+    operands.present = present
+    operands.pastLength = pastLength
+    return operands
   }
 
   /// `Q`, `K` and `V` as `[total, H, D]`; without `cu_seqlens_k`, keys lie as their queries do.
@@ -45,31 +52,37 @@ struct OperandReader<Element: AttentionElement> {
     let keys = try axes(of: "K", 3, "[total, Hkv, D] for cu_seqlens_q")
     try check(attributes.keyHeads, "kv_num_heads", is: keys.shape[1], of: "K", keys.shape)
     let values = try axes(of: "V", 3, "[total, Hkv, Dv] for cu_seqlens_q")
-    let queryEnds = try file.integers("cu_seqlens_q")?.elements.map { Int($0) } ?? []
-    var keyEnds = queryEnds
-    if let ends = try file.integers("cu_seqlens_k") {
-      keyEnds = ends.elements.map { Int($0) }
+    let queryLengths = try file.packedLengths("cu_seqlens_q", rows: queries.shape[0]) ?? []
+    var keyLengths = queryLengths
+    if let lengths = try file.packedLengths("cu_seqlens_k", rows: keys.shape[0]) {
+      keyLengths = lengths
     } else if keys.shape[0] != queries.shape[0] {
       throw CaseError(
         "cu_seqlens_k",
         "missing, needed where K \(keys.shape) and Q \(queries.shape) differ in their first axis")
     }
-    return try .packed(
-      queries, keys: keys, values: values,
-      PackedSequences(cumulativeQueryLengths: queryEnds, cumulativeKeyLengths: keyEnds))
+    guard keyLengths.count == queryLengths.count else {
+      throw CaseError(
+        "cu_seqlens_k",
+        "\(keyLengths.count + 1) boundaries, expected \(queryLengths.count + 1) as in cu_seqlens_q")
+    }
+    return CaseOperands(
+      .packed(queries, lengths: queryLengths), queries, (queryLengths.count, queryLengths.max() ?? 0),
+      KeyValues(packedKeys: keys, values: values, lengths: keyLengths), keyCount: keyLengths.max() ?? 0,
+      width: values.shape[2])
   }
 }
 
 extension OperandReader {
   /// A tensor that must have some count of axes.
-  private func axes(of name: String, _ rank: Int, _ expected: String) throws -> Tensor<Element> {
+  func axes(of name: String, _ rank: Int, _ expected: String) throws -> Tensor<Element> {
     let tensor = try file.tensor(name, as: Element.self)
     guard tensor.rank == rank else { throw CaseError(name, "shape \(tensor.shape), expected \(expected)") }
     return tensor
   }
 
   /// Throws where an attribute gives another number of heads than the tensor has.
-  private func check(
+  func check(
     _ heads: Int?, _ attribute: String, is count: Int, of name: String, _ shape: Shape
   ) throws(CaseError) {
     if let heads, heads != count {
@@ -78,7 +91,7 @@ extension OperandReader {
   }
 
   /// A tensor with its heads as an axis.
-  private func heads(
+  func heads(
     of name: String, _ heads: Int?, _ attribute: String, _ isMerged: Bool
   ) throws -> Tensor<Element> {
     guard isMerged else {
@@ -100,6 +113,12 @@ extension OperandReader {
         "shape \(past.shape), expected [\(expected[0]), \(expected[1]), past, \(expected[3])]"
           + " with as many positions in past_key and past_value")
     }
+    var whole = new.shape
+    whole[2] += length
+    try MemoryNeed.check([
+      MemoryNeed(
+        name, "joined with what comes after it", whole, bytesPerElement: MemoryLayout<Element>.stride)
+    ])
     do {
       return try past.concatenated(with: new, axis: 2)
     } catch {
@@ -107,18 +126,18 @@ extension OperandReader {
     }
   }
 
-  /// `block_table` `[B, blocks]`.
-  private func blockTable(batch: Int) throws -> Tensor<Int32> {
-    let name = "block_table"
-    guard let numbers = try file.integers(name, rank: 2) else { throw CaseError(name, "missing") }
-    guard numbers.shape[0] == batch else {
-      throw CaseError(
-        name, "shape \(numbers.shape), expected [\(batch), blocks], a row for each sequence of Q")
+  /// Throws where keys and values do not fit the queries and each other: joined with a past, they would be refused in shapes that the
+  /// file does not have.
+  private func check(
+    _ queries: Tensor<Element>, _ keys: Tensor<Element>, _ values: Tensor<Element>
+  ) throws(CaseError) {
+    let (q, k, v) = (queries.shape, keys.shape, values.shape)
+    guard k[0] == q[0], k[3] == q[3] else {
+      throw CaseError("K", "shape \(k), expected [\(q[0]), Hkv, Tk, \(q[3])] to match Q \(q)")
     }
-    if let wrong = numbers.elements.first(where: { Int32(exactly: $0) == nil }) {
-      throw CaseError(name, "page \(wrong), expected a number that fits 32 bits")
+    guard v[0] == k[0], v[1] == k[1], v[2] == k[2] else {
+      throw CaseError("V", "shape \(v), expected [\(k[0]), \(k[1]), \(k[2]), Dv] to match K \(k)")
     }
-    return numbers.converted(to: Int32.self)
   }
 }
 

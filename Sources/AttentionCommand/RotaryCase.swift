@@ -52,6 +52,10 @@ struct RotaryCase<Element: AttentionElement>: ComputableCase {
     } catch {
       throw CaseError(error)
     }
+    let size = MemoryLayout<Element>.stride
+    try MemoryNeed.check([
+      MemoryNeed("input", "output of shape", input.shape, bytesPerElement: isMerged ? 2 * size : size)
+    ])
   }
 
   /// The input with its heads as an axis.

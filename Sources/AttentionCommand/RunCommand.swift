@@ -8,13 +8,14 @@ struct RunCommand: ParsableCommand {
     discussion: """
       CASE holds tensors, and the attributes of an operator in its metadata, both by their names in ONNX: \
       Attention (opsets 23 to 25) or RotaryEmbedding, as the attribute op says. A flag overrides the file's \
-      attribute. Tensors named expected.* are not read. Metadata that is no attribute has no effect, which a \
-      warning says.
+      attribute. Tensors named expected.* are not read. An attribute of another operator that would change the \
+      result is an error; other metadata has no effect, which a warning says.
 
       ATTENTION:
         Q, K, V             [B, H, T, D]; or [B, T, H·D] and the numbers of heads
         attn_mask           bool (true = visible), or numbers added to scores;
-                            broadcasts to [B, Hq, Tq, Tk]
+                            1 to 4 axes that broadcast to [B, Hq, Tq, Tk];
+                            keys past the end of the last one are hidden
         past_key            [B, Hkv, P, D], keys before those of K
         past_value          [B, Hkv, P, Dv], likewise
         nonpad_kv_seqlen    [B], how many keys of each sequence count
@@ -24,7 +25,8 @@ struct RunCommand: ParsableCommand {
                             Q, K and V being [total, H, D]
         cu_seqlens_k        the same for K and V; cu_seqlens_q when missing
         block_table         [B, blocks], the pages of each sequence in K and V,
-                            those being [numBlocks, blockSize, Hkv, D]
+                            those being [numBlocks, blockSize, Hkv, D]; entries
+                            past a sequence's length may be anything
 
       Where queries stand among the keys, for causal rules, windows and ALiBi: with nonpad_kv_seqlen the last query \
       on the last key that it counts; with a past, query 0 on the first key after it; else query 0 on key 0. \
@@ -67,8 +69,8 @@ struct RunCommand: ParsableCommand {
   func run() throws {
     let (file, metadata) = try source.open(outputs: [("--output", output)])
     try source.warning {
-      let read = try readCase(file, metadata)
       let pool = source.pool
+      let read = try readCase(file, metadata, on: pool)
       if explain { printError(try read.case.explanation(on: pool)) }
       try read.case.results(on: pool).write(to: output)
       return warnings(ofIgnored: read.ignoredNames)

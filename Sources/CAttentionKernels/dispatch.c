@@ -1,69 +1,113 @@
-// Which set runs: decided once, from what the CPU and the operating system support.
+// Which sets there are, which of them this CPU supports, and their tables.
 
 #include "sets.h"
 
-#include <stdatomic.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { most_sets = 4 };
-
-// The sets that run here, lowest first. __builtin_cpu_supports also checks that the system saves the wide registers.
-static int supported(const struct CAttentionKernels *sets[most_sets]) {
-  int count = 0;
-  sets[count++] = &CAttentionKernels_set_scalar;
+// The sets of this architecture, each after the one that it builds on.
+enum {
+  scalar,
 #if defined(__x86_64__)
-  int has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
-  if (has_avx2)
-    sets[count++] = &CAttentionKernels_set_avx2;
-  int has_avx512 = has_avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                   __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-  if (has_avx512)
-    sets[count++] = &CAttentionKernels_set_avx512;
-  if (has_avx512 && __builtin_cpu_supports("avx512bf16"))
-    sets[count++] = &CAttentionKernels_set_avx512bf16;
+  avx2,
+  avx512,
+  avx512bf16,
 #elif defined(__aarch64__)
-  // Every such CPU has it.
-  sets[count++] = &CAttentionKernels_set_neon;
+  neon,
 #endif
-  return count;
+  set_count
+};
+
+static int has_scalar(void) { return 1; }
+#if defined(__x86_64__)
+// __builtin_cpu_supports also checks that the operating system saves the wide registers.
+static int has_avx2(void) {
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+}
+static int has_avx512(void) {
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+}
+static int has_avx512bf16(void) { return __builtin_cpu_supports("avx512bf16") != 0; }
+#elif defined(__aarch64__)
+// Advanced SIMD belongs to the architecture.
+static int has_neon(void) { return 1; }
+#endif
+
+// A set is its name, what it needs of the CPU beyond the set below it, that set, and what it does better. Scalar is below itself: its
+// table starts empty.
+static const struct {
+  const char *name;
+  int (*is_supported)(void);
+  int below;
+  void (*override)(struct CAttentionKernels *table);
+} sets[set_count] = {
+    [scalar] = {"scalar", has_scalar, scalar, CAttentionKernels_override_scalar},
+#if defined(__x86_64__)
+    [avx2] = {"avx2", has_avx2, scalar, CAttentionKernels_override_avx2},
+    [avx512] = {"avx512", has_avx512, avx2, CAttentionKernels_override_avx512},
+    [avx512bf16] = {"avx512bf16", has_avx512bf16, avx512, CAttentionKernels_override_avx512bf16},
+#elif defined(__aarch64__)
+    [neon] = {"neon", has_neon, scalar, CAttentionKernels_override_neon},
+#endif
+};
+
+// The tables of the supported sets, lowest first, and how many there are.
+static struct CAttentionKernels tables[set_count];
+static int table_count;
+
+static void fill_tables(void) {
+  // Where the table of each set is; NULL where the CPU does not support it.
+  const struct CAttentionKernels *table_of[set_count] = {&tables[0]};
+  for (int set = 0; set < set_count; set++) {
+    const struct CAttentionKernels *below = table_of[sets[set].below];
+    if (!below || !sets[set].is_supported())
+      continue;
+    struct CAttentionKernels *table = &tables[table_count++];
+    *table = *below;
+    table->name = sets[set].name;
+    sets[set].override(table);
+    table_of[set] = table;
+  }
+}
+
+// pthread_once orders the writes to the tables before every later read of them, on any thread.
+static int filled_table_count(void) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, fill_tables);
+  return table_count;
 }
 
 const char *CAttentionKernels_name(int index) {
-  const struct CAttentionKernels *sets[most_sets];
-  int count = supported(sets);
-  return index >= 0 && index < count ? sets[index]->name : NULL;
+  return index >= 0 && index < filled_table_count() ? tables[index].name : NULL;
 }
 
 const struct CAttentionKernels *CAttentionKernels_named(const char *name) {
-  const struct CAttentionKernels *sets[most_sets];
-  int count = supported(sets);
+  int count = filled_table_count();
   for (int i = 0; i < count; i++)
-    if (strcmp(sets[i]->name, name) == 0)
-      return sets[i];
+    if (strcmp(tables[i].name, name) == 0)
+      return &tables[i];
   return NULL;
 }
 
-static const struct CAttentionKernels *choose(void) {
+static const struct CAttentionKernels *active;
+
+static void choose_active(void) {
   const char *forced = getenv("ATTENTION_KERNELS");
-  if (forced && *forced) {
-    const struct CAttentionKernels *set = CAttentionKernels_named(forced);
-    if (set)
-      return set;
+  active = &tables[filled_table_count() - 1];
+  if (!forced || !*forced)
+    return;
+  const struct CAttentionKernels *set = CAttentionKernels_named(forced);
+  if (set)
+    active = set;
+  else
     fprintf(stderr, "ATTENTION_KERNELS=%s: no such instruction set here; ignored\n", forced);
-  }
-  const struct CAttentionKernels *sets[most_sets];
-  return sets[supported(sets) - 1];
 }
 
 const struct CAttentionKernels *CAttentionKernels_active(void) {
-  // Threads that race here choose the same table; only the message above could appear twice.
-  static _Atomic(const struct CAttentionKernels *) active;
-  const struct CAttentionKernels *set = atomic_load_explicit(&active, memory_order_acquire);
-  if (!set) {
-    set = choose();
-    atomic_store_explicit(&active, set, memory_order_release);
-  }
-  return set;
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, choose_active);
+  return active;
 }

@@ -26,7 +26,7 @@ static inline f32_vec f32_exp_nonpositive(f32_vec x) {
   return f32_scale2(e, n);
 }
 
-// 2^x for x <= 127: n is the nearest integer, 2^x = 2^n 2^r with |r| <= 1/2 and 2^r = 1 + r q(r). q is a minimax fit in units of the
+// 2^x for x < 127: n is the nearest integer, 2^x = 2^n 2^r with |r| <= 1/2 and 2^r = 1 + r q(r). q is a minimax fit in units of the
 // last place (Lawson's iteration), off by 1.05 of them; with its rounding the result is off by less than 2. Results below the normal
 // range may be 0. -infinity gives NaN, because r is infinity less infinity: a score of -infinity that no rule made must not pass for
 // a weight of 0.

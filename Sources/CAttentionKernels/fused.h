@@ -1,10 +1,9 @@
-// What both flavours of fused attention share: the layout of a panel, which keys of a block it sees, and the rules that change scores.
+// What both flavours of fused attention share: the layout of a panel, what it prefetches, and which keys of a block it sees.
 
 #ifndef CATTENTIONKERNELS_FUSED_H
 #define CATTENTIONKERNELS_FUSED_H
 
 #include "exp.h"
-#include "tanh.h"
 
 #include <string.h>
 
@@ -27,19 +26,29 @@ enum {
   fused_scratch = (4 * f32_tile_rows + fused_keys) * fused_width
 };
 
-// Scores that a row does not see: far below any shift, and finite, so that no infinity meets another.
+// Where a row does not see a key, its score in units of log 2: no weight is left of it, and it is finite, so that no infinity meets another.
 static const float fused_hidden = -1e30f;
-// The threshold before the first score: below any score that has a weight, above hidden ones.
-static const float fused_unstarted = -1e29f;
 // 2^40: weights may grow that far above 1 before all is scaled down. Their sums stay far inside the range of float, and sums of
 // weights near 2^-126 of the largest are lost only where float would not show them anyway.
 static const float fused_threshold = 40;
+// 2^-200: what is scaled down that far, from 2^40 at most, is 0 beside a weight of 1, and a lane starts anew.
+static const float fused_vanishing = 200;
+// The lanes of the first vector, a bit each.
+static const uint32_t fused_first_vector = (1u << f32_lanes) - 1;
 // Pairs of bf16: (1, 1), (1, 0), (0, 1), the low half first.
 static const uint32_t fused_bf16_ones = 0x3F803F80, fused_bf16_low = 0x3F80, fused_bf16_high = 0x3F800000;
+
+_Static_assert(fused_width <= 32, "a bit for each row of a panel fits a word");
 
 struct fused_sums {
   // Of weights, as they are multiplied with values, and before they were rounded for that.
   f32_vec lanes[2], mass[2];
+};
+
+// Exponents that are not weights yet, and where their weights belong.
+struct fused_pending {
+  const float *scores;
+  float *weights;
 };
 
 // The keys of a block, counted from its first, that some row of one vector of queries sees, and those that all its rows see.
@@ -56,7 +65,15 @@ struct fused_run {
   struct fused_reach reach[2];
   // The keys that some row sees, from the start of a tile on.
   ptrdiff_t first_key, last_key;
+  // Whether scores are more than products: scaled, capped, biased.
   int has_rules;
+  // The lanes that are rows, a bit each.
+  uint32_t used;
+  // Of the tile that is computed: whether some row does not see all its keys, and then which lanes see each key.
+  int hides;
+  uint32_t shown[f32_tile_rows];
+  // For each tile, which vectors see some of its keys: bit 0 the first, bit 1 the second.
+  uint8_t sees[fused_keys / f32_tile_rows];
 };
 
 // Pairs of bf16, both halves times a factor.
@@ -68,40 +85,74 @@ static inline f32_vec f32_scale_pairs(f32_vec pairs, f32_vec factor) {
 }
 
 // Some of the rows that are read next.
-struct fused_ahead {
+struct fused_hint {
   const char *next;
   ptrdiff_t stride, bytes, rows;
 };
 
-static inline struct fused_ahead fused_take(struct CAttentionKernels_ahead *ahead, ptrdiff_t rows) {
-  for (int i = 0; i < CAttentionKernels_aheads; i++, ahead++) {
-    if (ahead->rows <= 0)
+static inline struct fused_hint fused_take(struct CAttentionKernels_hint *hint, ptrdiff_t rows) {
+  for (int i = 0; i < CAttentionKernels_hint_count; i++, hint++) {
+    if (hint->rows <= 0)
       continue;
-    struct fused_ahead taken = {ahead->next, ahead->stride, ahead->bytes, ahead->rows < rows ? ahead->rows : rows};
-    ahead->next += taken.rows * ahead->stride;
-    ahead->rows -= taken.rows;
+    struct fused_hint taken = {hint->next, hint->stride, hint->bytes, hint->rows < rows ? hint->rows : rows};
+    hint->next += taken.rows * hint->stride;
+    hint->rows -= taken.rows;
     return taken;
   }
-  return (struct fused_ahead){0, 0, 0, 0};
+  return (struct fused_hint){0, 0, 0, 0};
 }
 
-// Asks for one row to be in the second-level cache.
-static inline void fused_prefetch(struct fused_ahead *ahead) {
-  if (ahead->rows-- <= 0)
+// Prefetches one row into the second-level cache.
+static inline void fused_prefetch(struct fused_hint *hint) {
+  if (hint->rows-- <= 0)
     return;
-  for (ptrdiff_t i = 0; i < ahead->bytes; i += 64)
-    __builtin_prefetch(ahead->next + i, 0, 2);
-  ahead->next += ahead->stride;
+  for (ptrdiff_t i = 0; i < hint->bytes; i += 64)
+    __builtin_prefetch(hint->next + i, 0, 2);
+  hint->next += hint->stride;
 }
 
-static inline int fused_sees(const struct fused_reach *reach, ptrdiff_t j, ptrdiff_t rows) {
+static inline int fused_reaches(const struct fused_reach *reach, ptrdiff_t j, ptrdiff_t rows) {
   return (reach->lo < j + rows) & (reach->hi > j);
 }
 
-// Whether some row does not see all of these keys.
-static inline int fused_hides(const struct fused_run *run, ptrdiff_t j, ptrdiff_t rows) {
-  return (run->reach[0].all_lo > j) | (run->reach[0].all_hi < j + rows) | (run->reach[1].all_lo > j) |
-         (run->reach[1].all_hi < j + rows);
+// Whether some row of a vector does not see all of these keys.
+static inline int fused_cuts(const struct fused_reach *reach, ptrdiff_t j, ptrdiff_t rows) {
+  return (reach->all_lo > j) | (reach->all_hi < j + rows);
+}
+
+// The lanes whose ranges hold a key, a bit each.
+static inline uint32_t fused_range_bits(const struct fused_run *run, ptrdiff_t key) {
+  const f32_vec place = f32_set1((float)key);
+  uint32_t bits = 0;
+  for (int c = 0; c < 2; c++) {
+    const float *begin = run->begin + c * f32_lanes, *end = run->end + c * f32_lanes;
+    uint32_t within = f32_less_bits(place, f32_load(end)) & ~f32_less_bits(place, f32_load(begin));
+    bits |= within << c * f32_lanes;
+  }
+  return bits;
+}
+
+// Finds who sees the tile at key j; which vectors do.
+static inline uint8_t fused_look(struct fused_run *run, ptrdiff_t j, ptrdiff_t rows) {
+  const struct fused_reach *a = &run->reach[0], *b = &run->reach[1];
+  const uint32_t *visible = run->panel->visible;
+  const int cuts = fused_cuts(a, j, rows) | fused_cuts(b, j, rows);
+  const uint8_t reaches = (uint8_t)(fused_reaches(a, j, rows) | fused_reaches(b, j, rows) << 1);
+  run->hides = 0;
+  if (!cuts && !visible)
+    return reaches;
+  uint32_t some = 0, all = UINT32_MAX;
+  for (ptrdiff_t r = 0; r < rows; r++) {
+    uint32_t shown = cuts ? fused_range_bits(run, j + r) : UINT32_MAX;
+    if (visible)
+      shown &= visible[j + r];
+    run->shown[r] = shown;
+    some |= shown;
+    all &= shown;
+  }
+  run->hides = (all & run->used) != run->used;
+  const int first = (some & run->used & fused_first_vector) != 0, second = (some & run->used & ~fused_first_vector) != 0;
+  return reaches & (uint8_t)(first | second << 1);
 }
 
 // Finds what a panel sees of a block; whether that is anything.
@@ -110,7 +161,8 @@ static inline int fused_start(struct fused_run *run, const struct CAttentionKern
   run->block = block;
   run->panel = panel;
   run->weights = block->scratch + 3 * f32_tile_rows * fused_width;
-  run->has_rules = block->softcap > 0 || panel->slopes != NULL;
+  run->has_rules = block->scale != 1 || block->softcap > 0 || panel->bias != NULL || panel->slopes != NULL;
+  run->used = UINT32_MAX >> (32 - panel->rows);
   if (panel->slopes)
     for (int i = 0; i < fused_width; i++)
       run->position[i] = (float)(panel->positions[i] - block->first);
@@ -143,51 +195,6 @@ static inline int fused_start(struct fused_run *run, const struct CAttentionKern
   run->first_key = lo / f32_tile_rows * f32_tile_rows;
   run->last_key = run->reach[0].hi > run->reach[1].hi ? run->reach[0].hi : run->reach[1].hi;
   return run->first_key < run->last_key;
-}
-
-// What ALiBi takes from the scores of one vector of queries, for each key between.
-struct fused_alibi {
-  f32_vec position, slope;
-};
-
-static inline struct fused_alibi fused_alibi(const struct fused_run *run, int c) {
-  return (struct fused_alibi){f32_load(run->position + c * f32_lanes),
-                              f32_sub(f32_set1(0), f32_load(run->panel->slopes + c * f32_lanes))};
-}
-
-static inline f32_vec fused_add_alibi(const struct fused_alibi *alibi, f32_vec key, f32_vec scores) {
-  return f32_fma(alibi->slope, f32_abs(f32_sub(alibi->position, key)), scores);
-}
-
-// Softcap, ALiBi, shift and mask on `vecs` vectors of a tile of products from `c0` on, in place; the largest of each lane.
-static __attribute__((noinline)) void fused_apply_rules(const struct fused_run *run, ptrdiff_t j, int rows, int c0, int vecs,
-                                                        float *scores, f32_vec *maxima) {
-  const struct CAttentionKernels_panel *panel = run->panel;
-  const f32_vec hidden = f32_set1(fused_hidden), cap = f32_set1(run->block->softcap);
-  const f32_vec inverse_cap = f32_set1(1 / run->block->softcap);
-  const int hides = panel->begin && fused_hides(run, j, rows);
-  for (int c = c0; c < c0 + vecs; c++) {
-    const ptrdiff_t lane = c * f32_lanes;
-    struct fused_alibi alibi = {f32_set1(0), f32_set1(0)};
-    if (panel->slopes)
-      alibi = fused_alibi(run, c);
-    f32_vec shift = f32_load(panel->shift + lane), most = hidden;
-    for (int r = 0; r < rows; r++) {
-      f32_vec key = f32_set1((float)(j + r)), x = f32_load(scores + r * fused_width + lane);
-      // A product that overflowed is no score like others: x * 0 is NaN where x is infinite.
-      x = f32_fma(f32_tanh(f32_mul(x, inverse_cap)), cap, f32_mul(x, f32_set1(0)));
-      if (panel->slopes)
-        x = fused_add_alibi(&alibi, key, x);
-      x = f32_add(x, shift);
-      if (hides) {
-        x = f32_select_less(key, f32_load(run->begin + lane), hidden, x);
-        x = f32_select_less(key, f32_load(run->end + lane), x, hidden);
-      }
-      most = f32_max(x, most);
-      f32_store(scores + r * fused_width + lane, x);
-    }
-    maxima[c] = most;
-  }
 }
 
 #endif

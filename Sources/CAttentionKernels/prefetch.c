@@ -1,4 +1,4 @@
-// The hints that kernels give to the caches; the same on every CPU.
+// Prefetches for callers of the kernels; the same on every CPU.
 
 #include "CAttentionKernels.h"
 

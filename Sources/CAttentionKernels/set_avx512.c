@@ -5,10 +5,11 @@
 #include "sets.h"
 
 #include <immintrin.h>
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
-// Every function from here on may use the set; nothing runs unless dispatch.c has seen that the CPU has it.
+// Every function from here on may use the set; dispatch.c calls them only on CPUs that have it.
 #pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c"))), apply_to = function)
 
 #include "half.h"
@@ -16,8 +17,6 @@
 #include "simd_avx512.h"
 
 #define ISA avx512
-#define ISA_NAME "avx512"
-#define ISA_DOTS_BF16 0
 #define FUSED_TILE_ROWS 8
 #include "set.inc"
 

@@ -1,4 +1,5 @@
-// x86-64 with AVX-512 F, BW, DQ, VL and BF16: the same kernels, but for products of bf16 pairs.
+// x86-64 with AVX-512 BF16 on top of set_avx512.c: fused attention over pairs of bf16, which an instruction multiplies. Nothing else
+// differs.
 
 #if defined(__x86_64__)
 
@@ -8,19 +9,20 @@
 #include <math.h>
 #include <string.h>
 
-// Every function from here on may use the set; nothing runs unless dispatch.c has seen that the CPU has it.
+// Every function from here on may use the set; dispatch.c calls them only on CPUs that have it.
 #pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma,f16c"))), apply_to = function)
 
-#include "half.h"
-#include "half_hardware.h"
 #define CATTENTIONKERNELS_AVX512_BF16
 #include "simd_avx512.h"
 
-#define ISA avx512bf16
-#define ISA_NAME "avx512bf16"
-#define ISA_DOTS_BF16 1
 #define FUSED_TILE_ROWS 8
-#include "set.inc"
+#include "fused_rules.h"
+#include "fused_pairs.inc"
+
+void CAttentionKernels_override_avx512bf16(struct CAttentionKernels *table) {
+  table->dots_bf16_pairs = 1;
+  table->attend_block_bf16 = attn_fused_attend_block_bf16;
+}
 
 #pragma clang attribute pop
 

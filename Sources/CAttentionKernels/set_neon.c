@@ -1,10 +1,10 @@
-// AArch64 with Advanced SIMD, which every CPU of that kind has: no target attribute, and nothing to ask the
-// CPU.
+// AArch64 with Advanced SIMD, which belongs to the architecture: no target attribute, and no check of the CPU.
 
 #if defined(__aarch64__)
 
 #include "sets.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -13,8 +13,6 @@
 #include "simd_neon.h"
 
 #define ISA neon
-#define ISA_NAME "neon"
-#define ISA_DOTS_BF16 0
 #define FUSED_TILE_ROWS 8
 #include "set.inc"
 

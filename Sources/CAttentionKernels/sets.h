@@ -1,17 +1,18 @@
-// The tables that dispatch.c chooses from.
+// What each instruction set exports to dispatch.c: a function that overrides the entries of a table that the set computes better than
+// the set below it.
 
 #ifndef CATTENTIONKERNELS_SETS_H
 #define CATTENTIONKERNELS_SETS_H
 
 #include "CAttentionKernels.h"
 
-extern const struct CAttentionKernels CAttentionKernels_set_scalar;
+void CAttentionKernels_override_scalar(struct CAttentionKernels *table);
 #if defined(__x86_64__)
-extern const struct CAttentionKernels CAttentionKernels_set_avx2;
-extern const struct CAttentionKernels CAttentionKernels_set_avx512;
-extern const struct CAttentionKernels CAttentionKernels_set_avx512bf16;
+void CAttentionKernels_override_avx2(struct CAttentionKernels *table);
+void CAttentionKernels_override_avx512(struct CAttentionKernels *table);
+void CAttentionKernels_override_avx512bf16(struct CAttentionKernels *table);
 #elif defined(__aarch64__)
-extern const struct CAttentionKernels CAttentionKernels_set_neon;
+void CAttentionKernels_override_neon(struct CAttentionKernels *table);
 #endif
 
 #endif

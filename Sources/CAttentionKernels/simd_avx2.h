@@ -50,6 +50,7 @@ static inline f32_vec f32_add(f32_vec a, f32_vec b) { return _mm256_add_ps(a, b)
 static inline f32_vec f32_sub(f32_vec a, f32_vec b) { return _mm256_sub_ps(a, b); }
 static inline f32_vec f32_mul(f32_vec a, f32_vec b) { return _mm256_mul_ps(a, b); }
 static inline f32_vec f32_fma(f32_vec a, f32_vec b, f32_vec c) { return _mm256_fmadd_ps(a, b, c); }
+static inline f32_vec f32_fma_exact(f32_vec a, f32_vec b, f32_vec c) { return f32_fma(a, b, c); }
 static inline f32_vec f32_max(f32_vec a, f32_vec b) { return _mm256_max_ps(a, b); }
 static inline f32_vec f32_min(f32_vec a, f32_vec b) { return _mm256_min_ps(a, b); }
 static inline f32_vec f32_div(f32_vec a, f32_vec b) { return _mm256_div_ps(a, b); }
@@ -95,13 +96,22 @@ static inline f32_vec f32_scale2_flush(f32_vec x, f32_vec n) {
   __m256i factor = _mm256_slli_epi32(_mm256_add_epi32(whole, _mm256_set1_epi32(127)), 23);
   return _mm256_mul_ps(x, _mm256_castsi256_ps(factor));
 }
-static inline int f32_any_less(f32_vec a, f32_vec b) {
-  return _mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_LT_OQ)) != 0;
+static inline uint32_t f32_less_bits(f32_vec a, f32_vec b) {
+  return (uint32_t)_mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_LT_OQ));
 }
+static inline f32_vec f32_select_bits(uint32_t bits, f32_vec x, f32_vec y) {
+  const __m256i places = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+  __m256i chosen = _mm256_and_si256(_mm256_set1_epi32((int)bits), places);
+  return _mm256_blendv_ps(y, x, _mm256_castsi256_ps(_mm256_cmpeq_epi32(chosen, places)));
+}
+static inline f32_vec f32_flip(f32_vec x, f32_vec signs) { return _mm256_xor_ps(x, signs); }
 static inline f32_vec f32_set1_word(const void *p) {
   float word;
   memcpy(&word, p, sizeof word);
   return _mm256_set1_ps(word);
+}
+static inline f32_vec f32_load_words(const void *p, ptrdiff_t n) {
+  return _mm256_maskload_ps((const float *)p, f32_first_lanes(n));
 }
 static inline f32_vec f32_pack_pairs(f32_vec low, f32_vec high) {
   uint16_t halves[2][8];

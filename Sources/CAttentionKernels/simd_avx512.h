@@ -42,6 +42,7 @@ static inline f32_vec f32_add(f32_vec a, f32_vec b) { return _mm512_add_ps(a, b)
 static inline f32_vec f32_sub(f32_vec a, f32_vec b) { return _mm512_sub_ps(a, b); }
 static inline f32_vec f32_mul(f32_vec a, f32_vec b) { return _mm512_mul_ps(a, b); }
 static inline f32_vec f32_fma(f32_vec a, f32_vec b, f32_vec c) { return _mm512_fmadd_ps(a, b, c); }
+static inline f32_vec f32_fma_exact(f32_vec a, f32_vec b, f32_vec c) { return f32_fma(a, b, c); }
 static inline f32_vec f32_max(f32_vec a, f32_vec b) { return _mm512_max_ps(a, b); }
 static inline f32_vec f32_min(f32_vec a, f32_vec b) { return _mm512_min_ps(a, b); }
 static inline f32_vec f32_div(f32_vec a, f32_vec b) { return _mm512_div_ps(a, b); }
@@ -79,11 +80,18 @@ static inline f32_vec f32_scale2_flush(f32_vec x, f32_vec n) {
   // By -infinity the instruction scales NaN to 0.
   return _mm512_scalef_ps(x, _mm512_max_ps(n, f32_set1(-200.0f)));
 }
-static inline int f32_any_less(f32_vec a, f32_vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ) != 0; }
+static inline uint32_t f32_less_bits(f32_vec a, f32_vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }
+static inline f32_vec f32_select_bits(uint32_t bits, f32_vec x, f32_vec y) {
+  return _mm512_mask_blend_ps((__mmask16)bits, y, x);
+}
+static inline f32_vec f32_flip(f32_vec x, f32_vec signs) { return _mm512_xor_ps(x, signs); }
 static inline f32_vec f32_set1_word(const void *p) {
   float word;
   memcpy(&word, p, sizeof word);
   return _mm512_set1_ps(word);
+}
+static inline f32_vec f32_load_words(const void *p, ptrdiff_t n) {
+  return _mm512_maskz_loadu_ps(f32_first_lanes(n), p);
 }
 #ifdef CATTENTIONKERNELS_AVX512_BF16
 static inline f32_vec f32_pack_pairs(f32_vec low, f32_vec high) {

@@ -53,6 +53,7 @@ static inline f32_vec f32_add(f32_vec a, f32_vec b) { return vaddq_f32(a, b); }
 static inline f32_vec f32_sub(f32_vec a, f32_vec b) { return vsubq_f32(a, b); }
 static inline f32_vec f32_mul(f32_vec a, f32_vec b) { return vmulq_f32(a, b); }
 static inline f32_vec f32_fma(f32_vec a, f32_vec b, f32_vec c) { return vfmaq_f32(c, a, b); }
+static inline f32_vec f32_fma_exact(f32_vec a, f32_vec b, f32_vec c) { return f32_fma(a, b, c); }
 // Not FMAX and FMIN, which give NaN where either is, nor FMAXNM and FMINNM, which never do where only one is.
 static inline f32_vec f32_max(f32_vec a, f32_vec b) { return vbslq_f32(vcgtq_f32(a, b), a, b); }
 static inline f32_vec f32_min(f32_vec a, f32_vec b) { return vbslq_f32(vcltq_f32(a, b), a, b); }
@@ -62,7 +63,19 @@ static inline f32_vec f32_copysign(f32_vec x, f32_vec s) { return vbslq_f32(vdup
 static inline f32_vec f32_select_less(f32_vec a, f32_vec b, f32_vec x, f32_vec y) {
   return vbslq_f32(vcltq_f32(a, b), x, y);
 }
-static inline int f32_any_less(f32_vec a, f32_vec b) { return vmaxvq_u32(vcltq_f32(a, b)) != 0; }
+static inline uint32x4_t f32_places(void) {
+  static const uint32_t places[4] = {1, 2, 4, 8};
+  return vld1q_u32(places);
+}
+static inline uint32_t f32_less_bits(f32_vec a, f32_vec b) {
+  return vaddvq_u32(vandq_u32(vcltq_f32(a, b), f32_places()));
+}
+static inline f32_vec f32_select_bits(uint32_t bits, f32_vec x, f32_vec y) {
+  return vbslq_f32(vtstq_u32(vdupq_n_u32(bits), f32_places()), x, y);
+}
+static inline f32_vec f32_flip(f32_vec x, f32_vec signs) {
+  return vreinterpretq_f32_u32(veorq_u32(vreinterpretq_u32_f32(x), vreinterpretq_u32_f32(signs)));
+}
 static inline f32_vec f32_iota(void) {
   static const float places[4] = {0, 1, 2, 3};
   return vld1q_f32(places);
@@ -119,6 +132,13 @@ static inline f32_vec f32_set1_word(const void *p) {
   uint32_t word;
   memcpy(&word, p, sizeof word);
   return vreinterpretq_f32_u32(vdupq_n_u32(word));
+}
+static inline f32_vec f32_load_words(const void *p, ptrdiff_t n) {
+  if (n == 4)
+    return vreinterpretq_f32_u8(vld1q_u8((const uint8_t *)p));
+  uint32_t words[4] = {0, 0, 0, 0};
+  memcpy(words, p, (size_t)n * sizeof *words);
+  return vreinterpretq_f32_u32(vld1q_u32(words));
 }
 static inline f32_vec f32_pair_low(f32_vec pairs) {
   return vreinterpretq_f32_u32(vshlq_n_u32(vreinterpretq_u32_f32(pairs), 16));

@@ -6,6 +6,7 @@
 // store_n(p, v, n)       the first n lanes
 // load_f16(p), load_bf16(p), store_f16(p, v), store_bf16(p, v)   a vector of half-precision words, rounded to nearest even
 // fma(a, b, c)           a * b + c, rounded once where the hardware does
+// fma_exact(a, b, c)     the same, and the product is not rounded on any hardware
 // max(a, b), min(a, b)   the larger, the smaller; b where either is NaN
 // abs(x), copysign(x, s) x without its sign, with the sign of s
 // select_less(a, b, x, y)  x where a < b, y elsewhere: where a or b is NaN too
@@ -14,12 +15,15 @@
 // scale2(x, n)           x * 2^n for integral n <= 0, right below the normal range too
 // scale2_flush(x, n)     x * 2^n for integral n <= 127, where results below the normal range may become 0; n may be -infinity.
 //                        NaN where x is
-// any_less(a, b)         whether some lane of a is less than that of b
+// less_bits(a, b)        bit i is set where lane i of a is less than that of b
+// select_bits(bits, x, y)  lane i is that of x where bit i is set, that of y elsewhere; further bits do not count
+// flip(x, signs)         the bits of x, flipped where those of `signs` are set
 // unzip(a, b)            of the 2 * lanes elements of a and b in a row, those at even places to a, at odd ones to b
 // zip(a, b)              the reverse: the elements of a and b in turn
 // reduce_each(v)         lane i is the sum of the lanes of v[i], added in the same order for every i; v is overwritten
 // transpose(rows)        lane j of vector i and lane i of vector j change places, for `lanes` vectors
 // set1_word(p)           the 32 bits at p, wherever they lie, in every lane
+// load_words(p, n)       the first n words of 32 bits at p, wherever they lie, 0 in the other lanes; 0 <= n <= lanes
 // pack_pairs(low, high)  words of two bf16 numbers: the low halves are `low` rounded to nearest even, the high ones `high`;
 //                        subnormal numbers may become 0
 // dot_pairs(acc, a, b)   acc + low(a) low(b) + high(a) high(b) of such words; subnormal numbers may count as 0
@@ -57,6 +61,8 @@ static inline f32_vec f32_fma(f32_vec a, f32_vec b, f32_vec c) { return __builti
 #else
 static inline f32_vec f32_fma(f32_vec a, f32_vec b, f32_vec c) { return a * b + c; }
 #endif
+// A double holds the product of two floats.
+static inline f32_vec f32_fma_exact(f32_vec a, f32_vec b, f32_vec c) { return (float)((double)a * b + c); }
 static inline f32_vec f32_max(f32_vec a, f32_vec b) { return a > b ? a : b; }
 static inline f32_vec f32_min(f32_vec a, f32_vec b) { return a < b ? a : b; }
 static inline f32_vec f32_div(f32_vec a, f32_vec b) { return a / b; }
@@ -94,12 +100,22 @@ static inline f32_vec f32_scale2_flush(f32_vec x, f32_vec n) {
   memcpy(&factor, &bits, sizeof factor);
   return x * factor;
 }
-static inline int f32_any_less(f32_vec a, f32_vec b) { return a < b; }
+static inline uint32_t f32_less_bits(f32_vec a, f32_vec b) { return a < b; }
+static inline f32_vec f32_select_bits(uint32_t bits, f32_vec x, f32_vec y) { return bits & 1 ? x : y; }
+static inline f32_vec f32_flip(f32_vec x, f32_vec signs) {
+  uint32_t a, b;
+  memcpy(&a, &x, sizeof a);
+  memcpy(&b, &signs, sizeof b);
+  a ^= b;
+  memcpy(&x, &a, sizeof x);
+  return x;
+}
 static inline f32_vec f32_set1_word(const void *p) {
   float word;
   memcpy(&word, p, sizeof word);
   return word;
 }
+static inline f32_vec f32_load_words(const void *p, ptrdiff_t n) { return n > 0 ? f32_set1_word(p) : 0; }
 static inline f32_vec f32_pack_pairs(f32_vec low, f32_vec high) {
   uint32_t bits = attn_bf16_from_f32(low) | (uint32_t)attn_bf16_from_f32(high) << 16;
   return f32_set1_word(&bits);

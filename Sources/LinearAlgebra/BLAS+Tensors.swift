@@ -12,10 +12,10 @@ extension BLAS {
   ///   - b: `[k, n]`
   ///   - beta: the factor of what `c` holds.
   ///   - c: `[m, n]`
-  /// - Throws: ``LinearAlgebraError`` where shapes do not fit each other or the 32-bit integers of BLAS; `c` is unchanged.
+  /// - Throws: ``AttentionError`` where shapes do not fit each other or the 32-bit integers of BLAS; `c` is unchanged.
   public static func gemm<S: BLASScalar>(
     alpha: S = 1, _ a: Tensor<S>, _ b: Tensor<S>, beta: S = 0, into c: inout Tensor<S>
-  ) throws(LinearAlgebraError) {
+  ) throws(AttentionError) {
     try checkRank(a, 2, operation: "gemm", argument: "a")
     try checkRank(b, 2, operation: "gemm", argument: "b")
     try multiply("gemm", alpha: alpha, a, b, beta: beta, into: &c)
@@ -30,10 +30,10 @@ extension BLAS {
   ///   - x: `[k]`
   ///   - beta: the factor of what `y` holds.
   ///   - y: `[m]`
-  /// - Throws: ``LinearAlgebraError`` where shapes do not fit each other or the 32-bit integers of BLAS; `y` is unchanged.
+  /// - Throws: ``AttentionError`` where shapes do not fit each other or the 32-bit integers of BLAS; `y` is unchanged.
   public static func gemv<S: BLASScalar>(
     alpha: S = 1, _ a: Tensor<S>, _ x: Tensor<S>, beta: S = 0, into y: inout Tensor<S>
-  ) throws(LinearAlgebraError) {
+  ) throws(AttentionError) {
     try checkRank(a, 2, operation: "gemv", argument: "a")
     try checkRank(x, 1, operation: "gemv", argument: "x")
     try checkRank(y, 1, operation: "gemv", argument: "y")
@@ -41,7 +41,7 @@ extension BLAS {
     try check(y, shape.output, operation: "gemv", argument: "y")
     let product = try MatrixProduct(shape, a, x)
     if y.strides[0] < 1 { y = y.contiguousCopy() }
-    try y.withMutableView { view throws(LinearAlgebraError) in
+    try y.withMutableView { view throws(AttentionError) in
       let column = MutableTensorView(
         base: view.base, shape: [view.shape[0], 1], strides: [view.strides[0], 1])
       try product.write(to: column, alpha: alpha, beta: beta)
@@ -58,10 +58,10 @@ extension BLAS {
   ///   - b: `[…, k, n]`
   ///   - beta: the factor of what `c` holds.
   ///   - c: `[…, m, n]`
-  /// - Throws: ``LinearAlgebraError`` where shapes do not fit each other or the 32-bit integers of BLAS; `c` is unchanged.
+  /// - Throws: ``AttentionError`` where shapes do not fit each other or the 32-bit integers of BLAS; `c` is unchanged.
   public static func batchedGEMM<S: BLASScalar>(
     alpha: S = 1, _ a: Tensor<S>, _ b: Tensor<S>, beta: S = 0, into c: inout Tensor<S>
-  ) throws(LinearAlgebraError) {
+  ) throws(AttentionError) {
     for (argument, tensor) in [("a", a), ("b", b)] where tensor.rank < 2 {
       throw .invalidArgument(
         operation: "batchedGEMM", argument: argument, given: "shape \(tensor.shape)",
@@ -72,12 +72,12 @@ extension BLAS {
 
   private static func multiply<S: BLASScalar>(
     _ operation: String, alpha: S, _ a: Tensor<S>, _ b: Tensor<S>, beta: S, into c: inout Tensor<S>
-  ) throws(LinearAlgebraError) {
+  ) throws(AttentionError) {
     let shape = try ProductShape(operation: operation, a: a.shape, b: b.shape)
     try check(c, shape.full, operation: operation, argument: "c")
     let product = try MatrixProduct(shape, a, b)
     if MatrixLayout(shape: c.shape, strides: c.strides) == nil { c = c.contiguousCopy() }
-    try c.withMutableView { view throws(LinearAlgebraError) in
+    try c.withMutableView { view throws(AttentionError) in
       try product.write(to: view, alpha: alpha, beta: beta)
     }
   }
@@ -85,7 +85,7 @@ extension BLAS {
   /// Throws where a result has another shape than expected, or could not be copied should it have to be.
   private static func check<S>(
     _ result: Tensor<S>, _ expected: Shape, operation: String, argument: String
-  ) throws(LinearAlgebraError) {
+  ) throws(AttentionError) {
     if result.shape != expected {
       throw .invalidArgument(
         operation: operation, argument: argument, given: "shape \(result.shape)", expected: "\(expected)")
@@ -95,7 +95,7 @@ extension BLAS {
 
   private static func checkRank<S>(
     _ tensor: Tensor<S>, _ rank: Int, operation: String, argument: String
-  ) throws(LinearAlgebraError) {
+  ) throws(AttentionError) {
     if tensor.rank != rank {
       throw .invalidArgument(
         operation: operation, argument: argument, given: "shape \(tensor.shape)",

@@ -1,4 +1,4 @@
-import COpenBLAS
+internal import COpenBLAS
 import Synchronization
 
 #if canImport(Glibc)
@@ -15,6 +15,11 @@ import Synchronization
 /// for other code that uses the same libopenblas. A program that wants to keep OpenBLAS's threads says so with
 /// ``keepThreads()`` or the environment variable `ATTENTION_KEEP_BLAS_THREADS=1`; results are then no longer the same
 /// whatever the number of threads.
+///
+/// **Its threads exist before.** OpenBLAS makes a thread for each CPU when it is loaded, before a program's `main` and before anything
+/// here could tell it not to; once set to one thread it leaves them asleep. They take address space and, where that is limited (`ulimit
+/// -v`) so that one cannot be made, OpenBLAS says so on stderr and may wait for it at exit without end. Start such a program with
+/// `OPENBLAS_NUM_THREADS=1` in its environment. The executables of this package do that by themselves (`COneBLASThread`).
 ///
 /// **Kernels for this CPU.** OpenBLAS chooses its kernels when it is loaded; the environment variable `OPENBLAS_CORETYPE`
 /// overrides it, and one that names an older CPU can halve its speed, see ``forcedCoreName``.

@@ -1,4 +1,4 @@
-import COpenBLAS
+internal import COpenBLAS
 import Tensors
 
 /// The element types that BLAS computes in: Float and Double.
@@ -18,7 +18,6 @@ public protocol BLASScalar: FloatingPointElement, BinaryFloatingPoint {
 
 extension Float: BLASScalar {
   /// `cblas_sgemm`
-  @inlinable @inline(__always)
   public static func cblasGEMM(
     _ size: ProductSize, alpha: Float, a: MatrixOperand<Float>, b: MatrixOperand<Float>, beta: Float,
     c: MutableMatrixOperand<Float>
@@ -31,7 +30,6 @@ extension Float: BLASScalar {
   }
 
   /// `cblas_sgemv`
-  @inlinable @inline(__always)
   public static func cblasGEMV(
     _ size: ProductSize, alpha: Float, a: MatrixOperand<Float>, x: VectorOperand<Float>, beta: Float,
     y: MutableVectorOperand<Float>
@@ -47,7 +45,6 @@ extension Float: BLASScalar {
 
 extension Double: BLASScalar {
   /// `cblas_dgemm`
-  @inlinable @inline(__always)
   public static func cblasGEMM(
     _ size: ProductSize, alpha: Double, a: MatrixOperand<Double>, b: MatrixOperand<Double>, beta: Double,
     c: MutableMatrixOperand<Double>
@@ -60,7 +57,6 @@ extension Double: BLASScalar {
   }
 
   /// `cblas_dgemv`
-  @inlinable @inline(__always)
   public static func cblasGEMV(
     _ size: ProductSize, alpha: Double, a: MatrixOperand<Double>, x: VectorOperand<Double>, beta: Double,
     y: MutableVectorOperand<Double>
@@ -75,19 +71,16 @@ extension Double: BLASScalar {
 }
 
 extension MatrixOperand {
-  @inlinable @inline(__always)
-  var cblasTranspose: CBLAS_TRANSPOSE { isTransposed ? CblasTrans : CblasNoTrans }
+  fileprivate var cblasTranspose: CBLAS_TRANSPOSE { isTransposed ? CblasTrans : CblasNoTrans }
 }
 
 /// A size as BLAS takes it. The caller knows that it fits.
-@inlinable @inline(__always)
-func blasInt(_ value: Int) -> Int32 {
+private func blasInt(_ value: Int) -> Int32 {
   assert(Int32(exactly: value) != nil, "\(value) does not fit the 32-bit integers of BLAS")
   return Int32(truncatingIfNeeded: value)
 }
 
 /// Where BLAS wants the address of a vector: its lowest element, which is the last one under a negative stride.
-@inlinable @inline(__always)
-func lowest(_ stride: Int, _ count: Int) -> Int {
+private func lowest(_ stride: Int, _ count: Int) -> Int {
   stride < 0 && count > 0 ? (count - 1) * stride : 0
 }

@@ -1,4 +1,4 @@
-import CLAPACKE
+internal import CLAPACKE
 import Tensors
 
 /// The element types that LAPACK decomposes: Float and Double.

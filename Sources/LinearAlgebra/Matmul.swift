@@ -8,7 +8,7 @@ import Tensors
 ///   - a: `[…, m, k]`, or `[k]`: one row, whose axis the result leaves out.
 ///   - b: `[…, k, n]`, or `[k]`: one column, whose axis the result leaves out.
 /// - Returns: `[…, m, n]`, row-major, where `…` are the batch axes of both, broadcast. Zeros where `k` is 0.
-/// - Throws: ``LinearAlgebraError`` where shapes do not fit each other, or a size, the distance between rows or the result's
+/// - Throws: ``AttentionError`` where shapes do not fit each other, or a size, the distance between rows or the result's
 ///   bytes do not fit the integers that count them.
 ///
 /// Transposed views, and rows at any distance, are read in place; an operand with other strides is copied once.
@@ -17,27 +17,22 @@ import Tensors
 /// folded into rows: where `b` has no batch axes, `[B·T, k] · [k, n]` reads `b` once, `[B, T, k] · [k, n]` B times.
 public func matmul<S: BLASScalar>(
   _ a: Tensor<S>, _ b: Tensor<S>
-) throws(LinearAlgebraError) -> Tensor<S> {
+) throws(AttentionError) -> Tensor<S> {
   try matmul(a, b, maximumThreads: .max)
 }
 
 /// The same on at most so many threads.
 package func matmul<S: BLASScalar>(
   _ a: Tensor<S>, _ b: Tensor<S>, maximumThreads: Int
-) throws(LinearAlgebraError) -> Tensor<S> {
+) throws(AttentionError) -> Tensor<S> {
   let shape = try ProductShape(operation: "matmul(_:_:)", a: a.shape, b: b.shape)
   try checkAllocation(shape.output, of: S.self, operation: shape.operation, argument: "the result")
   let product = try MatrixProduct(shape, a, b)
-  var result: Result<Void, LinearAlgebraError> = .success(())
-  let c = Tensor<S>(unsafeUninitializedShape: shape.output) { memory in
+  return try Tensor<S>(unsafeUninitializedShape: shape.output) { memory throws(AttentionError) in
     guard let base = memory.baseAddress else { return }
     let view = MutableTensorView(base: base, shape: shape.full)
-    result = Result { () throws(LinearAlgebraError) in
-      try product.write(to: view, maximumThreads: maximumThreads)
-    }
+    try product.write(to: view, maximumThreads: maximumThreads)
   }
-  try result.get()
-  return c
 }
 
 /// The matrix product of two Float16 tensors, summed in Float; see the one for Float and Double.
@@ -45,7 +40,7 @@ package func matmul<S: BLASScalar>(
 /// Each operand is converted to Float once, and the result, rounded to nearest, back once.
 public func matmul(
   _ a: Tensor<Float16>, _ b: Tensor<Float16>
-) throws(LinearAlgebraError) -> Tensor<Float16> {
+) throws(AttentionError) -> Tensor<Float16> {
   try matmulThroughFloat(a, b, widen: { Float($0) }, narrow: { Float16($0) })
 }
 
@@ -54,14 +49,14 @@ public func matmul(
 /// Each operand is converted to Float once, and the result, rounded to nearest, back once.
 public func matmul(
   _ a: Tensor<BFloat16>, _ b: Tensor<BFloat16>
-) throws(LinearAlgebraError) -> Tensor<BFloat16> {
+) throws(AttentionError) -> Tensor<BFloat16> {
   try matmulThroughFloat(a, b, widen: { Float($0) }, narrow: { BFloat16($0) })
 }
 
 @inline(__always)
 private func matmulThroughFloat<H: FloatingPointElement>(
   _ a: Tensor<H>, _ b: Tensor<H>, widen: (H) -> Float, narrow: (Float) -> H
-) throws(LinearAlgebraError) -> Tensor<H> {
+) throws(AttentionError) -> Tensor<H> {
   // Shapes first: an operand that does not fit must not be converted.
   let shape = try ProductShape(operation: "matmul(_:_:)", a: a.shape, b: b.shape)
   try checkAllocation(shape.output, of: Float.self, operation: shape.operation, argument: "the result")
@@ -74,7 +69,7 @@ private func matmulThroughFloat<H: FloatingPointElement>(
 @inline(__always)
 private func converted<From: TensorElement, To: TensorElement>(
   _ tensor: Tensor<From>, argument: String, _ convert: (From) -> To
-) throws(LinearAlgebraError) -> Tensor<To> {
+) throws(AttentionError) -> Tensor<To> {
   var source = tensor
   for axis in 0..<max(tensor.rank - 2, 0) where tensor.strides[axis] == 0 && tensor.shape[axis] > 1 {
     source = source.sliced(axis: axis, 0..<1)

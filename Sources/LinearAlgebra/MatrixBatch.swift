@@ -44,7 +44,7 @@ struct MatrixBatch<S: BLASScalar> {
 
   /// The tensor itself where BLAS can read its strides, else one row-major copy; matrices that repeat along a batch axis
   /// are copied once.
-  init(_ tensor: Tensor<S>, operation: String, argument: String) throws(LinearAlgebraError) {
+  init(_ tensor: Tensor<S>, operation: String, argument: String) throws(AttentionError) {
     var source = tensor
     for axis in 0..<(tensor.rank - 2) where tensor.strides[axis] == 0 && tensor.shape[axis] > 1 {
       source = source.sliced(axis: axis, 0..<1)

@@ -13,7 +13,7 @@ struct MatrixProduct<S: BLASScalar> {
   ///   - shape: that of these two tensors, 1-D ones included.
   ///   - a: at least 2-D, or 1-D: one row.
   ///   - b: at least 2-D, or 1-D: one column.
-  init(_ shape: ProductShape, _ a: Tensor<S>, _ b: Tensor<S>) throws(LinearAlgebraError) {
+  init(_ shape: ProductShape, _ a: Tensor<S>, _ b: Tensor<S>) throws(AttentionError) {
     self.shape = shape
     self.a = try MatrixBatch(
       a.rank == 1 ? a.expanded(axis: 0) : a, operation: shape.operation, argument: "a")
@@ -23,10 +23,10 @@ struct MatrixProduct<S: BLASScalar> {
 
   /// `c = alpha · a · b + beta · c` for every matrix of the batch.
   ///
-  /// - Throws: ``LinearAlgebraError`` where `c` has another shape than ``ProductShape/full``, or strides that BLAS cannot write.
+  /// - Throws: ``AttentionError`` where `c` has another shape than ``ProductShape/full``, or strides that BLAS cannot write.
   func write(
     to c: MutableTensorView<S>, alpha: S = 1, beta: S = 0, maximumThreads: Int = .max
-  ) throws(LinearAlgebraError) {
+  ) throws(AttentionError) {
     if c.shape != shape.full {
       throw .invalidArgument(
         operation: shape.operation, argument: "c", given: "shape \(c.shape)", expected: "\(shape.full)")

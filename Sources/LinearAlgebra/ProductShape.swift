@@ -16,7 +16,7 @@ package struct ProductShape {
   package let output: Shape
 
   /// Checks two shapes against each other and against BLAS's 32-bit integers. Nothing is read.
-  package init(operation: String, a: Shape, b: Shape, nameOfB: String = "b") throws(LinearAlgebraError) {
+  package init(operation: String, a: Shape, b: Shape, nameOfB: String = "b") throws(AttentionError) {
     for (argument, shape) in [("a", a), (nameOfB, b)] where shape.count == 0 {
       throw .invalidArgument(
         operation: operation, argument: argument, given: "no axes", expected: "at least one axis")
@@ -45,7 +45,7 @@ package struct ProductShape {
 
   private static func broadcast(
     operation: String, a: Shape, b: Shape
-  ) throws(LinearAlgebraError) -> Shape {
+  ) throws(AttentionError) -> Shape {
     let count = max(a.count, b.count, 2) - 2
     var batch = Shape(repeating: 1, count: count)
     // Distance from the end: the matrix axes are 1 and 2.

@@ -5,13 +5,13 @@ import Tensors
 /// - Parameter a: `[m, n]`, any strides.
 /// - Returns: with `p = min(m, n)`: `u [m, p]` with orthonormal columns, `singularValues [p]`, not negative and descending,
 ///   `vt [p, n]` with orthonormal rows. An empty matrix has empty factors.
-/// - Throws: ``LinearAlgebraError`` where `a` is not a matrix, holds NaN or an infinity, has an axis beyond `Int32.max`, or
+/// - Throws: ``AttentionError`` where `a` is not a matrix, holds NaN or an infinity, has an axis beyond `Int32.max`, or
 ///   where the iteration does not converge.
 ///
 /// Copies `a` once; LAPACKE transposes into copies of its own.
 public func svd<S: LAPACKScalar>(
   _ a: Tensor<S>
-) throws(LinearAlgebraError) -> (u: Tensor<S>, singularValues: Tensor<S>, vt: Tensor<S>) {
+) throws(AttentionError) -> (u: Tensor<S>, singularValues: Tensor<S>, vt: Tensor<S>) {
   let call = LAPACKCall(operation: "svd(_:)")
   try call.checkMatrix(a.shape, argument: "a")
   let (m, n) = (a.shape[0], a.shape[1])
@@ -33,6 +33,6 @@ public func svd<S: LAPACKScalar>(
     }
   }
   try call.checkArguments(info, ["layout", "jobz", "m", "n", "a", "lda", "s", "u", "ldu", "vt", "ldvt"])
-  if info > 0 { throw .noConvergence(operation: call.operation, info: Int(info)) }
+  if info > 0 { throw call.didNotConverge(info) }
   return (u, s, vt)
 }

@@ -6,14 +6,14 @@ import Tensors
 ///   - a: `[n, n]`, any strides.
 ///   - b: `[n]`, or `[n, r]` for `r` right-hand sides, any strides.
 /// - Returns: `x`, with the shape of `b`.
-/// - Throws: ``LinearAlgebraError`` where `a` is not square, `b` does not fit it, one of them holds NaN or an infinity, an
+/// - Throws: ``AttentionError`` where `a` is not square, `b` does not fit it, one of them holds NaN or an infinity, an
 ///   axis is beyond `Int32.max`, or `a` is singular (a pivot is exactly zero; a matrix that is merely close to singular
 ///   gives a result as inexact as its condition number says).
 ///
 /// Copies `a` and `b` once; LAPACKE transposes into copies of its own.
 public func solve<S: LAPACKScalar>(
   _ a: Tensor<S>, _ b: Tensor<S>
-) throws(LinearAlgebraError) -> Tensor<S> {
+) throws(AttentionError) -> Tensor<S> {
   let call = LAPACKCall(operation: "solve(_:_:)")
   try call.checkMatrix(a.shape, argument: "a")
   let n = a.shape[0]
@@ -42,6 +42,6 @@ public func solve<S: LAPACKScalar>(
     }
   }
   try call.checkArguments(info, ["layout", "n", "nrhs", "a", "lda", "pivots", "b", "ldb"])
-  if info > 0 { throw .singular(operation: call.operation, pivot: Int(info) - 1) }
+  if info > 0 { throw call.isSingular("a", pivot: Int(info) - 1) }
   return x
 }

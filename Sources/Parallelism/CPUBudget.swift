@@ -1,4 +1,4 @@
-import CParallelism
+internal import CParallelism
 
 #if canImport(Glibc)
   import Glibc

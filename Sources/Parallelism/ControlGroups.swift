@@ -4,10 +4,10 @@
   import Musl
 #endif
 
-/// Reads the CPU quota of this process from Linux control groups, versions 1 and 2.
+/// Reads the limits of this process from Linux control groups, versions 1 and 2: CPU time, and memory.
 ///
 /// `/proc/self/cgroup` says which group the process is in, as a path below the place where the hierarchy is mounted. A
-/// group is subject to its ancestors' quotas too, so the tightest of the group and all above it counts. In a container
+/// group is subject to its ancestors' limits too, so the tightest of the group and all above it counts. In a container
 /// the path is often the host's, and what is mounted begins at the container's own group: the parts of the path that do
 /// not exist are passed over on the way up, and the root is read in the end.
 package struct ControlGroups {
@@ -25,36 +25,41 @@ package struct ControlGroups {
 
   /// How many CPUs' worth of time this process may use; `nil` where nothing that can be read sets a limit.
   package func quota() -> Double? {
+    tightest("cpu") { folder, isVersion2 in
+      if isVersion2 { return Self.readText(folder + "/cpu.max").flatMap(Self.parseCPUMax) }
+      guard let quota = Self.readText(folder + "/cpu.cfs_quota_us"),
+        let period = Self.readText(folder + "/cpu.cfs_period_us")
+      else { return nil }
+      return Self.parseQuota(quota, period: period)
+    }
+  }
+
+  /// The least of what the folders of this process's groups and of all above them say; nil where none says anything.
+  func tightest<Limit: Comparable>(
+    _ controller: String, _ limit: (_ folder: String, _ isVersion2: Bool) -> Limit?
+  ) -> Limit? {
     guard let membership = Self.readText(membershipFile) else { return nil }
-    var tightest: Double?
-    for group in Self.parseMembership(membership) {
+    var tightest: Limit?
+    for group in Self.parseMembership(membership, controller: controller) {
+      let isVersion2 = group.controllers.isEmpty
+      let place = isVersion2 ? mount : mount + "/" + group.controllers.joined(separator: ",")
       for folder in Self.ancestry(group.path) {
-        let found: Double?
-        switch group.controllers {
-        case []:
-          found = Self.readText(mount + folder + "/cpu.max").flatMap(Self.parseCPUMax)
-        default:
-          let place = mount + "/" + group.controllers.joined(separator: ",") + folder
-          guard let quota = Self.readText(place + "/cpu.cfs_quota_us"),
-            let period = Self.readText(place + "/cpu.cfs_period_us")
-          else { continue }
-          found = Self.parseQuota(quota, period: period)
-        }
-        if let found { tightest = min(tightest ?? found, found) }
+        guard let found = limit(place + folder, isVersion2) else { continue }
+        tightest = min(tightest ?? found, found)
       }
     }
     return tightest
   }
 
-  /// One line of the membership file that can bear on CPU time: version 2 has no controllers, version 1 has `cpu` among
-  /// them, and is mounted at their names.
+  /// One line of the membership file that can bear on a controller: version 2 has no controllers, version 1 has it among them, and is
+  /// mounted at their names.
   package struct Group: Equatable {
     package let controllers: [String]
     package let path: String
   }
 
-  /// The lines `number:controllers:path` that matter here; what has another form is passed over.
-  package static func parseMembership(_ text: String) -> [Group] {
+  /// The lines `number:controllers:path` that matter to a controller; what has another form is passed over.
+  package static func parseMembership(_ text: String, controller: String) -> [Group] {
     text.utf8.split(separator: UInt8(ascii: "\n")).compactMap { line in
       // A path may hold colons.
       let parts = line.split(separator: UInt8(ascii: ":"), maxSplits: 2, omittingEmptySubsequences: false)
@@ -65,7 +70,7 @@ package struct ControlGroups {
       let isVersion2 = parts[1].isEmpty && parts[0].elementsEqual("0".utf8)
       // The names become part of a path, so only the kernel's own forms are accepted.
       let isVersion1 =
-        controllers.contains("cpu") && controllers.allSatisfy { $0.utf8.allSatisfy(isNameByte) }
+        controllers.contains(controller) && controllers.allSatisfy { $0.utf8.allSatisfy(isNameByte) }
       guard isVersion2 || isVersion1 else { return nil }
       return Group(controllers: controllers, path: String(decoding: parts[2], as: UTF8.self))
     }
@@ -102,13 +107,14 @@ package struct ControlGroups {
     return Double(quota) / Double(period)
   }
 
-  private static func parseInteger(_ text: String) -> Int? {
+  /// The one integer of a text; nil where it is another text.
+  static func parseInteger(_ text: String) -> Int? {
     let words = text.split(whereSeparator: \.isWhitespace)
     return words.count == 1 ? Int(words[0]) : nil
   }
 
   /// The beginning of a file as text: these files hold a line or a few. `nil` where it cannot be read.
-  private static func readText(_ path: String) -> String? {
+  static func readText(_ path: String) -> String? {
     // Not blocking: what is no regular file must not stop a program's start.
     let file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard file >= 0 else { return nil }

@@ -1,4 +1,4 @@
-import CParallelism
+internal import CParallelism
 import Synchronization
 
 #if canImport(Glibc)

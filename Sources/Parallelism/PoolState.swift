@@ -1,4 +1,4 @@
-import CParallelism
+internal import CParallelism
 import Synchronization
 
 /// The gate's value: who may join the run that is open, and how many workers are inside.
@@ -25,7 +25,8 @@ struct GateValue {
 
 /// One run's work. It lies on the caller's stack for as long as the gate's run is open or a worker is inside.
 struct Job {
-  let body: (Int) -> Void
+  /// Does a task, on a thread of the pool.
+  let body: (_ task: Int, _ thread: Int) -> Void
   let count: Int
   /// Where the calling thread was when it opened the run.
   let callerCPU: Int32
@@ -99,7 +100,7 @@ struct PoolState {
     let opening = gateValue().opening(participants: participants)
     gate.pointee.wrappingAdd(opening, ordering: .sequentiallyConsistent)
     for index in 1..<participants { spot(index).wake() }
-    work(job.pointee.body, count: job.pointee.count)
+    work(job.pointee.body, count: job.pointee.count, thread: 0)
     let closing = UInt64(participants) << 16
     let closed = gate.pointee.wrappingSubtract(closing, ordering: .sequentiallyConsistent)
     if GateValue(bits: closed.newValue).active != 0 {
@@ -110,11 +111,11 @@ struct PoolState {
 
   /// Claims and does indices until none is left. (The closure is a parameter so that it is retained once per thread
   /// and run, not once per index: the count would be one more contended line.)
-  private func work(_ body: (Int) -> Void, count: Int) {
+  private func work(_ body: (Int, Int) -> Void, count: Int, thread: Int) {
     while true {
       let index = nextIndex.pointee.wrappingAdd(1, ordering: .relaxed).oldValue
       guard index < count else { return }
-      body(index)
+      body(index, thread)
     }
   }
 
@@ -155,7 +156,7 @@ struct PoolState {
         for child in (2 * index + 1)..<(2 * index + 3) where child < value.participants { spot(child).wake() }
         if let job = job.pointee {
           if spinNanoseconds > 0 { leave(job.pointee.callerCPU) }
-          work(job.pointee.body, count: job.pointee.count)
+          work(job.pointee.body, count: job.pointee.count, thread: index)
         }
       }
       let left = GateValue(

@@ -1,4 +1,4 @@
-import CParallelism
+internal import CParallelism
 import Synchronization
 
 #if canImport(Glibc)
@@ -32,7 +32,7 @@ extension WorkerPool {
       let entered = Atomic<Int>(0)
       let last = Atomic<UInt64>(0)
       let begin = monotonicNanoseconds()
-      let ran = runTogether(total, maximumThreads: .max) { _ in
+      let ran = runTogether(total, maximumThreads: .max) { _, _ in
         last.max(monotonicNanoseconds(), ordering: .relaxed)
         entered.wrappingAdd(1, ordering: .releasing)
         let haveAllEntered = { entered.load(ordering: .acquiring) == total }

@@ -1,4 +1,4 @@
-import CParallelism
+internal import CParallelism
 import Synchronization
 
 #if canImport(Glibc)
@@ -12,6 +12,8 @@ import Synchronization
 /// The calling thread works too, as one of ``threadCount``. Between runs the others spin for a moment, then sleep; they
 /// cost nothing while the process does something else. Hand-over to a spinning worker takes well under a microsecond,
 /// to a sleeping one as long as the kernel takes to wake a thread (``measureHandOff(rounds:pause:)``).
+///
+/// Workers do not receive SIGINT, SIGTERM and SIGHUP: other threads of the program do.
 ///
 /// A worker that finds itself on the CPU of its caller leaves it: its affinity mask then lacks that CPU. No other mask is touched.
 ///
@@ -109,15 +111,28 @@ public final class WorkerPool: @unchecked Sendable {
   /// A run on several threads makes one allocation of 32 bytes, the language's checked box around a non-escaping
   /// closure; a run on the calling thread makes none.
   public func run(_ count: Int, maximumThreads: Int = .max, _ body: (Int) -> Void) {
+    run(count, maximumThreads: maximumThreads) { task, _ in body(task) }
+  }
+
+  /// The same for tasks that use memory of the thread that they run on.
+  ///
+  /// - Parameters:
+  ///   - count: how many tasks.
+  ///   - maximumThreads: at most this many threads take part, the calling thread included; at least 1.
+  ///   - body: does the task of an index on a thread of the pool, below the smaller of ``threadCount`` and `maximumThreads`; the calling
+  ///     thread is 0. No two tasks run on one thread at once.
+  public func run(
+    _ count: Int, maximumThreads: Int = .max, _ body: (_ task: Int, _ thread: Int) -> Void
+  ) {
     precondition(count >= 0, "the number of tasks must not be negative, and is \(count)")
     precondition(maximumThreads >= 1, "maximumThreads must be at least 1, and is \(maximumThreads)")
     if runTogether(count, maximumThreads: maximumThreads, body) { return }
-    for index in 0..<count { body(index) }
+    for index in 0..<count { body(index, 0) }
   }
 
   /// Does all tasks with the workers' help, or returns false having done none: where there is at most one task or
   /// thread, the pool is busy, or this is a forked child.
-  func runTogether(_ count: Int, maximumThreads: Int, _ body: (Int) -> Void) -> Bool {
+  func runTogether(_ count: Int, maximumThreads: Int, _ body: (Int, Int) -> Void) -> Bool {
     let participants = min(count, min(threadCount, maximumThreads))
     guard participants > 1, !isForkedChild else { return false }
     // Acquire and release: each holder sees what the one before it left in the state.
@@ -145,6 +160,13 @@ public final class WorkerPool: @unchecked Sendable {
     let context = UnsafeMutablePointer<WorkerStart>.allocate(capacity: 1)
     context.initialize(to: start)
     var thread = pthread_t()
+    // A thread begins with its creator's mask. Signals that end the process belong to the program's own threads, which know what they
+    // are in the middle of.
+    var (ending, before) = (sigset_t(), sigset_t())
+    sigemptyset(&ending)
+    for number in [SIGINT, SIGTERM, SIGHUP] { sigaddset(&ending, number) }
+    pthread_sigmask(SIG_BLOCK, &ending, &before)
+    defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
     let status = pthread_create(
       &thread, &attributes,
       { context in

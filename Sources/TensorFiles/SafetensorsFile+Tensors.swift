@@ -102,12 +102,10 @@ extension SafetensorsFile {
     guard let base = withBytes(of: entry, { $0.isEmpty ? nil : $0.baseAddress }),
       Int(bitPattern: base).isMultiple(of: MemoryLayout<E>.alignment)
     else { return nil }
-    let contents = contents
     do {
       return try Tensor(
         unsafeExternal: base.bindMemory(to: E.self, capacity: entry.byteRange.count / MemoryLayout<E>.stride),
-        shape: entry.shape,
-        release: { withExtendedLifetime(contents) {} })
+        shape: entry.shape, owner: contents)
     } catch {
       throw TensorFileError(path: path, reason: "\(error)")
     }

@@ -29,6 +29,21 @@ public enum ElementType: String, CaseIterable, Sendable, CustomStringConvertible
     }
   }
 
+  /// The Swift type of such elements, to call a generic function with.
+  package var swiftType: any TensorElement.Type {
+    switch self {
+    case .float64: Double.self
+    case .float32: Float.self
+    case .float16: Float16.self
+    case .bfloat16: BFloat16.self
+    case .int64: Int64.self
+    case .int32: Int32.self
+    case .int8: Int8.self
+    case .uint8: UInt8.self
+    case .bool: Bool.self
+    }
+  }
+
   /// The lower-case name that NumPy uses, `float32` for instance.
   public var description: String { rawValue }
 }

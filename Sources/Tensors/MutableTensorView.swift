@@ -22,25 +22,6 @@ public struct MutableTensorView<Element: TensorElement> {
     self.shape = shape
     self.strides = strides
   }
-
-  /// The axes in another order; `permuted(0, 2, 1, 3)` swaps the middle two of four.
-  public func permuted(_ order: Int...) -> MutableTensorView {
-    let (shape, strides) = permutedAxes(shape, strides, Shape(order))
-    return MutableTensorView(base: base, shape: shape, strides: strides)
-  }
-
-  /// Part of one axis.
-  ///
-  /// - Precondition: `range` lies within the axis.
-  public func sliced(axis: Int, _ range: Range<Int>) -> MutableTensorView {
-    precondition(
-      range.lowerBound >= 0 && range.upperBound <= shape[axis],
-      "range \(range) on axis \(axis) of length \(shape[axis])")
-    var shape = shape
-    shape[axis] = range.count
-    return MutableTensorView(
-      base: base + range.lowerBound * strides[axis], shape: shape, strides: strides)
-  }
 }
 
 // MARK: - Elements
@@ -58,10 +39,10 @@ extension MutableTensorView {
   /// Writes a tensor's elements through the view; one copy, and no allocation.
   ///
   /// The source must not be a window onto the same memory.
-  /// - Throws: ``TensorError`` where the shapes differ; nothing is written then.
-  public func assign(from source: Tensor<Element>) throws(TensorError) {
+  /// - Throws: ``AttentionError`` where the shapes differ; nothing is written then.
+  public func assign(from source: Tensor<Element>) throws(AttentionError) {
     guard source.shape == shape else {
-      throw TensorError("assign(from:)", "shape \(source.shape), expected the view's shape \(shape)")
+      throw AttentionError("assign(from:)", "shape \(source.shape), expected the view's shape \(shape)")
     }
     copyElements(of: source)
   }
@@ -80,21 +61,38 @@ extension MutableTensorView {
 // MARK: - Axes
 
 extension MutableTensorView {
+  /// The axes in another order; `permuted(0, 2, 1, 3)` swaps the middle two of four.
+  ///
+  /// - Precondition: every axis is named once.
+  public func permuted(_ order: Int...) -> MutableTensorView {
+    view(layout.permuted(Shape(order)))
+  }
+
+  /// Part of one axis.
+  ///
+  /// - Precondition: `range` lies within the axis.
+  public func sliced(axis: Int, _ range: Range<Int>) -> MutableTensorView {
+    view(layout.sliced(axis: axis, range, by: 1))
+  }
+
   /// One index of one axis, which disappears.
   ///
   /// - Precondition: `index` lies within the axis.
   public func selected(axis: Int, _ index: Int) -> MutableTensorView {
-    precondition(
-      index >= 0 && index < shape[axis], "index \(index) on axis \(axis) of length \(shape[axis])")
-    let (kept, keptStrides) = removedAxis(shape, strides, axis)
-    return MutableTensorView(base: base + index * strides[axis], shape: kept, strides: keptStrides)
+    view(layout.selected(axis: axis, index))
   }
 
   /// `[B, T, H·D] → [B, H, T, D]`: lets a kernel write its heads straight into the layout of a projection.
   ///
-  /// - Throws: ``TensorError`` where the view has not three axes or `heads` does not divide the last.
-  public func splitHeads(_ heads: Int) throws(TensorError) -> MutableTensorView {
-    let (shape, strides) = try splitHeadAxes(shape, strides, heads)
-    return MutableTensorView(base: base, shape: shape, strides: strides)
+  /// - Throws: ``AttentionError`` where the view has not three axes or `heads` does not divide the last.
+  public func splitHeads(_ heads: Int) throws(AttentionError) -> MutableTensorView {
+    view(try layout.splitHeads(heads))
+  }
+
+  /// The view's own layout, counted from ``base``.
+  private var layout: TensorLayout { TensorLayout(shape: shape, strides: strides) }
+
+  private func view(_ layout: TensorLayout) -> MutableTensorView {
+    MutableTensorView(base: base + layout.offset, shape: layout.shape, strides: layout.strides)
   }
 }

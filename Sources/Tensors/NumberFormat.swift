@@ -77,7 +77,7 @@ struct NumberFormat<Element: TensorElement> {
     case .float32: 1e6
     case .float16: 1e3
     case .bfloat16: 1e2
-    default: 1e8
+    case .float64, .int64, .int32, .int8, .uint8, .bool: 1e8
     }
   }
 

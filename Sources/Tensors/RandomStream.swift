@@ -10,18 +10,18 @@
 /// that seeds which are near one another start far apart on the one cycle of 2⁶⁴.
 ///
 /// Rejected: xoshiro256++ and the ziggurat, about twice as fast for normals, but a number then depends on all before it.
-struct RandomStream {
+package struct RandomStream: Sendable {
   private let origin: UInt64
 
   private static let step: UInt64 = 0x9E37_79B9_7F4A_7C15
 
-  init(seed: UInt64) {
+  package init(seed: UInt64) {
     self.origin = Self.mix(seed &+ Self.step)
   }
 
   /// The bits of draw `index`.
   @inline(__always)
-  func bits(_ index: Int) -> UInt64 {
+  package func bits(_ index: Int) -> UInt64 {
     Self.mix(origin &+ (UInt64(truncatingIfNeeded: index) &+ 1) &* Self.step)
   }
 

@@ -7,25 +7,25 @@ func convertRow<Source: TensorElement, Target: TensorElement>(
 ) {
   let raw = UnsafeRawPointer(source)
   let rawTarget = UnsafeMutableRawPointer(target)
-  switch (Source.elementType, Target.elementType) {
-  case (let from, let to) where from == to:
+  let types = (Source.elementType, Target.elementType)
+  if types.0 == types.1 {
     let same = raw.assumingMemoryBound(to: Target.self)
     copyRow(from: same, stride: stride, to: target, stride: 1, count: count)
-  case (.float32, .float16):
+  } else if types == (.float32, .float16) {
     mapRow(raw, stride, rawTarget, count) { (value: Float) in value.nearestHalfBits }
-  case (.float32, .bfloat16):
+  } else if types == (.float32, .bfloat16) {
     mapRow(raw, stride, rawTarget, count) { (value: Float) in BFloat16(value) }
-  case (.float16, .float32):
+  } else if types == (.float16, .float32) {
     mapRow(raw, stride, rawTarget, count) { (bits: UInt16) in Float(halfBits: bits) }
-  case (.bfloat16, .float32):
+  } else if types == (.bfloat16, .float32) {
     mapRow(raw, stride, rawTarget, count) { (value: BFloat16) in Float(value) }
-  case (.int64, .float64):
+  } else if types == (.int64, .float64) {
     mapRow(raw, stride, rawTarget, count) { (value: Int64) in Double(value) }
-  case (_, .float64):
+  } else if types.1 == .float64 {
     widenRow(from: source, stride: stride, to: rawTarget.assumingMemoryBound(to: Double.self), count: count)
-  case (.float64, _) where stride == 1:
+  } else if types.0 == .float64 && stride == 1 {
     narrowRow(from: raw.assumingMemoryBound(to: Double.self), to: target, count: count)
-  default:
+  } else {
     withBlocks(of: count) { block, start, length in
       widenRow(from: source + start * stride, stride: stride, to: block, count: length)
       narrowRow(from: block, to: target + start, count: length)

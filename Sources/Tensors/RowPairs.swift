@@ -44,3 +44,25 @@ func forEachRowPair(
     if axis >= axes { return }
   }
 }
+
+/// Copies a row; both strides in elements.
+///
+/// Elements are plain bits, so a copy depends on their width alone: four loops serve every type, without a generic
+/// call per element.
+func copyRow<Element: TensorElement>(
+  from source: UnsafePointer<Element>, stride sourceStride: Int,
+  to target: UnsafeMutablePointer<Element>, stride targetStride: Int, count: Int
+) {
+  if sourceStride == 1 && targetStride == 1 { return target.update(from: source, count: count) }
+  func copy<Bits>(_ bits: Bits.Type) {
+    let source = UnsafeRawPointer(source).assumingMemoryBound(to: bits)
+    let target = UnsafeMutableRawPointer(target).assumingMemoryBound(to: bits)
+    for index in 0..<count { target[index * targetStride] = source[index * sourceStride] }
+  }
+  switch MemoryLayout<Element>.size {
+  case 1: copy(UInt8.self)
+  case 2: copy(UInt16.self)
+  case 4: copy(UInt32.self)
+  default: copy(UInt64.self)
+  }
+}

@@ -5,29 +5,29 @@ extension Tensor where Element: FloatingPointElement {
   /// The sum, element by element; axes of length 1 and missing leading axes repeat, as NumPy broadcasts.
   ///
   /// Computed in Float for the 16-bit types and rounded once, as for all of `+ - * /`. One allocation.
-  /// - Throws: ``TensorError`` where the shapes do not broadcast to a common one.
-  public static func + (left: Tensor, right: Tensor) throws(TensorError) -> Tensor {
+  /// - Throws: ``AttentionError`` where the shapes do not broadcast to a common one.
+  public static func + (left: Tensor, right: Tensor) throws(AttentionError) -> Tensor {
     try broadcasting(left, .add, right)
   }
 
   /// The difference, element by element, broadcast as for ``+(_:_:)``.
   ///
-  /// - Throws: ``TensorError`` where the shapes do not broadcast to a common one.
-  public static func - (left: Tensor, right: Tensor) throws(TensorError) -> Tensor {
+  /// - Throws: ``AttentionError`` where the shapes do not broadcast to a common one.
+  public static func - (left: Tensor, right: Tensor) throws(AttentionError) -> Tensor {
     try broadcasting(left, .subtract, right)
   }
 
   /// The product, element by element (not the matrix product), broadcast as for ``+(_:_:)``.
   ///
-  /// - Throws: ``TensorError`` where the shapes do not broadcast to a common one.
-  public static func * (left: Tensor, right: Tensor) throws(TensorError) -> Tensor {
+  /// - Throws: ``AttentionError`` where the shapes do not broadcast to a common one.
+  public static func * (left: Tensor, right: Tensor) throws(AttentionError) -> Tensor {
     try broadcasting(left, .multiply, right)
   }
 
   /// The quotient, element by element, broadcast as for ``+(_:_:)``; x/0 is infinite and 0/0 NaN.
   ///
-  /// - Throws: ``TensorError`` where the shapes do not broadcast to a common one.
-  public static func / (left: Tensor, right: Tensor) throws(TensorError) -> Tensor {
+  /// - Throws: ``AttentionError`` where the shapes do not broadcast to a common one.
+  public static func / (left: Tensor, right: Tensor) throws(AttentionError) -> Tensor {
     try broadcasting(left, .divide, right)
   }
 
@@ -85,14 +85,15 @@ extension Tensor where Element: FloatingPointElement {
   private static func repeated(_ value: Element, _ shape: Shape) -> Tensor {
     let single = Tensor(repeating: value, shape: [])
     return Tensor(
-      storage: single.storage, shape: shape, strides: Strides(repeating: 0, count: shape.count), offset: 0)
+      memory: single.memory,
+      layout: TensorLayout(shape: shape, strides: Strides(repeating: 0, count: shape.count)))
   }
 
   private static func broadcasting(
     _ left: Tensor, _ operation: ArithmeticOperation, _ right: Tensor
-  ) throws(TensorError) -> Tensor {
+  ) throws(AttentionError) -> Tensor {
     guard let shape = left.shape.broadcast(with: right.shape) else {
-      throw TensorError(
+      throw AttentionError(
         operation.rawValue, "shapes \(left.shape) and \(right.shape) do not broadcast to a common one")
     }
     return combined(try left.broadcast(to: shape), operation, try right.broadcast(to: shape))
@@ -133,7 +134,8 @@ private func combineRow<Element: FloatingPointElement>(
       operation, UnsafeRawPointer(left).assumingMemoryBound(to: Double.self), leftStep,
       UnsafeRawPointer(right).assumingMemoryBound(to: Double.self), rightStep,
       rawTarget.assumingMemoryBound(to: Double.self), count)
-  default:
+  // No integers come here. They are named so that a new type must be.
+  case .float16, .bfloat16, .int64, .int32, .int8, .uint8, .bool:
     let capacity = 512
     withUnsafeTemporaryAllocation(of: Float.self, capacity: 2 * capacity) { buffer in
       guard let wideLeft = buffer.baseAddress else { return }

@@ -3,12 +3,12 @@ extension Tensor {
   ///
   ///     let grown = try Tensor.concatenate([cachedKeys, newKeys], axis: 2)
   ///
-  /// - Throws: ``TensorError`` where there is no tensor, where ranks or any other axis differ, or where the result is too large.
+  /// - Throws: ``AttentionError`` where there is no tensor, where ranks or any other axis differ, or where the result is too large.
   /// - Precondition: `axis` is one of the first tensor's.
-  public static func concatenate(_ tensors: [Tensor], axis: Int) throws(TensorError) -> Tensor {
+  public static func concatenate(_ tensors: [Tensor], axis: Int) throws(AttentionError) -> Tensor {
     let operation = "concatenate(_:axis:)"
     guard let first = tensors.first else {
-      throw TensorError(operation, "no tensors, expected at least one")
+      throw AttentionError(operation, "no tensors, expected at least one")
     }
     precondition(axis >= 0 && axis < first.rank, "axis \(axis) of \(first.rank) axes")
     var shape = first.shape
@@ -17,18 +17,18 @@ extension Tensor {
       var others = tensor.shape
       if axis < others.count { others[axis] = first.shape[axis] }
       guard others == first.shape else {
-        throw TensorError(
+        throw AttentionError(
           operation,
           "tensor \(position) has shape \(tensor.shape), expected \(first.shape) but for axis \(axis)")
       }
       let (length, overflow) = shape[axis].addingReportingOverflow(tensor.shape[axis])
       guard !overflow else {
-        throw TensorError(operation, "the length of axis \(axis) does not fit an Int")
+        throw AttentionError(operation, "the length of axis \(axis) does not fit an Int")
       }
       shape[axis] = length
     }
     guard shape.checkedElementCount != nil else {
-      throw TensorError(operation, "the element count of shape \(shape) does not fit an Int")
+      throw AttentionError(operation, "the element count of shape \(shape) does not fit an Int")
     }
     return Tensor(unsafeUninitializedShape: shape) { buffer in
       guard let base = buffer.baseAddress else { return }
@@ -44,9 +44,9 @@ extension Tensor {
 
   /// This tensor followed by another along an axis; one copy of each.
   ///
-  /// - Throws: ``TensorError`` where ranks or any other axis differ, or where the result is too large.
+  /// - Throws: ``AttentionError`` where ranks or any other axis differ, or where the result is too large.
   /// - Precondition: `axis` is one of the tensor's.
-  public func concatenated(with other: Tensor, axis: Int) throws(TensorError) -> Tensor {
+  public func concatenated(with other: Tensor, axis: Int) throws(AttentionError) -> Tensor {
     try Tensor.concatenate([self, other], axis: axis)
   }
 }

@@ -1,5 +1,5 @@
 extension Tensor {
-  /// The same values as another element type, in fresh row-major storage; the tensor itself where the type is the same.
+  /// The same values as another element type, in fresh row-major memory; the tensor itself where the type is the same.
   ///
   /// Every value is rounded once. To a floating-point type: to nearest, ties to even, to infinity beyond the largest value;
   /// NaN stays NaN. To an integer type: towards zero, to the nearest limit where it is out of range, and NaN becomes 0. To

@@ -1,11 +1,11 @@
 extension Tensor {
   /// A tensor with these elements in row-major order; one copy.
   ///
-  /// - Throws: ``TensorError`` where the shape does not have exactly as many elements.
+  /// - Throws: ``AttentionError`` where the shape does not have exactly as many elements.
   @inlinable
-  public init(_ elements: some Collection<Element>, shape: Shape) throws(TensorError) {
+  public init(_ elements: some Collection<Element>, shape: Shape) throws(AttentionError) {
     guard shape.checkedElementCount == elements.count else {
-      throw TensorError(
+      throw AttentionError(
         "Tensor(_:shape:)", "\(elements.count) elements do not fill shape \(shape)")
     }
     self.init(unsafeUninitializedShape: shape) { _ = $0.initialize(fromContentsOf: elements) }

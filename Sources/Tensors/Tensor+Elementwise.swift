@@ -5,7 +5,7 @@
 #endif
 
 extension Tensor {
-  /// `transform` of every element, in fresh row-major storage.
+  /// `transform` of every element, in fresh row-major memory.
   ///
   ///     let rectified = scores.mapped { max($0, 0) }
   ///

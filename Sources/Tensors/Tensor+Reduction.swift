@@ -23,11 +23,10 @@ extension Tensor where Element: FloatingPointElement {
   @inline(__always)
   private func reduced(axis: Int, initial: Double, _ combine: (Double, Double) -> Double) -> Tensor {
     precondition(axis >= 0 && axis < rank, "axis \(axis) of \(rank) axes")
-    let (kept, keptStrides) = removedAxis(shape, strides, axis)
-    let others = Tensor(storage: storage, shape: kept, strides: keptStrides, offset: offset)
+    let others = Tensor(memory: memory, layout: layout.removed(axis: axis))
     let length = shape[axis]
     let step = strides[axis]
-    return Tensor(unsafeUninitializedShape: kept) { buffer in
+    return Tensor(unsafeUninitializedShape: others.shape) { buffer in
       var next = buffer.startIndex
       others.forEachRow { row, count, stride in
         for index in 0..<count {

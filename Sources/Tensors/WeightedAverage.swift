@@ -18,12 +18,12 @@
 ///   - values: `[n, d]`, one value of `d` numbers per row.
 ///   - weights: `[n]`, or `[m, n]` for `m` averages of the same values.
 /// - Returns: `[d]`, or `[m, d]`.
-/// - Throws: ``TensorError`` where a rank is another or the counts of values and weights differ.
+/// - Throws: ``AttentionError`` where a rank is another or the counts of values and weights differ.
 public func weightedAverage<Element: FloatingPointElement>(
   of values: Tensor<Element>, weights: Tensor<Element>
-) throws(TensorError) -> Tensor<Element> {
+) throws(AttentionError) -> Tensor<Element> {
   guard values.rank == 2, weights.rank == 1 || weights.rank == 2, weights.shape.last == values.shape[0] else {
-    throw TensorError(
+    throw AttentionError(
       "weightedAverage(of:weights:)",
       "values of shape \(values.shape) and weights of shape \(weights.shape), expected [n, d] and [n] or [m, n]"
     )
@@ -31,7 +31,8 @@ public func weightedAverage<Element: FloatingPointElement>(
   let width = values.shape[1]
   let averages: Shape = weights.rank == 1 ? [width] : [weights.shape[0], width]
   guard averages.checkedElementCount != nil else {
-    throw TensorError("weightedAverage(of:weights:)", "the element count of \(averages) does not fit an Int")
+    throw AttentionError(
+      "weightedAverage(of:weights:)", "the element count of \(averages) does not fit an Int")
   }
   let wideValues = values.converted(to: Double.self).contiguous()
   let wideWeights = weights.converted(to: Double.self)

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 
 /// `attention-bench` as its users run it.
 struct BenchProcess {
@@ -42,20 +43,4 @@ struct BenchProcess {
     while process.isRunning, !(try errors.text().contains(words)) { usleep(10_000) }
     kill(process.processIdentifier, signal)
   }
-}
-
-/// A file that goes away with its owner.
-final class TemporaryFile {
-  let url = FileManager.default.temporaryDirectory.appendingPathComponent(
-    "attention-bench-\(UUID().uuidString)")
-  let handle: FileHandle
-
-  init(_ text: String = "") throws {
-    try Data(text.utf8).write(to: url)
-    handle = try FileHandle(forWritingTo: url)
-  }
-
-  func text() throws -> String { try String(contentsOf: url, encoding: .utf8) }
-
-  deinit { try? FileManager.default.removeItem(at: url) }
 }

@@ -1,15 +1,21 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// `attention-bench` as its users run it.
 @Suite struct CommandTests {
+  /// What checks results takes no time for good medians.
+  private static func quickly(_ arguments: String...) throws -> BenchProcess.Outcome {
+    try BenchProcess(["--quick", "--seconds", "0.01"] + arguments).outcome()
+  }
+
   private static func bench(_ arguments: String...) throws -> BenchProcess.Outcome {
     try BenchProcess(arguments).outcome()
   }
 
   @Test(arguments: ["f32", "f64", "f16", "bf16"]) func resultsAreRight(dtype: String) throws {
-    let outcome = try Self.bench(
-      "--quick", "--only", "gpt2-decode,minilm-layer3", "--dtype", dtype, "--format", "jsonl", "--threads",
+    let outcome = try Self.quickly(
+      "--only", "gpt2-decode,minilm-layer3", "--dtype", dtype, "--format", "jsonl", "--threads",
       "2")
     #expect(outcome.code == 0, "\(outcome)")
     let objects = try Self.objects(outcome.output)
@@ -47,7 +53,7 @@ import Testing
        {"name": "window", \(sizes), "value_dim": 8, "mask": "causal", "left_window_size": 9},
        {"name": "lengths", \(sizes), "value_dim": 24, "mask": "lengths", "key_lengths": [0, 61]}]
       """)
-    let outcome = try Self.bench("--quick", "--shapes", list.url.path, "--format", "csv")
+    let outcome = try Self.quickly("--shapes", list.url.path, "--format", "csv")
     #expect(outcome.code == 0, "\(outcome)")
     let lines = outcome.output.split(separator: "\n")
     #expect(lines.count == 1 + 4 * 5)
@@ -76,8 +82,8 @@ import Testing
        {"name": "cached", \(sizes.replacingOccurrences(of: "\"queries\": 70", with: "\"queries\": 5")), "mask": "causal",
         "key_lengths": [61, 2, 70], "alibi": true, "sinks": true}]
       """)
-    let outcome = try Self.bench(
-      "--quick", "--shapes", list.url.path, "--dtype", dtype, "--format", "jsonl")
+    let outcome = try Self.quickly(
+      "--shapes", list.url.path, "--dtype", dtype, "--format", "jsonl")
     #expect(outcome.code == 0, "\(outcome)")
     let objects = try Self.objects(outcome.output)
     // What is compared with the same shape stands together.
@@ -117,7 +123,7 @@ import Testing
   }
 
   @Test func aComparedShapeAloneBringsItsPlainOneAlong() throws {
-    let outcome = try Self.bench("--quick", "--only", "gpt2-alibi", "--kernel", "chosen", "--format", "jsonl")
+    let outcome = try Self.quickly("--only", "gpt2-alibi", "--kernel", "chosen", "--format", "jsonl")
     #expect(outcome.code == 0, "\(outcome)")
     let objects = try Self.objects(outcome.output)
     #expect(objects.map { $0["name"] as? String } == ["gpt2-alibi"])
@@ -160,7 +166,7 @@ import Testing
   }
 
   @Test func oneKernelAloneIsATableWithItsMachine() throws {
-    let outcome = try Self.bench("--quick", "--only", "minilm-layer3", "--kernel", "gemm")
+    let outcome = try Self.quickly("--only", "minilm-layer3", "--kernel", "gemm")
     #expect(outcome.code == 0, "\(outcome)")
     for words in ["processor", "FMA peak", "bf16 peak", "OpenBLAS", "hand-off", "minilm-layer3", "of limit"] {
       #expect(outcome.output.contains(words), "\(words) in \(outcome.output)")

@@ -1,27 +1,12 @@
 import BenchmarkKit
 import Foundation
+import TestSupport
 import Testing
 
 @Suite struct MachineDescriptionTests {
-  /// A folder with these files below it.
-  private final class Tree {
-    let root = FileManager.default.temporaryDirectory.appendingPathComponent("machine-\(UUID().uuidString)")
-
-    init(_ files: [String: String]) throws {
-      for (path, text) in files {
-        let file = root.appendingPathComponent(path)
-        try FileManager.default.createDirectory(
-          at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
-        try Data(text.utf8).write(to: file)
-      }
-    }
-
-    deinit { try? FileManager.default.removeItem(at: root) }
-  }
-
   @Test func filesOfLinuxAreRead() throws {
     let cpu = "sys/devices/system/cpu/cpu0"
-    let tree = try Tree([
+    let tree = try TemporaryDirectory([
       "proc/cpuinfo": """
       processor\t: 0
       model name\t: Some CPU: fast
@@ -41,7 +26,7 @@ import Testing
       "proc/sys/kernel/osrelease": "6.1.0-x\n", "proc/sys/kernel/hostname": "box\n",
       "proc/sys/kernel/randomize_va_space": "2\n",
     ])
-    let machine = MachineDescription(root: tree.root.path)
+    let machine = MachineDescription(root: tree.path)
     #expect(machine.processor == "Some CPU: fast" && machine.flags == "sse avx512f")
     #expect(machine.megahertz == 3700 && machine.governor == "schedutil")
     #expect(
@@ -63,7 +48,7 @@ import Testing
     ["proc/loadavg": "1 2 x", "sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq": "fast"],
   ])
   func whatCannotBeReadIsUnknown(files: [String: String]) throws {
-    let machine = MachineDescription(root: try Tree(files).root.path)
+    let machine = MachineDescription(root: try TemporaryDirectory(files).path)
     #expect(machine.processor == "unknown" && machine.flags.isEmpty && machine.caches.isEmpty)
     #expect(machine.megahertz == nil && machine.governor == nil && machine.loadAverages.isEmpty)
     #expect(machine.numaNodes == 1 && machine.cacheWords == "unknown" && machine.hasRandomAddresses == nil)

@@ -1,5 +1,6 @@
 import BenchmarkKit
 import Foundation
+import TestSupport
 import Testing
 
 /// Children of every kind, shell scripts all of them, and what is told of them.
@@ -119,14 +120,12 @@ import Testing
 
   /// Not it, nor what it started: each leaves its number in a file.
   @Test(arguments: ["stop", "hang", "forget"]) func nothingIsLeftRunning(how: String) throws {
-    let file = FileManager.default.temporaryDirectory.appendingPathComponent("peer-\(UUID().uuidString)")
-    defer { try? FileManager.default.removeItem(at: file) }
+    let file = try TemporaryFile()
     var peer: PeerProcess? = try Self.peer(
-      "sleep 60 & echo $$ $! > \(file.path); "
+      "sleep 60 & echo $$ $! > \(file.url.path); "
         + #"echo '{"request": 0, "version": "1"}'; trap '' TERM INT HUP; wait; sleep 60"#, greets: false)
     _ = try peer?.greeting(as: Greeting.self, within: 10)
-    let numbers = try String(contentsOf: file, encoding: .utf8).split(whereSeparator: \.isWhitespace)
-      .compactMap { Int32($0) }
+    let numbers = try file.text().split(whereSeparator: \.isWhitespace).compactMap { Int32($0) }
     try #require(numbers.count == 2)
     for number in numbers { #expect(kill(number, 0) == 0) }
     switch how {

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// `attention-bench report` up to where Python takes over; `make test-report` checks the rest.

@@ -1,5 +1,6 @@
 import BenchmarkKit
 import Foundation
+import TestSupport
 import Testing
 
 @Suite struct ResultFileTests {

@@ -2,17 +2,6 @@ import BenchmarkKit
 import Testing
 
 @Suite struct StatisticsTests {
-  /// From another implementation's published vector, that of xorshift.di.unimi.it's splitmix64.c.
-  @Test func randomNumbersAreSplitMix64s() {
-    var generator = SplitMix64(seed: 1_234_567)
-    let numbers: [UInt64] = (0..<4).map { _ in generator.next() }
-    #expect(
-      numbers == [
-        6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423,
-        4_593_380_528_125_082_431,
-      ])
-  }
-
   /// `scipy.stats.norm.ppf` of SciPy 1.17.1.
   @Test(arguments: [
     (1e-9, -5.9978070150076865), (1e-4, -3.7190164854556804), (0.025, -1.9599639845400545),
@@ -38,7 +27,8 @@ import Testing
   ]
 
   /// A million resamples of three neighbours each, drawn by NumPy 2.4.6 as `y[(start + arange(3)) % 27]`: medians have a deviation
-  /// of 0.0373, and 1.01 and 1.16 as percentiles. Rounds drawn singly have 0.0258 and 1.15.
+  /// of 0.0373, and 1.01 and 1.16 as percentiles. Rounds drawn singly have 0.0258 and 1.15. The bounds are four standard errors of
+  /// 2000 resamples: σ/√2000, and for the deviation, with a kurtosis of 8.7, σ·√(7.7/8000).
   @Test func resamplesKeepNeighboursTogether() {
     let medians = BlockBootstrap().medians(of: Self.moods, stream: 0).sorted()
     #expect(medians.count == 2000)
@@ -46,8 +36,8 @@ import Testing
     #expect([1.15, 1.16].contains(medians[1949]))
     let mean = medians.reduce(0, +) / 2000
     let variance = medians.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / 2000
-    #expect(abs(mean - 1.0394) < 0.003)
-    #expect(abs(variance.squareRoot() - 0.0373) < 0.003)
+    #expect(abs(mean - 1.0394) < 0.0033)
+    #expect(abs(variance.squareRoot() - 0.0373) < 0.0046)
   }
 
   @Test func resamplesAreTheSameEveryTimeAndOthersInAnotherStream() {

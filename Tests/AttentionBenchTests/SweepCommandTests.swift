@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// Sweeps, memory and misspelt names on the command line.
@@ -82,7 +83,7 @@ import Testing
 
   @Test func whatDoesNotFitIsSkippedWithItsBytes() throws {
     // Queries, keys, values and an output of 32 rows of 64 numbers: 32,768 bytes.
-    let arguments = ["--only", "tiny", "--quick", "--kernel", "chosen", "--format", "jsonl", "--memory"]
+    let arguments = ["--only", "tiny"] + Self.quick + ["--memory"]
     let skipped = try Self.rows(BenchProcess(arguments + ["0.000032"]).outcome())
     #expect(skipped.map { $0["status"] as? String } == ["skipped"])
     let reason = try #require(skipped[0]["reason"] as? String)
@@ -132,7 +133,7 @@ import Testing
   @Test func resultsOfAFileAreThereInTheEnd() throws {
     let file = try TemporaryFile("old")
     let outcome = try BenchProcess(
-      ["--only", "tiny", "--quick", "--format", "json", "--output", file.url.path]
+      ["--only", "tiny", "--quick", "--seconds", "0.01", "--format", "json", "--output", file.url.path]
     ).outcome()
     #expect(outcome.code == 0 && outcome.output.isEmpty, "\(outcome)")
     let document = try JSONSerialization.jsonObject(with: Data(try file.text().utf8)) as? [String: Any]

@@ -1,6 +1,7 @@
 import Foundation
 import TensorFiles
 import Tensors
+import TestSupport
 import Testing
 
 /// A change that makes a good case bad, and what the message must name.

@@ -2,6 +2,7 @@ import AttentionReference
 import Foundation
 import TensorFiles
 import Tensors
+import TestSupport
 import Testing
 
 /// What a run of the executable left behind.
@@ -10,51 +11,62 @@ struct CommandResult: CustomStringConvertible {
   let standardOutput: String
   let standardError: String
 
+  /// The status of a run that took longer than it may: what `timeout -s KILL` says.
+  static let timedOut: Int32 = -SIGKILL
+
   /// Each line of stderr, without the empty one after the last line break.
   var errorLines: [Substring] { standardError.split(separator: "\n", omittingEmptySubsequences: true) }
 
   var description: String { "exit \(status), stdout \"\(standardOutput)\", stderr \"\(standardError)\"" }
 }
 
-/// Runs the executable that the tests were built with, to its end.
+/// The executable that the tests were built with.
 ///
 /// It lies beside the test bundle, whatever the build's directory and configuration are.
-func runAttention(_ arguments: [String]) throws -> CommandResult {
+let attentionExecutable = Bundle.main.bundleURL.appendingPathComponent("attention")
+
+/// The executable with its arguments, not started yet.
+///
+/// - Parameters:
+///   - limits: arguments of a shell's `ulimit` that it runs under, `-v 2000000` for instance.
+///   - seconds: how long it may run.
+///   - environment: variables that it gets beside those of the tests, or does not get.
+func attentionProcess(
+  _ arguments: [String], limits: String? = nil, seconds: Int? = nil, environment: [String: String?] = [:]
+) throws -> Process {
   let process = Process()
-  process.executableURL = Bundle.main.bundleURL.appendingPathComponent("attention")
-  process.arguments = arguments
-  let output = Pipe()
-  let errors = Pipe()
-  process.standardOutput = output
-  process.standardError = errors
+  if limits == nil && seconds == nil {
+    process.executableURL = attentionExecutable
+    process.arguments = arguments
+  } else {
+    let limit = limits.map { "ulimit \($0) && " } ?? ""
+    let timeout = seconds.map { "timeout -s KILL \($0) " } ?? ""
+    process.executableURL = URL(fileURLWithPath: "/bin/sh")
+    process.arguments = ["-c", "\(limit)exec \(timeout)\"$0\" \"$@\"", attentionExecutable.path] + arguments
+  }
+  process.environment = ProcessInfo.processInfo.environment.merging(environment.compactMapValues { $0 }) {
+    $1
+  }
+  .filter { environment[$0.key].map { $0 != nil } ?? true }
+  return process
+}
+
+/// Runs the executable to its end.
+///
+/// - Parameters: those of ``attentionProcess(_:limits:seconds:environment:)``.
+func runAttention(
+  _ arguments: [String], limits: String? = nil, seconds: Int? = nil, environment: [String: String?] = [:]
+) throws -> CommandResult {
+  let process = try attentionProcess(
+    arguments, limits: limits, seconds: seconds, environment: environment)
+  let (output, errors) = (try TemporaryFile(), try TemporaryFile())
+  process.standardOutput = output.handle
+  process.standardError = errors.handle
   try process.run()
-  // Both are far smaller than a pipe's buffer, so that reading one after the other cannot block the child.
-  let outputData = output.fileHandleForReading.readDataToEndOfFile()
-  let errorData = errors.fileHandleForReading.readDataToEndOfFile()
   process.waitUntilExit()
   return CommandResult(
     status: process.terminationReason == .exit ? process.terminationStatus : -process.terminationStatus,
-    standardOutput: String(decoding: outputData, as: UTF8.self),
-    standardError: String(decoding: errorData, as: UTF8.self))
-}
-
-/// A directory for one test, gone when the test is over.
-final class TemporaryDirectory {
-  let path: String
-
-  init() throws {
-    path =
-      FileManager.default.temporaryDirectory.appendingPathComponent("attention-\(UUID().uuidString)").path
-    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-  }
-
-  deinit { try? FileManager.default.removeItem(atPath: path) }
-
-  /// The path of a file in here.
-  func file(_ name: String) -> String { "\(path)/\(name)" }
-
-  /// The names of the files in here.
-  func contents() throws -> [String] { try FileManager.default.contentsOfDirectory(atPath: path).sorted() }
+    standardOutput: try output.text(), standardError: try errors.text())
 }
 
 /// The tensors and metadata of a case, to be changed by a test before they are written.
@@ -122,17 +134,5 @@ extension Tensor: WritableTensor {
 
 /// A tensor of numbers of unit variance, the same for the same seed.
 func randomTensor<E: FloatingPointElement>(_ shape: Shape, seed: UInt64, as _: E.Type = E.self) -> Tensor<E> {
-  // SplitMix64, uniform on ±√3.
-  var state = seed
-  return Tensor(unsafeUninitializedShape: shape) { buffer in
-    for index in buffer.indices {
-      state &+= 0x9E37_79B9_7F4A_7C15
-      var z = state
-      z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-      z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-      z ^= z >> 31
-      let unit = Double(z >> 11) * 0x1p-53
-      buffer.initializeElement(at: index, to: E(nearest: (2 * unit - 1) * 3.0.squareRoot()))
-    }
-  }
+  .normal(shape, seed: seed)
 }

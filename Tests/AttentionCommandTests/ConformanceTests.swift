@@ -2,6 +2,7 @@ import AttentionReference
 import Foundation
 import TensorFiles
 import Tensors
+import TestSupport
 import Testing
 
 /// A case with the results that it must have, from the folder of fixtures.
@@ -13,6 +14,9 @@ struct Fixture: Sendable, CustomStringConvertible {
     path.split(separator: "/").suffix(2).joined(separator: "/").replacing(".safetensors", with: "")
   }
 
+  /// Whether it is a file that has to be refused.
+  var isHostile: Bool { description.contains("/hostile_") }
+
   /// All fixtures in one folder.
   static func all(in folder: String) -> [Fixture] {
     let path = Bundle.module.bundleURL.appendingPathComponent("Fixtures/\(folder)").path
@@ -22,7 +26,9 @@ struct Fixture: Sendable, CustomStringConvertible {
 }
 
 @Suite struct ConformanceTests {
-  @Test(arguments: Fixture.all(in: "onnx") + Fixture.all(in: "extended"))
+  @Test(
+    arguments: Fixture.all(in: "onnx") + Fixture.all(in: "extended")
+      + Fixture.all(in: "faults").filter { !$0.isHostile })
   func resultsAreAsExpected(fixture: Fixture) throws {
     let directory = try TemporaryDirectory()
     let output = directory.file("out.safetensors")
@@ -66,5 +72,6 @@ struct Fixture: Sendable, CustomStringConvertible {
     // A folder that was not copied must not pass as a folder without failures.
     #expect(Fixture.all(in: "onnx").count == 56)
     #expect(Fixture.all(in: "extended").count == 16)
+    #expect(Fixture.all(in: "faults").count == 12)
   }
 }

@@ -1,4 +1,5 @@
 import Tensors
+import TestSupport
 import Testing
 
 @Suite struct ExplainTests {
@@ -29,7 +30,8 @@ import Testing
       "V": Tensor<Float>.zeros([6, 2, 8]), "cu_seqlens_q": try Tensor<Int32>([0, 1, 4, 6], shape: [4]),
     ]
     for (name, tensors, more) in [
-      ("padded", padded, "2 sequences"), ("paged", paged, "gathered"), ("packed", packed, "3 sequences"),
+      ("padded", padded, "2 sequences"), ("paged", paged, "read as they are"),
+      ("packed", packed, "3 sequences"),
     ] {
       let contents = CaseContents(["softcap": "2"], tensors.merging(scoring) { $1 })
       try expectExplanation(contents, says: words + [more], name)

@@ -1,5 +1,6 @@
 import Foundation
 import Tensors
+import TestSupport
 import Testing
 
 /// Command lines that make no sense, choices that a case does not have, and files that mean harm.

@@ -1,4 +1,5 @@
 import Tensors
+import TestSupport
 import Testing
 
 /// What `inspect` makes of cases that are more than Q, K and V.
@@ -7,10 +8,12 @@ import Testing
   private let keys: Tensor<Float> = randomTensor([1, 2, 8, 8], seed: 92)
   private let values: Tensor<Float> = randomTensor([1, 2, 8, 6], seed: 93)
 
-  private func inspect(_ contents: CaseContents) throws -> CommandResult {
+  private func inspect(_ contents: CaseContents, _ flags: String...) throws -> CommandResult {
     let directory = try TemporaryDirectory()
     let input = try contents.write(to: directory.file("case.safetensors"))
-    return try withExtendedLifetime(directory) { try runAttention(["inspect", input, "--format", "json"]) }
+    return try withExtendedLifetime(directory) {
+      try runAttention(["inspect", input, "--format", "json"] + flags)
+    }
   }
 
   private func contents(_ tensors: [String: any WritableTensor], _ metadata: [String: String] = [:])
@@ -48,12 +51,19 @@ import Testing
     #expect(try inspect(contents(["sinks": Tensor<Float>.zeros([4])])).standardOutput != plain)
   }
 
-  @Test func packedSequencesAreRefused() throws {
-    let result = try inspect(
-      contents([
-        "Q": Tensor<Float>.zeros([3, 4, 8]), "K": Tensor<Float>.zeros([3, 2, 8]),
-        "V": Tensor<Float>.zeros([3, 2, 8]), "cu_seqlens_q": try Tensor<Int32>([0, 3], shape: [2]),
-      ]))
-    #expect(result.status == 1 && result.standardError.hasPrefix("Error: cu_seqlens_q: "), "\(result)")
+  @Test func packedSequencesAreInspectedOneByOne() throws {
+    let cumulative = try Tensor<Int32>([0, 3, 5], shape: [3])
+    let packed = contents([
+      "Q": randomTensor([5, 4, 8], seed: 1) as Tensor<Float>,
+      "K": randomTensor([5, 2, 8], seed: 2) as Tensor<Float>,
+      "V": randomTensor([5, 2, 8], seed: 3) as Tensor<Float>,
+      "cu_seqlens_q": cumulative,
+    ])
+    let first = try inspect(packed)
+    #expect(first.status == 0, "\(first)")
+    let second = try inspect(packed, "--sequence", "1")
+    #expect(second.status == 0 && second.standardOutput != first.standardOutput, "\(second)")
+    let third = try inspect(packed, "--sequence", "2")
+    #expect(third.status == 1 && third.standardError.hasPrefix("Error: --sequence: "), "\(third)")
   }
 }

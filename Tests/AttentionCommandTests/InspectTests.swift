@@ -1,6 +1,7 @@
 import Foundation
 import TensorFiles
 import Tensors
+import TestSupport
 import Testing
 
 /// `attention inspect` on small cases with known answers, and on the tensors of a real layer.

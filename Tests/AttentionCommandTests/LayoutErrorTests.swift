@@ -53,6 +53,16 @@ import Testing
     BadCase(integers: "block_table", [0, 0], [2, 1]),
     BadCase(integers: "cu_seqlens_q", [0, 2, 3]).naming("past_key"),
     BadCase(tensor: "attn_mask", [3, 10]),
+    BadCase(tensor: "K", [2, 2, 5, 7]),
+    BadCase(tensor: "K", [1, 2, 5, 8]),
+    BadCase(tensor: "V", [2, 2, 6, 8]),
+    BadCase("more keys than can be counted", names: "past_key") { contents in
+      contents.tensors["Q"] = Tensor<Float>.zeros([0, 4, 3, 8])
+      for name in ["K", "V"] { contents.tensors[name] = Tensor<Float>.zeros([0, 2, 5, 8]) }
+      for name in ["past_key", "past_value"] {
+        contents.tensors[name] = Tensor<Float>.zeros([0, 2, Int(Int32.max), 8])
+      }
+    },
   ]) func pastsThatMakeNoSenseAreErrors(bad: BadCase) throws {
     try bad.expectFailure(of: Self.past)
   }
@@ -100,6 +110,13 @@ import Testing
     BadCase(integers: "block_table", [0, 1, -1, 0], [2, 2]),
     BadCase(integers: "block_table", [0, 1, 1 << 31, 0], [2, 2]),
     BadCase(integers: "block_table", [0, 1, 1 << 32, 0], [2, 2]),
+    BadCase("more keys than can be counted", names: "block_table × block size") { contents in
+      for name in ["K", "V"] { contents.tensors[name] = Tensor<Float>.zeros([0, 1 << 30, 2, 8]) }
+    },
+    BadCase("more keys than an Int counts", names: "block_table × block size") { contents in
+      contents.tensors["block_table"] = Tensor<Int8>.zeros([2, 16])
+      for name in ["K", "V"] { contents.tensors[name] = Tensor<Float>.zeros([0, 1 << 60, 1, 1]) }
+    },
     BadCase(integers: "block_table", [0, 1], [1, 2]),
     BadCase(integers: "block_table", [0, 1]),
     BadCase(tensor: "block_table", [2, 2]),

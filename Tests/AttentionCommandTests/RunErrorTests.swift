@@ -1,6 +1,7 @@
 import Foundation
 import TensorFiles
 import Tensors
+import TestSupport
 import Testing
 
 @Suite struct RunErrorTests {
@@ -41,10 +42,13 @@ import Testing
       contents.tensors["Q"] = Tensor<Float>.zeros([2, 4, 3, 0])
       contents.tensors["K"] = Tensor<Float>.zeros([2, 2, 5, 0])
     },
-    BadCase(tensor: "attn_mask", [5]),
+    BadCase(tensor: "attn_mask", [6]),
+    BadCase(tensor: "attn_mask", []),
     BadCase(tensor: "attn_mask", [1, 2, 4, 3, 5]),
     BadCase(tensor: "attn_mask", [3, 6]),
     BadCase(tensor: "attn_mask", [3, 3, 5]),
+    BadCase(tensor: "attn_mask", [2, 5]),
+    BadCase(tensor: "attn_mask", [4, 4, 3, 1]),
     BadCase("a mask of integers", names: "attn_mask") {
       $0.tensors["attn_mask"] = Tensor<Int64>.zeros([3, 5])
     },
@@ -66,6 +70,9 @@ import Testing
     BadCase("an infinite slope", names: "alibi_slopes") {
       $0.tensors["alibi_slopes"] = try Tensor<Float>([1, .infinity, 1, 1], shape: [4])
     },
+    BadCase("a slope beyond what attention takes", names: "alibi_slopes") {
+      $0.tensors["alibi_slopes"] = try Tensor<Float>([1, -2e20, 1, 1], shape: [4])
+    },
     BadCase("a slope beyond float32", names: "alibi_slopes") {
       $0.tensors["alibi_slopes"] = try Tensor<Double>([1, 1e300, 1, 1], shape: [4])
     },
@@ -85,6 +92,9 @@ import Testing
     BadCase(attribute: "softmax_precision", "2"),
     BadCase(attribute: "qk_matmul_output_mode", "4"),
     BadCase(attribute: "interleaved", "1"),
+    BadCase(attribute: "local_window_size", "4"),
+    BadCase(attribute: "do_rotary", "1"),
+    BadCase(attribute: "scale", "0.5\0nonsense"),
     BadCase(attribute: "q_num_heads", "3"),
     BadCase(attribute: "kv_num_heads", "4"),
     BadCase(attribute: "is_casual", "1").naming("metadata \"is_casual\""),

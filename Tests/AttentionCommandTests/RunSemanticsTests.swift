@@ -1,6 +1,7 @@
 import AttentionReference
 import TensorFiles
 import Tensors
+import TestSupport
 import Testing
 
 /// What a file and flags say together, and the visibility that it must amount to.
@@ -111,7 +112,8 @@ struct MaskCase: Sendable, CustomStringConvertible {
     arguments: [
       [4, 7], [1, 7], [1, 4, 7], [4, 4, 7], [4, 1, 7], [1, 1, 4, 7], [1, 4, 1, 7], [1, 4, 4, 7],
       // Keys past a shorter last axis are hidden, also past one of length 1.
-      [4, 5], [4, 4, 2], [4, 1], [1, 1], [1, 4, 4, 1],
+      [4, 5], [4, 4, 2], [4, 1], [1, 1], [1, 4, 4, 1], [4, 0],
+      [7], [5], [1], [0],
     ] as [Shape])
   func masksBroadcastAsInONNX(shape: Shape) throws {
     let numbers: Tensor<Float> = randomTensor(shape, seed: 21)

@@ -1,6 +1,7 @@
 import AttentionReference
 import Foundation
 import Tensors
+import TestSupport
 import Testing
 
 /// One head with one-dimensional keys and values: a query of 1 and a scale of 1 make each score the key itself.
@@ -65,15 +66,16 @@ private func isNear(_ a: Double, _ b: Double) -> Bool { Tolerance(absolute: 1e-1
   @Test func sharedKeyHeadsServeNeighbouringQueryHeads() throws {
     // One key a head: the output is that head's value, so it says which head was read.
     let oracle = AttentionOracle<Float>(
-      queries: randomTensor([1, 6, 1, 2], seed: 1, as: Float.self),
-      keys: randomTensor([1, 2, 1, 2], seed: 2, as: Float.self),
+      queries: Tensor<Float>.normal([1, 6, 1, 2], seed: 1),
+      keys: Tensor<Float>.normal([1, 2, 1, 2], seed: 2),
       values: try Tensor([100, 200], shape: [1, 2, 1, 1]))
     #expect(oracle.all().output.elements == [100, 100, 100, 200, 200, 200])
   }
 
   @Test func rulesReceiveSequenceHeadQueryAndKey() throws {
-    let sizes = Sizes(2, 2, 1, 3, 4, 2, 1)
-    let (q, k, v) = sizes.inputs(seed: 5, as: Double.self)
+    let shape = ProblemShape(
+      batch: 2, queryHeads: 2, keyValueHeads: 1, queries: 3, keys: 4, headDimension: 2, valueDimension: 1)
+    let (q, k, v) = shape.inputs(Double.self, seed: 5)
     var oracle = AttentionOracle(queries: q, keys: k, values: v)
     // Each query sees one key, a different one for each sequence, head and query.
     oracle.isVisible = { b, h, i, j in j == (2 * b + h + i) % 4 }
@@ -89,7 +91,7 @@ private func isNear(_ a: Double, _ b: Double) -> Bool { Tolerance(absolute: 1e-1
   }
 
   @Test func viewsGiveWhatTheirCopiesGive() throws {
-    let merged = randomTensor([2, 5, 3 * 4], seed: 8, as: Float.self)
+    let merged = Tensor<Float>.normal([2, 5, 3 * 4], seed: 8)
     let view = try merged.splitHeads(3)
     let copy = view.contiguousCopy()
     let fromViews = AttentionOracle(queries: view, keys: view, values: view).all()

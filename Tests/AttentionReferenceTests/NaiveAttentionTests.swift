@@ -1,14 +1,15 @@
 import AttentionReference
 import Tensors
+import TestSupport
 import Testing
 
 /// The rounding of the element type, with room for sums: scores of a few units, weights that sum to 1.
 private func expectNaiveMatchesOracle<E: FloatingPointElement>(
-  _ sizes: Sizes, as type: E.Type, _ bound: Double
+  _ shape: ProblemShape, as type: E.Type, _ bound: Double
 ) {
-  let (q, k, v) = sizes.inputs(seed: 42, as: type)
+  let (q, k, v) = shape.inputs(type, seed: 42)
   let isVisible = { (b: Int, h: Int, i: Int, j: Int) in
-    j <= i + sizes.Tk - sizes.Tq && (b + h + i + j) % 5 != 0
+    j <= i + shape.keys - shape.queries && (b + h + i + j) % 5 != 0
   }
   let bias = { (b: Int, h: Int, i: Int, j: Int) in Double((b + 2 * h + 3 * i + j) % 7) * 0.25 - 1 }
   for (isVisible, bias) in [(nil, nil), (isVisible, nil), (nil, bias), (isVisible, bias)]
@@ -21,22 +22,31 @@ private func expectNaiveMatchesOracle<E: FloatingPointElement>(
     let mismatch = Tolerance(absolute: bound).worstMismatch(naive, expected: exact)
     #expect(
       mismatch == nil,
-      "\(sizes) \(E.elementType), visibility \(isVisible != nil), bias \(bias != nil): \(String(describing: mismatch))"
+      "\(shape) \(E.elementType), visibility \(isVisible != nil), bias \(bias != nil): \(String(describing: mismatch))"
     )
   }
 }
 
 @Suite struct NaiveAttentionTests {
-  /// Bounds: a few roundings of outputs of at most √3, that is 2⁻⁵³, 2⁻²⁴, 2⁻¹¹ and 2⁻⁸ relative, for the output, the
-  /// weights where they are rounded, and (Float, Double) the sums of scores.
+  /// Bounds for values below 4. Rounding the output costs half a step: 2⁻¹⁰ in Float16, 2⁻⁷ in BFloat16. Rounding each weight by 2⁻¹¹
+  /// or 2⁻⁸ of itself moves the average of such values by at most 2⁻⁹ or 2⁻⁶. Together that is 2.9e-3 and 2.3e-2. In Float and Double
+  /// what counts is a few roundings in the sums of scores.
   @Test(arguments: [
-    Sizes(1, 1, 1, 1, 1, 1, 1), Sizes(2, 4, 2, 9, 9, 8, 8), Sizes(1, 6, 1, 5, 17, 16, 3),
-    Sizes(2, 3, 3, 13, 4, 7, 20), Sizes(1, 2, 2, 64, 65, 64, 64),
-  ]) func matchesTheOracle(sizes: Sizes) {
-    expectNaiveMatchesOracle(sizes, as: Double.self, 1e-14)
-    expectNaiveMatchesOracle(sizes, as: Float.self, 2e-6)
-    expectNaiveMatchesOracle(sizes, as: Float16.self, 4e-3)
-    expectNaiveMatchesOracle(sizes, as: BFloat16.self, 3e-2)
+    ProblemShape(
+      batch: 1, queryHeads: 1, keyValueHeads: 1, queries: 1, keys: 1, headDimension: 1, valueDimension: 1),
+    ProblemShape(
+      batch: 2, queryHeads: 4, keyValueHeads: 2, queries: 9, keys: 9, headDimension: 8, valueDimension: 8),
+    ProblemShape(
+      batch: 1, queryHeads: 6, keyValueHeads: 1, queries: 5, keys: 17, headDimension: 16, valueDimension: 3),
+    ProblemShape(
+      batch: 2, queryHeads: 3, keyValueHeads: 3, queries: 13, keys: 4, headDimension: 7, valueDimension: 20),
+    ProblemShape(
+      batch: 1, queryHeads: 2, keyValueHeads: 2, queries: 64, keys: 65, headDimension: 64, valueDimension: 64),
+  ]) func matchesTheOracle(shape: ProblemShape) {
+    expectNaiveMatchesOracle(shape, as: Double.self, 1e-14)
+    expectNaiveMatchesOracle(shape, as: Float.self, 2e-6)
+    expectNaiveMatchesOracle(shape, as: Float16.self, 4e-3)
+    expectNaiveMatchesOracle(shape, as: BFloat16.self, 3e-2)
   }
 
   @Test func handComputedCase() throws {
@@ -61,18 +71,22 @@ private func expectNaiveMatchesOracle<E: FloatingPointElement>(
   }
 
   @Test func zeroValuesGiveZeroOutputWhateverTheScores() {
-    let sizes = Sizes(2, 4, 2, 7, 11, 8, 5)
+    let shape = ProblemShape(
+      batch: 2, queryHeads: 4, keyValueHeads: 2, queries: 7, keys: 11, headDimension: 8, valueDimension: 5)
     for magnitude in [Float(0), 1, 100, 1e18] {
-      let q = Tensor<Float>(repeating: magnitude, shape: [sizes.B, sizes.Hq, sizes.Tq, sizes.D])
-      let (_, k, _) = sizes.inputs(seed: 3, as: Float.self)
-      let zeros = Tensor<Float>.zeros([sizes.B, sizes.Hkv, sizes.Tk, sizes.Dv])
+      let q = Tensor<Float>(
+        repeating: magnitude, shape: [shape.batch, shape.queryHeads, shape.queries, shape.headDimension])
+      let (_, k, _) = shape.inputs(Float.self, seed: 3)
+      let zeros = Tensor<Float>.zeros([shape.batch, shape.keyValueHeads, shape.keys, shape.valueDimension])
       let output = naiveAttention(queries: q, keys: k, values: zeros)
       #expect(output.elements.allSatisfy { $0 == 0 }, "queries of \(magnitude)")
     }
   }
 
   @Test func rowThatSeesNoKeyIsZero() {
-    let (q, k, v) = Sizes(1, 2, 1, 3, 4, 2, 2).inputs(seed: 7, as: Float.self)
+    let (q, k, v) = ProblemShape(
+      batch: 1, queryHeads: 2, keyValueHeads: 1, queries: 3, keys: 4, headDimension: 2, valueDimension: 2
+    ).inputs(Float.self, seed: 7)
     let output = naiveAttention(queries: q, keys: k, values: v, isVisible: { _, _, query, _ in query != 1 })
     for head in 0..<2 {
       #expect(output[0, head, 1, 0] == 0 && output[0, head, 1, 1] == 0)
@@ -81,7 +95,9 @@ private func expectNaiveMatchesOracle<E: FloatingPointElement>(
   }
 
   @Test func pairsLimitTheWork() {
-    let (q, k, v) = Sizes(2, 3, 1, 4, 5, 2, 2).inputs(seed: 9, as: Float.self)
+    let (q, k, v) = ProblemShape(
+      batch: 2, queryHeads: 3, keyValueHeads: 1, queries: 4, keys: 5, headDimension: 2, valueDimension: 2
+    ).inputs(Float.self, seed: 9)
     let all = naiveAttention(queries: q, keys: k, values: v).elements
     let some = naiveAttention(queries: q, keys: k, values: v, pairs: 2..<4).elements
     let perPair = 4 * 2
@@ -93,7 +109,7 @@ private func expectNaiveMatchesOracle<E: FloatingPointElement>(
   }
 
   @Test func viewsGiveWhatTheirCopiesGive() throws {
-    let view = try randomTensor([2, 5, 3 * 4], seed: 8, as: Float.self).splitHeads(3)
+    let view = try Tensor<Float>.normal([2, 5, 3 * 4], seed: 8).splitHeads(3)
     let copy = view.contiguousCopy()
     #expect(
       naiveAttention(queries: view, keys: view, values: view).elements

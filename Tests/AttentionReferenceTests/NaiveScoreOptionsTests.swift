@@ -1,10 +1,12 @@
 import AttentionReference
 import Tensors
+import TestSupport
 import Testing
 
 /// Softcap and sinks of the naive kernel, held against the oracle, which has its own code for them.
 @Suite struct NaiveScoreOptionsTests {
-  private static let sizes = Sizes(2, 6, 2, 5, 9, 8, 3)
+  private static let shape = ProblemShape(
+    batch: 2, queryHeads: 6, keyValueHeads: 2, queries: 5, keys: 9, headDimension: 8, valueDimension: 3)
 
   /// A cap of 1 bends scores of unit variance far; sinks below, among and above the scores.
   @Test(
@@ -20,7 +22,7 @@ import Testing
   private func expectMatch<E: FloatingPointElement>(
     _ softcap: Double?, _ sinks: [Double]?, as type: E.Type, _ bound: Double
   ) {
-    let (q, k, v) = Self.sizes.inputs(seed: 7, as: type)
+    let (q, k, v) = Self.shape.inputs(type, seed: 7)
     // Query 0 sees no key: its output is 0, with or without a sink.
     let isVisible = { (_: Int, _: Int, i: Int, j: Int) in j < 3 * i }
     let bias = { (_: Int, h: Int, i: Int, j: Int) in Double(h + 2 * i + j) * 0.125 - 1 }

@@ -1,5 +1,6 @@
 import Attention
 import CAttentionKernels
+import TestSupport
 import Testing
 
 @Suite struct AttentionPlanTests {
@@ -9,11 +10,11 @@ import Testing
     func giant(_ shape: Shape) throws -> Tensor<E> {
       try Tensor<E>.zeros([1, 1, 1, shape[3]]).broadcast(to: shape)
     }
-    return try AttentionPlan(
-      queries: giant([shape.batch, shape.queryHeads, shape.queries, shape.headDimension]),
-      keys: giant([shape.batch, shape.keyValueHeads, shape.keys, shape.headDimension]),
-      values: giant([shape.batch, shape.keyValueHeads, shape.keys, shape.valueDimension]), mask: mask,
-      on: Pools.three)
+    return try ScaledDotProductAttention(mask: mask, on: Pools.three).plan(
+      giant([shape.batch, shape.queryHeads, shape.queries, shape.headDimension]),
+      KeyValues(
+        keys: giant([shape.batch, shape.keyValueHeads, shape.keys, shape.headDimension]),
+        values: giant([shape.batch, shape.keyValueHeads, shape.keys, shape.valueDimension])))
   }
 
   @Test func workspaceDoesNotGrowWithTheProblem() throws {
@@ -53,20 +54,20 @@ import Testing
       batch: 2, queryHeads: 8, keyValueHeads: 2, queries: 100, keys: 300, headDimension: 64,
       valueDimension: 64)
     let bias = AttentionMask.additive(Tensor<Float>.zeros([300]))
-    let (fused, gemm) = (
-      try plan(shape, BFloat16.self, .causal), try plan(shape, BFloat16.self, .causal & bias)
-    )
+    let modifier = AttentionMask.modifier(ScoreModifier { score, _ in score })
+    let fused = try plan(shape, BFloat16.self, .causal & bias)
+    let gemm = try plan(shape, BFloat16.self, .causal & modifier)
     let few = ProblemShape(
       queryHeads: 8, keyValueHeads: 2, queries: 1, keys: 2000, headDimension: 64, valueDimension: 64)
     let decode = try self.plan(few, Float16.self)
     for (plan, parts) in [
-      (gemm, ["gemm", "additive", "converted from bfloat16", "4 query heads of a group"]),
+      (gemm, ["gemm", "modifier", "converted from bfloat16", "4 query heads of a group"]),
       (
         decode,
         isNarrow
           ? ["gemm"] : ["decode", "4 query rows a key/value head, at most", "2 key/value head", "parts of"]
       ),
-      (fused, ["2 sequences of one size × 2 key/value heads"]),
+      (fused, [isNarrow ? "gemm" : "fused", "additive", "2 sequences of one size × 2 key/value heads"]),
     ] {
       let text = plan.description
       let all =
@@ -97,8 +98,9 @@ import Testing
     #expect(try kernel(2, Double.self) == .gemm && kernel(300, Double.self) == .gemm)
     let modifier = AttentionMask.modifier(ScoreModifier { score, _ in score })
     let hiding = AttentionMask.boolean(Tensor<Bool>(repeating: true, shape: [600]))
-    for mask in [modifier, hiding, .additive(Tensor<Float>.zeros([600]))] {
-      #expect(try kernel(2, Float.self, mask) == decode && kernel(300, Float.self, mask) == .gemm)
+    #expect(try kernel(2, Float.self, modifier) == decode && kernel(300, Float.self, modifier) == .gemm)
+    for mask in [hiding, .additive(Tensor<Float>.zeros([600]))] {
+      #expect(try kernel(2, Float.self, mask) == decode && kernel(300, Float.self, mask) == fused)
     }
     #expect(try kernel(300, Float.self, .alibi(slopes: [1, 2, 3, 4]) & .window(left: 20)) == fused)
   }

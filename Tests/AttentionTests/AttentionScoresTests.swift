@@ -1,6 +1,7 @@
 import Attention
 import AttentionReference
 import Foundation
+import TestSupport
 import Testing
 
 /// Scores at each stage against their definition in Double, and weights against the oracle.
@@ -18,28 +19,23 @@ import Testing
     let (q, k, v) = shape.inputs(E.self)
     let (composed, rules) = mask.make(shape)
     let oracle = AttentionOracle(queries: q, keys: k, values: v, isVisible: rules.isVisible, bias: rules.bias)
-    // How attention multiplies makes no difference here: each instruction set once.
-    for variant in ForcedVariant.all where variant.kernel == .gemm && !variant.usesSmallProducts {
-      let weights = try variant.scores(queries: q, keys: k, mask: composed, on: Pools.two)
-      check(weights, oracle, shape, rules, tolerance, "\(mask) \(shape) \(variant.set)")
+    let rows = (0..<shape.batch * shape.queryHeads * shape.queries).map { row in
+      let (head, query) = row.quotientAndRemainder(dividingBy: shape.queries)
+      let (b, h) = head.quotientAndRemainder(dividingBy: shape.queryHeads)
+      return (b, h, query, oracle.weights(sequence: b, head: h, query: query))
     }
-  }
-
-  private func check<E: AttentionElement, W: AttentionElement>(
-    _ weights: Tensor<W>, _ oracle: AttentionOracle<E>, _ shape: ProblemShape, _ rules: MaskCase.Rules,
-    _ tolerance: Tolerance, _ context: String
-  ) {
-    for b in 0..<shape.batch {
-      for h in 0..<shape.queryHeads {
-        for i in 0..<shape.queries {
-          for (j, weight) in oracle.weights(sequence: b, head: h, query: i).enumerated() {
-            let actual = weights[b, h, i, j].doubleValue
-            #expect(tolerance.accepts(actual, expected: weight), "\(context) at \(b) \(h) \(i) \(j)")
-            // What is hidden weighs nothing at all.
-            if weight == 0 && rules.bias(b, h, i, j) == -.infinity { #expect(actual == 0) }
-          }
-        }
-      }
+    // How attention multiplies makes no difference here: each instruction set once.
+    for variant in ForcedVariant.all where variant.kernel == .gemm && variant.usesSmallProducts == false {
+      let weights = try ScaledDotProductAttention(mask: composed, on: Pools.two).scores(
+        q, mask.keyValues((q, k, v), shape), stage: .weights, forcing: variant)
+      // What is hidden weighs nothing at all.
+      let wrong = rows.lazy.flatMap { b, h, i, expected in
+        expected.indices.lazy.filter { j in
+          let (actual, isHidden) = (weights[b, h, i, j].doubleValue, rules.bias(b, h, i, j) == -.infinity)
+          return isHidden ? actual != 0 : !tolerance.accepts(actual, expected: expected[j])
+        }.map { [b, h, i, $0] }
+      }.first
+      #expect(wrong == nil, "\(mask) \(shape) \(variant.set)")
     }
   }
 
@@ -59,11 +55,12 @@ import Testing
     let sinks = (0..<shape.queryHeads).map { Double($0) - 2 }
     for stage in ScoreStage.allCases {
       let options = AttentionOptions(softcap: 3, sinks: sinks)
-      let whole = try attentionScores(queries: q, keys: k, mask: .causal, options: options, stage: stage)
+      let whole = try ScaledDotProductAttention(mask: .causal, options: options).scores(
+        q, KeyValues(keys: k, values: k), stage: stage)
       let last = shape.queries
       for rows in [0..<last, 5..<6, 7..<20, last - 1..<last, 12..<12] {
-        let part = try attentionScores(
-          queries: q, keys: k, mask: .causal, options: options, stage: stage, rows: rows, on: Pools.three)
+        let part = try ScaledDotProductAttention(mask: .causal, options: options, on: Pools.three).scores(
+          q, KeyValues(keys: k, values: k), stage: stage, rows: rows)
         #expect(part == whole.sliced(axis: 2, rows), "\(shape) \(stage) \(rows)")
       }
     }
@@ -74,15 +71,13 @@ import Testing
     let queryLengths = (0..<shape.batch).map { shape.queries - 9 * $0 }
     let keyLengths = (0..<shape.batch).map { shape.keys - 77 * $0 }
     for stage in [ScoreStage.biased, .weights] {
-      let together = try attentionScores(
-        queries: q, keys: k, mask: .queryLengths(queryLengths) & .keyLengths(keyLengths) & .causal,
-        stage: stage)
+      let together = try ScaledDotProductAttention(mask: .causal).scores(
+        .padded(q, lengths: queryLengths), KeyValues(keys: k, values: k, lengths: keyLengths), stage: stage)
       for b in 0..<shape.batch {
-        let alone = try attentionScores(
-          queries: q.sliced(axis: 0, b..<b + 1).sliced(axis: 2, 0..<queryLengths[b]).contiguousCopy(),
-          keys: k.sliced(axis: 0, b..<b + 1).sliced(axis: 2, 0..<keyLengths[b]).contiguousCopy(),
-          mask: .causal,
-          stage: stage)
+        let ownQueries = q.sliced(axis: 0, b..<b + 1).sliced(axis: 2, 0..<queryLengths[b]).contiguousCopy()
+        let ownKeys = k.sliced(axis: 0, b..<b + 1).sliced(axis: 2, 0..<keyLengths[b]).contiguousCopy()
+        let alone = try ScaledDotProductAttention(mask: .causal).scores(
+          ownQueries, KeyValues(keys: ownKeys, values: ownKeys), stage: stage)
         let scores = together.sliced(axis: 0, b..<b + 1)
         let own = scores.sliced(axis: 2, 0..<queryLengths[b]).sliced(axis: 3, 0..<keyLengths[b])
         #expect(own == alone, "\(shape) \(stage) sequence \(b)")
@@ -102,7 +97,8 @@ import Testing
     let mask = AttentionMask.causal & .additive(bias) & .alibi(slopes: [0.5, 0.25])
     let options = AttentionOptions(softcap: 1.5)
     func scores(_ stage: ScoreStage) throws -> Tensor<Double> {
-      try attentionScores(queries: q, keys: k, scale: 0.3, mask: mask, options: options, stage: stage)
+      try ScaledDotProductAttention(scale: 0.3, mask: mask, options: options).scores(
+        q, KeyValues(keys: k, values: k), stage: stage)
     }
     let (scaled, capped, biased) = try (scores(.scaled), scores(.softcapped), scores(.biased))
     for h in 0..<2 {
@@ -130,10 +126,11 @@ import Testing
     q[0, 1, 2, 3] = .nan
     k[0, 0, 3, 2] = 3e38
     k[0, 0, 6, 1] = .nan
-    let mask = AttentionMask.keyLengths([6]) & .causal
+    let mask = AttentionMask.causal
     for sinks in [nil, [0.5, .infinity], [1e4, -1e4], [.nan, -.infinity]] as [[Double]?] {
       let options = AttentionOptions(sinks: sinks)
-      let weights = try attentionScores(queries: q, keys: k, mask: mask, options: options)
+      let weights = try ScaledDotProductAttention(mask: mask, options: options).scores(
+        q, KeyValues(keys: k, values: k, lengths: [6]))
       let oracle = AttentionOracle(
         queries: q, keys: k, values: k, sinks: sinks, isVisible: { $3 < 6 && $3 <= $2 + 1 })
       for h in 0..<2 {
@@ -152,18 +149,19 @@ import Testing
   @Test func refusesRowsThatAreNotThere() {
     let q = Tensor<Float>.zeros([1, 1, 3, 2])
     for rows in [-1..<1, 0..<4, 4..<4] {
-      #expect {
-        try attentionScores(queries: q, keys: q, rows: rows)
-      } throws: {
-        ($0 as? AttentionError)?.argument == "rows"
+      expectRefusal(of: "rows") {
+        try ScaledDotProductAttention().scores(q, KeyValues(keys: q, values: q), rows: rows)
       }
     }
   }
 
   @Test func refusesMatricesThatNoMemoryHolds() throws {
     let q = try Tensor<Float>.zeros([1, 1, 1, 2]).broadcast(to: [1, 1, 1 << 30, 2])
-    #expect(throws: AttentionError.self) { try attentionScores(queries: q, keys: q) }
-    #expect(
-      try attentionScores(queries: q, keys: q.sliced(axis: 2, 0..<3), rows: 5..<6).shape == [1, 1, 1, 3])
+    #expect(throws: AttentionError.self) {
+      try ScaledDotProductAttention().scores(q, KeyValues(keys: q, values: q))
+    }
+    let few = q.sliced(axis: 2, 0..<3)
+    let scores = try ScaledDotProductAttention().scores(q, KeyValues(keys: few, values: few), rows: 5..<6)
+    #expect(scores.shape == [1, 1, 1, 3])
   }
 }

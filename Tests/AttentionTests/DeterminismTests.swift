@@ -1,5 +1,6 @@
 import Attention
 import Parallelism
+import TestSupport
 import Testing
 
 /// Bitwise the same output on any number of threads and whatever else is in the batch.
@@ -12,7 +13,8 @@ import Testing
     let (q, k, v) = shape.inputs(Float.self)
     let composed = mask.make(shape).mask
     func run(_ pool: WorkerPool) throws -> (Tensor<Float>, Tensor<Float>) {
-      try scaledDotProductAttentionWithLogSumExp(queries: q, keys: k, values: v, mask: composed, on: pool)
+      try ScaledDotProductAttention(mask: composed, on: pool).withLogSumExp(
+        q, mask.keyValues((q, k, v), shape))
     }
     let expected = try run(Pools.one)
     for pool in [Pools.two, Pools.three, Pools.seven] {
@@ -23,32 +25,35 @@ import Testing
 
   /// Few queries over keys that are cut into parts.
   @Test(
-    arguments: [1, 2, 4], [AttentionMask.none, .causal & .window(left: 700), .keyLengths([1500, 1, 513])])
-  func decodeDependsOnNeitherThreadsNorBatch(queries: Int, mask: AttentionMask) throws {
+    arguments: [1, 2, 4],
+    [(AttentionMask.none, nil), (.causal & .window(left: 700), nil), (.none, [1500, 1, 513])]
+      as [(AttentionMask, [Int]?)])
+  func decodeDependsOnNeitherThreadsNorBatch(
+    queries: Int, masked: (mask: AttentionMask, lengths: [Int]?)
+  ) throws {
     let shape = ProblemShape(
       batch: 3, queryHeads: 4, keyValueHeads: 2, queries: queries, keys: 1500, headDimension: 40,
       valueDimension: 24)
-    try checkBits(shape, mask, lengths: [1500, 1, 513], Float.self)
-    try checkBits(shape, mask, lengths: [1500, 1, 513], Float16.self)
-    try checkBits(shape, mask, lengths: [1500, 1, 513], BFloat16.self)
+    try checkBits(shape, masked.mask, lengths: masked.lengths, Float.self)
+    try checkBits(shape, masked.mask, lengths: masked.lengths, Float16.self)
+    try checkBits(shape, masked.mask, lengths: masked.lengths, BFloat16.self)
   }
 
   private func checkBits<E: AttentionElement>(
-    _ shape: ProblemShape, _ mask: AttentionMask, lengths: [Int], _: E.Type
+    _ shape: ProblemShape, _ mask: AttentionMask, lengths: [Int]?, _: E.Type
   ) throws {
     let (q, k, v) = shape.inputs(E.self)
-    let expected = try scaledDotProductAttention(queries: q, keys: k, values: v, mask: mask, on: Pools.one)
+    let keyValues = KeyValues(keys: k, values: v, lengths: lengths)
+    let expected = try ScaledDotProductAttention(mask: mask, on: Pools.one)(q, keyValues)
     for pool in [Pools.two, Pools.three, Pools.seven] {
       #expect(
-        try scaledDotProductAttention(queries: q, keys: k, values: v, mask: mask, on: pool) == expected,
+        try ScaledDotProductAttention(mask: mask, on: pool)(q, keyValues) == expected,
         "\(shape) \(pool.threadCount) threads")
     }
     for b in 0..<shape.batch {
       func only(_ tensor: Tensor<E>) -> Tensor<E> { tensor.sliced(axis: 0, b..<b + 1) }
-      let isRagged = "\(mask)".contains("Lengths")
-      let alone = try scaledDotProductAttention(
-        queries: only(q), keys: only(k), values: only(v), mask: isRagged ? .keyLengths([lengths[b]]) : mask,
-        on: Pools.three)
+      let alone = try ScaledDotProductAttention(mask: mask, on: Pools.three)(
+        only(q), KeyValues(keys: only(k), values: only(v), lengths: lengths.map { [$0[b]] }))
       #expect(alone == only(expected), "\(shape) sequence \(b)")
     }
   }
@@ -56,12 +61,12 @@ import Testing
   @Test func doesNotDependOnTheBatch() throws {
     let lengths = [300, 17, 222]
     let (q, k, v) = shape.inputs(Float.self)
-    let together = try scaledDotProductAttention(
-      queries: q, keys: k, values: v, mask: .causal & .keyLengths(lengths))
+    let attend = ScaledDotProductAttention(mask: .causal)
+    let together = try attend(q, KeyValues(keys: k, values: v, lengths: lengths))
     for b in 0..<shape.batch {
       func only(_ tensor: Tensor<Float>) -> Tensor<Float> { tensor.sliced(axis: 0, b..<b + 1) }
-      let alone = try scaledDotProductAttention(
-        queries: only(q), keys: only(k), values: only(v), mask: .causal & .keyLengths([lengths[b]]))
+      let alone = try attend(
+        only(q), KeyValues(keys: only(k), values: only(v), lengths: [lengths[b]]))
       #expect(alone == only(together), "sequence \(b)")
     }
   }

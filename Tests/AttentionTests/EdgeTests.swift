@@ -1,5 +1,6 @@
 import Attention
 import AttentionReference
+import TestSupport
 import Testing
 
 /// The contract's table of edges, row by row.
@@ -8,8 +9,8 @@ import Testing
     // Queries 0...21 of 31 stand before the first of 9 keys.
     let shape = ProblemShape(queries: 31, keys: 9, headDimension: 8, valueDimension: 8)
     let inputs = shape.inputs(Float.self)
-    let (output, logSumExp) = try scaledDotProductAttentionWithLogSumExp(
-      queries: inputs.q, keys: inputs.k, values: inputs.v, mask: .causal)
+    let (output, logSumExp) = try ScaledDotProductAttention(mask: .causal).withLogSumExp(
+      inputs.q, KeyValues(keys: inputs.k, values: inputs.v))
     for query in 0..<22 {
       #expect(output.selected(axis: 2, query).elements.allSatisfy { $0 == 0 }, "query \(query)")
       #expect(logSumExp.selected(axis: 2, query).elements.allSatisfy { $0 == -.infinity }, "query \(query)")
@@ -21,11 +22,13 @@ import Testing
     let q = Tensor<Float>.normal([2, 2, 3, 4], seed: 1)
     let k = Tensor<Float>.zeros([2, 1, 0, 4])
     let v = Tensor<Float>.zeros([2, 1, 0, 5])
-    for mask in [AttentionMask.none, .causal, .keyLengths([0, 0]), .boolean(.zeros([3, 0]))] {
-      let (output, logSumExp) = try scaledDotProductAttentionWithLogSumExp(
-        queries: q, keys: k, values: v, mask: mask)
-      #expect(output == .zeros([2, 2, 3, 5]))
-      #expect(logSumExp.elements.allSatisfy { $0 == -.infinity })
+    for mask in [AttentionMask.none, .causal, .boolean(.zeros([3, 0]))] {
+      for lengths in [nil, [0, 0]] as [[Int]?] {
+        let (output, logSumExp) = try ScaledDotProductAttention(mask: mask).withLogSumExp(
+          q, KeyValues(keys: k, values: v, lengths: lengths))
+        #expect(output == .zeros([2, 2, 3, 5]))
+        #expect(logSumExp.elements.allSatisfy { $0 == -.infinity })
+      }
     }
   }
 
@@ -39,9 +42,7 @@ import Testing
         for head in 0..<shape.keyValueHeads {
           for key in 0..<shape.keys {
             let isSeen = (head * group..<(head + 1) * group).contains { h in
-              (0..<shape.queries).contains {
-                rules.isVisible(b, h, $0, key) && rules.bias(b, h, $0, key) > -.infinity
-              }
+              (0..<shape.queries).contains { !rules.hides(b, h, $0, key) }
             }
             if isSeen { continue }
             for d in 0..<shape.headDimension { inputs.k[b, head, key, d] = Float(poison) }
@@ -49,8 +50,8 @@ import Testing
           }
         }
       }
-      let result = try scaledDotProductAttentionWithLogSumExp(
-        queries: inputs.q, keys: inputs.k, values: inputs.v, mask: composed)
+      let result = try ScaledDotProductAttention(mask: composed).withLogSumExp(
+        inputs.q, mask.keyValues(inputs, shape))
       #expect(result.output.elements.allSatisfy { $0.isFinite }, "\(shape)")
       expectMatchesOracle(result, inputs, rules, "\(shape)")
     }
@@ -66,8 +67,8 @@ import Testing
       inputs.v[0, 0, key, 0] = .nan
       if shape.keys > 3 { inputs.k[0, 0, key - 1, 0] = .nan }
       if shape.queries > 4 { inputs.q[0, shape.queryHeads - 1, 3, 0] = .nan }
-      let result = try scaledDotProductAttentionWithLogSumExp(
-        queries: inputs.q, keys: inputs.k, values: inputs.v, mask: composed)
+      let result = try ScaledDotProductAttention(mask: composed).withLogSumExp(
+        inputs.q, mask.keyValues(inputs, shape))
       expectMatchesOracle(result, inputs, rules, "\(shape)")
     }
   }
@@ -79,10 +80,10 @@ import Testing
     var bias = Tensor<Float>.zeros([6, 20])
     bias[2, 7] = .nan
     let fixed = bias
-    let result = try scaledDotProductAttentionWithLogSumExp(
-      queries: inputs.q, keys: inputs.k, values: inputs.v, mask: .additive(bias))
+    let result = try ScaledDotProductAttention(mask: .additive(bias)).withLogSumExp(
+      inputs.q, KeyValues(keys: inputs.k, values: inputs.v))
     expectMatchesOracle(
-      result, inputs, MaskCase.Rules(bias: { _, _, i, j in Double(fixed[i, j]) }), "NaN bias")
+      result, inputs, MaskRules(bias: { _, _, i, j in Double(fixed[i, j]) }), "NaN bias")
     #expect(result.output.selected(axis: 2, 2).elements.allSatisfy { $0.isNaN })
   }
 
@@ -93,8 +94,8 @@ import Testing
       (0..<40).map { Float(size.squareRoot()) * Float($0 - 20) / 20 }, shape: [1, 1, 40, 1])
     let inputs = (q: q, k: k, v: Tensor<Float>.normal([1, 1, 40, 6], seed: 4))
     for scale in [1.0, -1.0] {
-      let result = try scaledDotProductAttentionWithLogSumExp(
-        queries: q, keys: inputs.k, values: inputs.v, scale: scale)
+      let result = try ScaledDotProductAttention(scale: scale).withLogSumExp(
+        q, KeyValues(keys: inputs.k, values: inputs.v))
       let oracle = AttentionOracle(queries: q, keys: inputs.k, values: inputs.v, scale: scale).all()
       #expect(Tolerance(absolute: 1e-5).worstMismatch(result.output, expected: oracle.output) == nil)
       #expect(result.logSumExp.elements.allSatisfy { $0.isFinite })
@@ -110,9 +111,9 @@ import Testing
     bias[3, 4] = .infinity
     bias[3, 5] = .infinity
     let fixed = bias
-    let result = try scaledDotProductAttentionWithLogSumExp(
-      queries: inputs.q, keys: inputs.k, values: inputs.v, mask: .additive(bias))
-    expectMatchesOracle(result, inputs, MaskCase.Rules(bias: { _, _, i, j in Double(fixed[i, j]) }), "+∞")
+    let result = try ScaledDotProductAttention(mask: .additive(bias)).withLogSumExp(
+      inputs.q, KeyValues(keys: inputs.k, values: inputs.v))
+    expectMatchesOracle(result, inputs, MaskRules(bias: { _, _, i, j in Double(fixed[i, j]) }), "+∞")
     #expect(result.output.selected(axis: 2, 1).elements == inputs.v.selected(axis: 2, 20).elements)
     #expect(result.output.selected(axis: 2, 3).elements.allSatisfy { $0.isNaN })
   }
@@ -143,8 +144,8 @@ import Testing
       let inputs = (
         q: try Tensor<Float>(q, shape: [1, 1, 1, 2]), k: try Tensor<Float>(k, shape: [1, 1, 3, 2]), v: v
       )
-      let result = try scaledDotProductAttentionWithLogSumExp(
-        queries: inputs.q, keys: inputs.k, values: v, scale: scale)
+      let result = try ScaledDotProductAttention(scale: scale).withLogSumExp(
+        inputs.q, KeyValues(keys: inputs.k, values: v))
       #expect(result.output.elements.allSatisfy { $0.isFinite }, "\(q) \(k) \(scale)")
       let oracle = AttentionOracle(queries: inputs.q, keys: inputs.k, values: v, scale: scale).all()
       #expect(
@@ -166,10 +167,10 @@ import Testing
           bias[1] = added
           bias[2] = other
           let fixed = bias
-          let result = try scaledDotProductAttentionWithLogSumExp(
-            queries: q, keys: k, values: values, mask: .additive(bias))
+          let result = try ScaledDotProductAttention(mask: .additive(bias)).withLogSumExp(
+            q, KeyValues(keys: k, values: values))
           expectMatchesOracle(
-            result, (q, k, values), MaskCase.Rules(bias: { _, _, _, j in Double(fixed[j]) }), "\(bias)")
+            result, (q, k, values), MaskRules(bias: { _, _, _, j in Double(fixed[j]) }), "\(bias)")
         }
       }
     }
@@ -188,7 +189,7 @@ import Testing
     q[0, 0, 1, 0] = 0.5
     let k = Tensor<Float>(repeating: -.infinity, shape: [1, 1, 3, 1])
     let v = Tensor<Float>(repeating: 7, shape: [1, 1, 3, 2])
-    let (output, logSumExp) = try scaledDotProductAttentionWithLogSumExp(queries: q, keys: k, values: v)
+    let (output, logSumExp) = try ScaledDotProductAttention().withLogSumExp(q, KeyValues(keys: k, values: v))
     #expect(output == .zeros([1, 1, 2, 2]))
     #expect(logSumExp.elements == [-.infinity, -.infinity])
   }
@@ -200,10 +201,10 @@ import Testing
     let hides = try Tensor<Float>([0, -.infinity, 0, -.infinity], shape: [4])
     let other = try Tensor<Float>([0, .infinity, 0, .nan], shape: [4])
     for mask in [AttentionMask.additive(hides) & .additive(other), .additive(other) & .additive(hides)] {
-      let result = try scaledDotProductAttentionWithLogSumExp(
-        queries: inputs.q, keys: inputs.k, values: inputs.v, mask: mask)
+      let result = try ScaledDotProductAttention(mask: mask).withLogSumExp(
+        inputs.q, KeyValues(keys: inputs.k, values: inputs.v))
       expectMatchesOracle(
-        result, inputs, MaskCase.Rules(isVisible: { _, _, _, j in j % 2 == 0 }), "two biases")
+        result, inputs, MaskRules(isVisible: { _, _, _, j in j % 2 == 0 }), "two biases")
     }
   }
 
@@ -212,8 +213,9 @@ import Testing
     for shape in ProblemShape.grid {
       let (q, k, v) = shape.inputs(Float.self)
       for size in [1, 1e3, 1e15] as [Float] {
-        let output = try scaledDotProductAttention(
-          queries: q.mapped { $0 * size }, keys: k, values: .zeros(v.shape), mask: mask.make(shape).mask)
+        let zeros = Tensor<Float>.zeros(v.shape)
+        let output = try ScaledDotProductAttention(mask: mask.make(shape).mask)(
+          q.mapped { $0 * size }, mask.keyValues((q, k, zeros), shape))
         #expect(output == .zeros(output.shape), "\(shape), queries times \(size)")
       }
     }
@@ -222,9 +224,9 @@ import Testing
   @Test(arguments: [[0, 2, 3], [2, 0, 3], [2, 2, 0]])
   func emptyBatchesHeadsAndQueriesGiveAnEmptyOutput(sizes: [Int]) throws {
     let (B, H, Tq) = (sizes[0], sizes[1], sizes[2])
-    let (output, logSumExp) = try scaledDotProductAttentionWithLogSumExp(
-      queries: Tensor<Float>.zeros([B, H, Tq, 4]), keys: .zeros([B, H, 5, 4]), values: .zeros([B, H, 5, 6]),
-      mask: .causal)
+    let (output, logSumExp) = try ScaledDotProductAttention(mask: .causal).withLogSumExp(
+      Tensor<Float>.zeros([B, H, Tq, 4]),
+      KeyValues(keys: Tensor<Float>.zeros([B, H, 5, 4]), values: Tensor<Float>.zeros([B, H, 5, 6])))
     #expect(output.shape == [B, H, Tq, 6] && output.isEmpty)
     #expect(logSumExp.shape == [B, H, Tq])
   }
@@ -232,8 +234,15 @@ import Testing
   /// Products whose sums overflow before they cancel, on either side and on both, as +∞ brings −∞ to light: the scores themselves are 0, and all keys weigh the same.
   @Test(
     arguments: ForcedVariant.all,
-    [AttentionMask.none, .causal(.offset(9)), .additive(Tensor<Float>.zeros([10])), .alibi(slopes: [0])])
-  func sumsThatOverflowOnTheWayAreExact(variant: ForcedVariant, mask: AttentionMask) throws {
+    [
+      (AttentionMask.none, MaskDemand.ranges), (.causal(.offset(9)), .ranges), (.alibi(slopes: [0]), .ranges),
+      (.additive(Tensor<Float>.zeros([10])), .tensors),
+    ])
+  func sumsThatOverflowOnTheWayAreExact(
+    variant: ForcedVariant, masked: (mask: AttentionMask, demand: MaskDemand)
+  ) throws {
+    let mask = masked.mask
+    let duty = KernelDuty(kernel: variant.kernel, demand: masked.demand)
     let q = Tensor<Float>(repeating: 1e19, shape: [1, 1, 60, 4])
     var v = Tensor<Float>.zeros([1, 1, 10, 1])
     for (key, value) in [(3, 10), (7, 20), (9, 5)] as [(Int, Float)] { v[0, 0, key, 0] = value }
@@ -245,11 +254,14 @@ import Testing
     for (k, options) in [[(3, -1)], [(7, 1)], [(3, -1), (7, 1)]].map(overflowing).flatMap({ k in
       [(k, AttentionOptions()), (k, AttentionOptions(softcap: 1e30))]
     }) {
-      let result = try variant.attention(
-        queries: q, keys: k, values: v, scale: 1, mask: mask, options: options, on: Pools.one)
+      let result = try variant.result(ifDue: duty, "\(variant) \(mask)") { () throws(AttentionError) in
+        try ScaledDotProductAttention(scale: 1, mask: mask, options: options, on: Pools.one).withLogSumExp(
+          q, KeyValues(keys: k, values: v), forcing: variant)
+      }
+      guard let result else { continue }
       #expect(result.output.elements.allSatisfy { abs($0 - 3.5) < 1e-6 }, "\(variant) \(mask) \(options)")
-      let weights = try variant.scores(
-        queries: q, keys: k, scale: 1, mask: mask, options: options, on: Pools.one)
+      let weights = try ScaledDotProductAttention(scale: 1, mask: mask, options: options, on: Pools.one)
+        .scores(q, KeyValues(keys: k, values: k), stage: .weights, forcing: variant)
       #expect(weights.elements.allSatisfy { abs($0 - 0.1) < 1e-7 }, "\(variant) \(mask) \(options)")
     }
   }
@@ -259,7 +271,8 @@ import Testing
     let q = try Tensor<Float>.zeros([1, 1, 0, 4]).broadcast(to: [1, heads, 0, 4])
     let k = Tensor<Float>.zeros([1, 1, 1, 4])
     #expect(try scaledDotProductAttention(queries: q, keys: k, values: k).shape == [1, heads, 0, 4])
-    #expect(try attentionScores(queries: q, keys: k).shape == [1, heads, 0, 1])
-    #expect(try AttentionPlan(queries: q, keys: k, values: k).taskCount == 0)
+    #expect(
+      try ScaledDotProductAttention().scores(q, KeyValues(keys: k, values: k)).shape == [1, heads, 0, 1])
+    #expect(try ScaledDotProductAttention().plan(q, KeyValues(keys: k, values: k)).taskCount == 0)
   }
 }

@@ -1,5 +1,6 @@
 import Attention
 import Synchronization
+import TestSupport
 import Testing
 
 #if canImport(Glibc)
@@ -17,8 +18,11 @@ import Testing
     let same = Tensor<Float>(repeating: 1, shape: [1, 1, 2, 4])
     var values = same
     values[0, 0, 1, 2] = 0
-    let summary = try AttentionInspector(queries: same, keys: same, values: values, mask: .causal)
-      .summaries()[0]
+    let summary = try AttentionInspector(
+      ScaledDotProductAttention(mask: .causal), same,
+      KeyValues(keys: same, values: values)
+    )
+    .summaries()[0]
     #expect(
       "\(summary)"
         == "sequence 0 head 0: entropy 0.347 nats, effective rank \((summary.effectiveRank * 1000).rounded() / 1000), "
@@ -30,7 +34,9 @@ import Testing
     shape: ProblemShape, mask: MaskCase
   ) throws {
     let (q, k, v) = shape.inputs(Double.self)
-    var inspector = try AttentionInspector(queries: q, keys: k, values: v, mask: mask.make(shape).mask)
+    var inspector = try AttentionInspector(
+      ScaledDotProductAttention(mask: mask.make(shape).mask), q,
+      mask.keyValues((q, k, v), shape))
     inspector.blockByteCount = (shape.queries < 100 ? 3 : 100) * shape.keys * 8
     let summaries = try inspector.summaries()
     #expect(summaries.count == shape.batch * shape.queryHeads)
@@ -73,11 +79,15 @@ import Testing
   @Test func uniformWeightsHaveTheEntropyOfTheirNumber() throws {
     let (q, k) = (Tensor<Float>.zeros([1, 1, 4, 2]), Tensor<Float>.zeros([1, 1, 7, 2]))
     let v = Tensor<Float>.normal([1, 1, 7, 3], seed: 5)
-    let all = try AttentionInspector(queries: q, keys: k, values: v).summaries()[0]
+    let all = try AttentionInspector(ScaledDotProductAttention(), q, KeyValues(keys: k, values: v))
+      .summaries()[0]
     // Rounding 1/7 to Float shifts it, and so the entropy, by at most 2⁻²⁴ relatively; the factor covers the sum.
     #expect(abs(all.entropy - log(7.0)) <= 4 * 0x1p-24 * log(7.0))
     #expect(all.largestWeight?.query == 0 && all.largestWeight?.key == 0)
-    let causal = try AttentionInspector(queries: q, keys: k, values: v, mask: .causal(.topLeft)).summaries()[
+    let causal = try AttentionInspector(
+      ScaledDotProductAttention(mask: .causal(.topLeft)), q,
+      KeyValues(keys: k, values: v)
+    ).summaries()[
       0]
     let expected = (log(1.0) + log(2.0) + log(3.0) + log(4.0)) / 4
     #expect(abs(causal.entropy - expected) <= 4 * 0x1p-24 * expected)
@@ -88,7 +98,8 @@ import Testing
   @Test func equalWeightsOfManyRowsAddUpAndTheFirstIsTheLargest() throws {
     // More rows than one thread adds up at a time; 1/8 and its sums are exact.
     let (q, k) = (Tensor<Float>.zeros([1, 1, 300, 2]), Tensor<Float>.zeros([1, 1, 8, 2]))
-    let summary = try AttentionInspector(queries: q, keys: k, values: k).summaries()[0]
+    let summary = try AttentionInspector(ScaledDotProductAttention(), q, KeyValues(keys: k, values: k))
+      .summaries()[0]
     #expect(summary.mass == [Double](repeating: 37.5, count: 8) && summary.attendingQueries == 300)
     let largest = try #require(summary.largestWeight)
     #expect(largest.weight == 0.125 && largest.query == 0 && largest.key == 0)
@@ -97,14 +108,16 @@ import Testing
   @Test func queriesThatSeeNothingCountInNoAverage() throws {
     let (q, k) = (Tensor<Double>.zeros([1, 1, 4, 2]), Tensor<Double>.zeros([1, 1, 2, 2]))
     let inspector = try AttentionInspector(
-      queries: q, keys: k, values: .normal([1, 1, 2, 3], seed: 5), mask: .causal(.offset(-2)))
+      ScaledDotProductAttention(mask: .causal(.offset(-2))), q,
+      KeyValues(keys: k, values: Tensor<Double>.normal([1, 1, 2, 3], seed: 5)))
     let summary = try inspector.summaries()[0]
     #expect(summary.attendingQueries == 2)
     #expect(abs(summary.entropy - log(2.0) / 2) < 1e-15)
     #expect(summary.mass == [1.5, 0.5])
 
     let nothing = try AttentionInspector(
-      queries: q, keys: k, values: .normal([1, 1, 2, 3], seed: 5), mask: .keyLengths([0])
+      ScaledDotProductAttention(), q,
+      KeyValues(keys: k, values: Tensor<Double>.normal([1, 1, 2, 3], seed: 5), lengths: [0])
     ).summaries()[0]
     #expect(nothing.attendingQueries == 0 && nothing.entropy == 0 && nothing.largestWeight == nil)
     #expect(nothing.mass == [0, 0] && nothing.effectiveRank == 0)
@@ -114,8 +127,8 @@ import Testing
     // Scores of 0 beside a sink of ln 2, which weighs as much as two keys.
     let (q, k) = (Tensor<Double>.zeros([1, 2, 3, 2]), Tensor<Double>.zeros([1, 1, 4, 2]))
     let summaries = try AttentionInspector(
-      queries: q, keys: k, values: .normal([1, 1, 4, 3], seed: 5),
-      options: AttentionOptions(sinks: [log(2.0), -.infinity])
+      ScaledDotProductAttention(options: AttentionOptions(sinks: [log(2.0), -.infinity])), q,
+      KeyValues(keys: k, values: Tensor<Double>.normal([1, 1, 4, 3], seed: 5))
     ).summaries()
     #expect(abs(summaries[0].sinkShare - 1.0 / 3) < 1e-15)
     #expect(abs(summaries[0].mass.reduce(0, +) - 2) < 1e-14)
@@ -129,13 +142,16 @@ import Testing
     q[0, 1, 0, 0] = .nan
     v[0, 0, 3, 1] = .nan
     k[0, 0, 3, 0] = .nan
-    let padded = try AttentionInspector(queries: q, keys: k, values: v, mask: .keyLengths([3])).summaries()
+    let padded = try AttentionInspector(
+      ScaledDotProductAttention(), q, KeyValues(keys: k, values: v, lengths: [3])
+    ).summaries()
     #expect(padded[0].entropy.isFinite && padded[0].effectiveRank.isFinite)
     #expect(padded[0].mass.allSatisfy { $0.isFinite } && padded[0].contributionMass[3] == 0)
     #expect(padded[1].entropy.isNaN && padded[1].mass[0].isNaN && padded[1].mass[3] == 0)
     #expect(padded[1].attendingQueries == 3)
     k[0, 0, 3, 0] = 0
-    let seen = try AttentionInspector(queries: q, keys: k, values: v).summaries()
+    let seen = try AttentionInspector(ScaledDotProductAttention(), q, KeyValues(keys: k, values: v))
+      .summaries()
     #expect(seen[0].effectiveRank.isNaN && seen[1].effectiveRank.isFinite)
     #expect(seen[0].contributionMass[3].isNaN && seen[0].contributionMass[0].isFinite)
   }
@@ -144,9 +160,15 @@ import Testing
     throws
   {
     let (q, k, v) = shape.inputs(Float.self)
-    let one = try AttentionInspector(queries: q, keys: k, values: v, mask: .causal, on: Pools.one).summaries()
-    let more = try AttentionInspector(queries: q, keys: k, values: v, mask: .causal, on: Pools.seven)
-      .summaries()
+    let one = try AttentionInspector(
+      ScaledDotProductAttention(mask: .causal, on: Pools.one), q,
+      KeyValues(keys: k, values: v)
+    ).summaries()
+    let more = try AttentionInspector(
+      ScaledDotProductAttention(mask: .causal, on: Pools.seven), q,
+      KeyValues(keys: k, values: v)
+    )
+    .summaries()
     for (a, b) in zip(one, more) {
       #expect(a.mass == b.mass && a.entropy == b.entropy && a.effectiveRank == b.effectiveRank)
     }
@@ -164,15 +186,18 @@ import Testing
     let shape = InspectionTests.shapes[1]
     let (q, k, v) = shape.inputs(Float.self)
     // Slopes and lengths that differ, so that no head and no sequence is another's twin.
-    let mask = AttentionMask.alibi(slopes: [0, 0.1, 0.5, 2]) & .keyLengths([21, 13])
-    let all = try AttentionInspector(queries: q, keys: k, values: v, mask: mask).summaries()
+    let mask = AttentionMask.alibi(slopes: [0, 0.1, 0.5, 2])
+    let keyValues = KeyValues(keys: k, values: v, lengths: [21, 13])
+    let all = try AttentionInspector(ScaledDotProductAttention(mask: mask), q, keyValues).summaries()
     let visits = Visits()
     let modifier = ScoreModifier { score, place in
       visits.places.withLock { _ = $0.insert([place.sequence, place.head]) }
       return score
     }
-    let some = try AttentionInspector(queries: q, keys: k, values: v, mask: mask & .modifier(modifier))
-      .summaries(sequences: sequences, heads: heads)
+    let some = try AttentionInspector(
+      ScaledDotProductAttention(mask: mask & .modifier(modifier)), q, keyValues
+    )
+    .summaries(sequences: sequences, heads: heads)
     let expected = all.filter { sequences.contains($0.sequence) && heads.contains($0.head) }
     #expect(some.map { [$0.sequence, $0.head] } == expected.map { [$0.sequence, $0.head] })
     for (a, b) in zip(some, expected) {
@@ -188,8 +213,9 @@ import Testing
     let v = try Tensor<Double>([1, 0, 2, 0, 0, 3], shape: [1, 1, 3, 2])
     let mask = try Tensor<Bool>([true, true, true, true, true, false], shape: [1, 2, 1, 3])
     let inspector = try AttentionInspector(
-      queries: Tensor<Double>.zeros([1, 2, 4, 1]), keys: .zeros([1, 1, 3, 1]), values: v, mask: .boolean(mask)
-    )
+      ScaledDotProductAttention(mask: .boolean(mask)),
+      Tensor<Double>.zeros([1, 2, 4, 1]),
+      KeyValues(keys: Tensor<Double>.zeros([1, 1, 3, 1]), values: v))
     let summaries = try inspector.summaries()
     // Singular values √5 and 3, in units of their sum.
     let (a, b) = (5.0.squareRoot() / (5.0.squareRoot() + 3), 3 / (5.0.squareRoot() + 3))
@@ -200,7 +226,10 @@ import Testing
 
   @Test func emptyProblemsHaveEmptySummaries() throws {
     func summaries(_ q: Shape, _ k: Shape) throws -> [HeadSummary] {
-      try AttentionInspector(queries: Tensor<Float>.zeros(q), keys: .zeros(k), values: .zeros(k)).summaries()
+      let keys = Tensor<Float>.zeros(k)
+      return try AttentionInspector(
+        ScaledDotProductAttention(), Tensor<Float>.zeros(q), KeyValues(keys: keys, values: keys)
+      ).summaries()
     }
     #expect(try summaries([0, 2, 3, 4], [0, 2, 5, 4]).isEmpty)
     #expect(try summaries([2, 0, 3, 4], [2, 0, 5, 4]).isEmpty)

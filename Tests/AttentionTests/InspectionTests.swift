@@ -1,5 +1,6 @@
 import Attention
 import AttentionReference
+import TestSupport
 import Testing
 
 /// Weights, contributions and their norms, held against the Float64 oracle.
@@ -25,7 +26,8 @@ import Testing
   ) throws {
     let (q, k, v) = shape.inputs(E.self)
     let (rule, rules) = mask.make(shape)
-    var inspector = try AttentionInspector(queries: q, keys: k, values: v, mask: rule)
+    var inspector = try AttentionInspector(
+      ScaledDotProductAttention(mask: rule), q, mask.keyValues((q, k, v), shape))
     // Blocks of two rows: every block boundary of the range is met.
     inspector.blockByteCount = 2 * shape.keys * E.Accumulator.elementType.byteCount
     let oracle = AttentionOracle(
@@ -68,8 +70,9 @@ import Testing
   ) throws {
     let (q, k, v) = shape.inputs(E.self)
     let rule = mask.make(shape).mask
-    let inspector = try AttentionInspector(queries: q, keys: k, values: v, mask: rule)
-    let output = try scaledDotProductAttention(queries: q, keys: k, values: v, mask: rule)
+    let inspector = try AttentionInspector(
+      ScaledDotProductAttention(mask: rule), q, mask.keyValues((q, k, v), shape))
+    let output = try ScaledDotProductAttention(mask: rule)(q, mask.keyValues((q, k, v), shape))
     for sequence in 0..<shape.batch {
       for head in 0..<shape.queryHeads {
         let norms = try inspector.contributionNorms(
@@ -114,7 +117,8 @@ import Testing
       v[0, 0, 3, column] = .infinity
     }
     q[0, 1, 2, 0] = .nan
-    let inspector = try AttentionInspector(queries: q, keys: k, values: v, mask: .keyLengths([3]))
+    let inspector = try AttentionInspector(
+      ScaledDotProductAttention(), q, KeyValues(keys: k, values: v, lengths: [3]))
     let parts = try inspector.contributions(sequence: 0, head: 0, query: 1)
     #expect(parts[3, 0] == 0 && parts[3, 1] == 0)
     #expect(parts.elements.allSatisfy { $0.isFinite })
@@ -129,7 +133,8 @@ import Testing
     let v = try Tensor<Double>(
       [3e200, 4e200, 3e-200, -4e-200, 0, 0, .infinity, 1, .nan, 1], shape: [1, 1, 5, 2])
     let inspector = try AttentionInspector(
-      queries: Tensor<Double>.zeros([1, 1, 1, 1]), keys: Tensor<Double>.zeros([1, 1, 5, 1]), values: v)
+      ScaledDotProductAttention(), Tensor<Double>.zeros([1, 1, 1, 1]),
+      KeyValues(keys: Tensor<Double>.zeros([1, 1, 5, 1]), values: v))
     let norms = try inspector.valueNorms(sequence: 0, head: 0)
     #expect(abs(norms[0] / 5e200 - 1) < 1e-15 && abs(norms[1] / 5e-200 - 1) < 1e-15)
     #expect(norms[2] == 0 && norms[3] == .infinity && norms[4].isNaN)
@@ -138,7 +143,7 @@ import Testing
   @Test func blocksCoverTheRangeInOrder() throws {
     let shape = Self.shapes[1]
     let (q, k, v) = shape.inputs(Float.self)
-    var inspector = try AttentionInspector(queries: q, keys: k, values: v)
+    var inspector = try AttentionInspector(ScaledDotProductAttention(), q, KeyValues(keys: k, values: v))
     inspector.blockByteCount = 4 * shape.keys * 4
     var blocks: [Range<Int>] = []
     var shapes: [Shape] = []

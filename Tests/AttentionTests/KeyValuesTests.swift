@@ -1,4 +1,5 @@
 import Attention
+import TestSupport
 import Testing
 
 /// Keys and values that lie in parts or in pages give, bit for bit, what one tensor gives.
@@ -11,6 +12,12 @@ import Testing
       valueDimension: 12)
   }
 
+  /// Copies of some rows, so that no part happens to lie beside another.
+  private func part<E: AttentionElement>(_ k: Tensor<E>, _ v: Tensor<E>, _ range: Range<Int>) -> KeyValues {
+    KeyValues(
+      keys: k.sliced(axis: 2, range).contiguousCopy(), values: v.sliced(axis: 2, range).contiguousCopy())
+  }
+
   /// Many queries read tiles; few ones stream each run where it lies.
   @Test(arguments: [[600], [1, 599], [256, 344], [0, 300, 0, 299, 1], [599, 1]], [70, 2])
   func joinedPartsAreOneTensor(lengths: [Int], queries: Int) throws {
@@ -21,20 +28,15 @@ import Testing
 
   private func check<E: AttentionElement>(_ lengths: [Int], _ queries: Int, _: E.Type) throws {
     let (q, k, v) = Self.shape(queries: queries).inputs(E.self)
-    let mask = AttentionMask.causal & .window(left: 400)
-    let expected = try scaledDotProductAttentionWithLogSumExp(queries: q, keys: k, values: v, mask: mask)
+    let attend = ScaledDotProductAttention(mask: .causal & .window(left: 400))
+    let expected = try attend.withLogSumExp(q, KeyValues(keys: k, values: v))
     var start = 0
-    var parts: [KeyValues<E>] = []
+    var parts: [KeyValues] = []
     for length in lengths {
-      // Copies, so that no part happens to lie beside another.
-      let range = start..<start + length
-      parts.append(
-        KeyValues(
-          keys: k.sliced(axis: 2, range).contiguousCopy(), values: v.sliced(axis: 2, range).contiguousCopy()))
+      parts.append(part(k, v, start..<start + length))
       start += length
     }
-    let result = try scaledDotProductAttentionWithLogSumExp(
-      queries: q, keyValues: KeyValues(joining: parts), mask: mask)
+    let result = try attend.withLogSumExp(q, KeyValues(joining: parts))
     #expect(
       result.output == expected.output && result.logSumExp == expected.logSumExp,
       "\(E.self) \(lengths) \(queries)"
@@ -65,12 +67,8 @@ import Testing
       let shape = ProblemShape(
         queryHeads: 1, keyValueHeads: 1, queries: 200, keys: 700, headDimension: width, valueDimension: width)
       let (q, k, v) = shape.inputs(E.self)
-      func part(_ range: Range<Int>) -> KeyValues<E> {
-        KeyValues(
-          keys: k.sliced(axis: 2, range).contiguousCopy(), values: v.sliced(axis: 2, range).contiguousCopy())
-      }
-      let joined = KeyValues(joining: [part(0..<300), part(300..<700)])
-      let result = try scaledDotProductAttentionWithLogSumExp(queries: q, keyValues: joined).output
+      let joined = KeyValues(joining: [part(k, v, 0..<300), part(k, v, 300..<700)])
+      let result = try ScaledDotProductAttention()(q, joined)
       #expect(try result == scaledDotProductAttention(queries: q, keys: k, values: v), "\(E.self) \(width)")
     }
     try check(Float.self)
@@ -86,121 +84,26 @@ import Testing
       KeyValues(keys: shared, values: shared), KeyValues(keys: suffix, values: suffix),
     ])
     let whole = try Tensor.concatenate([shared, suffix], axis: 2)
-    let result = try scaledDotProductAttentionWithLogSumExp(queries: q, keyValues: joined, mask: .causal)
-    #expect(
-      try result.output == scaledDotProductAttention(queries: q, keys: whole, values: whole, mask: .causal))
-  }
-
-  @Test(arguments: [1, 7, 16, 256, 600], [70, 2])
-  func pagesAreOneTensor(pageSize: Int, queries: Int) throws {
-    let (q, k, v) = Self.shape(queries: queries).inputs(Float.self)
-    let pagesEach = (600 + pageSize - 1) / pageSize
-    let (paged, table) = try pages(k, v, pageSize, pagesEach)
-    let lengths = [600, 333]
-    let mask = AttentionMask.keyLengths(lengths) & .causal
-    let expected = try scaledDotProductAttentionWithLogSumExp(queries: q, keys: k, values: v, mask: mask)
-    let source = KeyValues(keyPages: paged.keys, valuePages: paged.values, blockTable: table)
-    let result = try scaledDotProductAttentionWithLogSumExp(queries: q, keyValues: source, mask: mask)
-    #expect(
-      result.output == expected.output && result.logSumExp == expected.logSumExp,
-      "pages of \(pageSize), \(queries)")
-  }
-
-  /// Shuffled pages full of NaN where no position lies; entries of pages that no sequence reaches are −1.
-  private func pages(
-    _ k: Tensor<Float>, _ v: Tensor<Float>, _ size: Int, _ pagesEach: Int
-  ) throws -> (paged: (keys: Tensor<Float>, values: Tensor<Float>), table: Tensor<Int32>) {
-    let count = 2 * pagesEach + 1
-    var keys = Tensor<Float>(repeating: .nan, shape: [count, size, 2, 16])
-    var values = Tensor<Float>(repeating: .nan, shape: [count, size, 2, 12])
-    var numbers = (0..<count).map { Int32($0) }
-    var generator = SplitMix(seed: UInt64(size))
-    numbers.shuffle(using: &generator)
-    var table: [Int32] = []
-    for (b, length) in [600, 333].enumerated() {
-      for block in 0..<pagesEach {
-        let start = block * size
-        guard start < length else {
-          table.append(-1)
-          continue
-        }
-        let number = numbers[b * pagesEach + block]
-        table.append(number)
-        for j in start..<min(length, start + size) {
-          for h in 0..<2 {
-            for d in 0..<16 { keys[Int(number), j - start, h, d] = k[b, h, j, d] }
-            for d in 0..<12 { values[Int(number), j - start, h, d] = v[b, h, j, d] }
-          }
-        }
-      }
-    }
-    return ((keys, values), try Tensor(table, shape: [2, pagesEach]))
+    let result = try ScaledDotProductAttention(mask: .causal)(q, joined)
+    #expect(try result == scaledDotProductAttention(queries: q, keys: whole, values: whole, mask: .causal))
   }
 
   @Test func allFormsOfACallAgree() throws {
     let (q, k, v) = Self.shape.inputs(Float.self)
-    let source = KeyValues(keys: k, values: v)
-    let expected = try scaledDotProductAttentionWithLogSumExp(queries: q, keyValues: source, mask: .causal)
-      .output
-    #expect(try scaledDotProductAttention(queries: q, keyValues: source, mask: .causal) == expected)
+    let (attend, source) = (ScaledDotProductAttention(mask: .causal), KeyValues(keys: k, values: v))
+    let expected = try attend.withLogSumExp(q, source).output
+    #expect(try attend(q, source) == expected)
+    #expect(try attend(Queries(q), source) == expected)
+    #expect(try attend(.padded(q, lengths: [70, 70]), source) == expected)
+    #expect(try scaledDotProductAttention(queries: q, keys: k, values: v, mask: .causal) == expected)
     // In the layout of a projection.
     var output = Tensor<Float>(repeating: .nan, shape: [2, 70, 4, 12]).permuted(0, 2, 1, 3)
     let strides = output.strides
-    try scaledDotProductAttention(queries: q, keyValues: source, mask: .causal, into: &output)
+    try output.withMutableView { try attend.write(q, source, to: $0) }
     #expect(output == expected && output.strides == strides)
     var wrong = Tensor<Float>.zeros([2, 4, 70, 13])
-    #expect {
-      try scaledDotProductAttention(queries: q, keyValues: source, into: &wrong)
-    } throws: {
-      ($0 as? AttentionError)?.argument == "output"
+    wrong.withMutableView { view in
+      expectRefusal(of: "output") { try attend.write(q, source, to: view) }
     }
-  }
-
-  @Test func refusesPagesThatDoNotExist() throws {
-    let q = Tensor<Float>.zeros([1, 1, 1, 4])
-    let pages = Tensor<Float>.zeros([3, 8, 1, 4])
-    func refusal(
-      _ table: [Int32], _ shape: Shape, _ mask: AttentionMask = .none, values: Tensor<Float>? = nil
-    ) throws
-      -> String?
-    {
-      let source = KeyValues(
-        keyPages: pages, valuePages: values ?? pages, blockTable: try Tensor(table, shape: shape))
-      do {
-        _ = try scaledDotProductAttentionWithLogSumExp(queries: q, keyValues: source, mask: mask)
-        return nil
-      } catch { return error.argument }
-    }
-    #expect(try refusal([0, 2], [1, 2]) == nil)
-    #expect(try refusal([0, 3], [1, 2]) == "blockTable")
-    #expect(try refusal([-1, 0], [1, 2]) == "blockTable")
-    #expect(try refusal([0, 99], [1, 2], .keyLengths([8])) == nil)
-    #expect(try refusal([0, 99], [1, 2], .keyLengths([9])) == "blockTable")
-    #expect(try refusal([0, 1], [2]) == "blockTable")
-    #expect(try refusal([0, 1], [2, 1]) == "blockTable")
-    #expect(try refusal([0, 1], [1, 2], values: .zeros([3, 7, 1, 4])) == "valuePages")
-  }
-
-  @Test func refusesPartsThatDoNotFit() throws {
-    let q = Tensor<Float>.zeros([1, 2, 3, 4])
-    func part(_ keys: Shape, _ values: Shape) -> KeyValues<Float> {
-      KeyValues(keys: .zeros(keys), values: .zeros(values))
-    }
-    let good = part([1, 2, 5, 4], [1, 2, 5, 6])
-    func refusal(_ parts: [KeyValues<Float>]) -> String? {
-      do {
-        _ = try scaledDotProductAttentionWithLogSumExp(queries: q, keyValues: KeyValues(joining: parts))
-        return nil
-      } catch { return error.argument }
-    }
-    #expect(refusal([good, good]) == nil)
-    #expect(refusal([]) == "keyValues")
-    #expect(refusal([good, part([1, 1, 5, 4], [1, 1, 5, 6])]) == "keyValues")
-    #expect(refusal([good, part([1, 2, 5, 4], [1, 2, 5, 7])]) == "keyValues")
-    #expect(refusal([good, part([1, 2, 5, 4], [1, 2, 4, 6])]) == "keyValues")
-    #expect(refusal([good, part([2, 5, 4], [1, 2, 4, 6])]) == "keyValues")
-    let paged = KeyValues<Float>(
-      keyPages: .zeros([1, 1, 2, 4]), valuePages: .zeros([1, 1, 2, 6]), blockTable: .zeros([1, 1]))
-    #expect(refusal([good, paged]) == "keyValues")
   }
 }

@@ -1,6 +1,7 @@
 import Attention
 import AttentionReference
 import Foundation
+import TestSupport
 import Testing
 
 /// Results over parts of the keys, merged, against attention over all of them.
@@ -13,9 +14,8 @@ import Testing
     _ keys: Range<Int>, _: E.Type
   ) throws -> (output: Tensor<E>, logSumExp: Tensor<E.Accumulator>) {
     let (q, k, v) = shape.inputs(E.self)
-    return try scaledDotProductAttentionWithLogSumExp(
-      queries: q, keys: k.sliced(axis: 2, keys), values: v.sliced(axis: 2, keys),
-      mask: .causal(.offset(71 - keys.lowerBound)))
+    return try ScaledDotProductAttention(mask: .causal(.offset(71 - keys.lowerBound))).withLogSumExp(
+      q, KeyValues(keys: k.sliced(axis: 2, keys), values: v.sliced(axis: 2, keys)))
   }
 
   @Test(arguments: [[0, 90], [0, 1, 90], [0, 30, 60, 90], [0, 0, 89, 90, 90]])
@@ -85,10 +85,7 @@ import Testing
   @Test func refusesPartsThatDoNotFit() throws {
     let (output, sums) = (Tensor<Float>.zeros([2, 3, 4]), Tensor<Float>.zeros([2, 3]))
     func refusal(_ parts: [(output: Tensor<Float>, logSumExp: Tensor<Float>)]) -> String? {
-      do {
-        _ = try mergeAttention(parts)
-        return nil
-      } catch { return error.description }
+      AttentionTests.refusal { () throws(AttentionError) in try mergeAttention(parts) }?.description
     }
     #expect(refusal([(output, sums)]) == nil)
     #expect(refusal([])?.hasPrefix("parts: none given") == true)

@@ -1,5 +1,7 @@
 import Attention
 import AttentionReference
+import LinearAlgebra
+import TestSupport
 
 /// The sizes of a multi-head attention and of one call of it.
 struct MultiHeadShape: Sendable, CustomStringConvertible {
@@ -170,8 +172,7 @@ private func filled(_ shape: Shape, _ value: (Int, Int, Int) -> Double) -> Tenso
 /// standard deviations out, and 2 for what the softmax makes of an error in a score: it moves weights between values that
 /// are not of size 1 but up to 3 and more.
 func multiHeadTolerance<E: FloatingPointElement>(_: E.Type, terms n: Int) -> Tolerance {
-  let u = E.elementType == .float64 ? 0x1p-53 : 0x1p-24
-  return Tolerance(absolute: 8 * u * Double(n).squareRoot())
+  Tolerance(absolute: 8 * E.elementType.unitRoundoff * Double(n).squareRoot())
 }
 
 extension MultiHeadShape {

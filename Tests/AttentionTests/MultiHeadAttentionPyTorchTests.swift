@@ -1,6 +1,7 @@
 import Attention
 import AttentionReference
 import Foundation
+import LinearAlgebra
 import TensorFiles
 import Testing
 
@@ -40,8 +41,10 @@ struct MultiHeadFixture: Sendable, CustomStringConvertible {
       file[name] == nil ? nil : try file.tensor(name, convertedTo: E.self)
     }
     let queries = try #require(try tensor("query"))
-    let result = try attention(
-      queries, keys: tensor("key"), values: tensor("value"), mask: mask(file))
+    let heads = try attention.project(queries, keys: tensor("key"), values: tensor("value"))
+    let keyValues = KeyValues(keys: heads.keys, values: heads.values, lengths: keyLengths(file))
+    let result = try attention.attend(
+      heads.queries, keyValues, with: ScaledDotProductAttention(mask: mask(file)))
 
     let exact: Tensor<Double> = try file.tensor("expected64")
     let keys = try (tensor("key") ?? queries).shape
@@ -83,11 +86,12 @@ struct MultiHeadFixture: Sendable, CustomStringConvertible {
     ).fused()
   }
 
+  private func keyLengths(_ file: SafetensorsFile) -> [Int]? {
+    file.metadata["key_lengths"].map { $0.split(separator: ",").compactMap { Int($0) } }
+  }
+
   private func mask(_ file: SafetensorsFile) throws -> AttentionMask {
     var mask = file.metadata["mask"] == "causal" ? AttentionMask.causal : .none
-    if let lengths = file.metadata["key_lengths"] {
-      mask = mask & .keyLengths(lengths.split(separator: ",").compactMap { Int($0) })
-    }
     if file["attn_mask"] != nil {
       let added: Tensor<Double> = try file.tensor("attn_mask", convertedTo: Double.self)
       mask = mask & .additive(added)

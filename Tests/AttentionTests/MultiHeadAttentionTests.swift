@@ -1,6 +1,7 @@
 import Attention
 import AttentionReference
 import LinearAlgebra
+import TestSupport
 import Testing
 
 /// What comes out of multi-head attention, against naive products around the oracle.
@@ -30,12 +31,13 @@ import Testing
     let fused = try separate.fused()
     #expect(separate.fusedProjection == nil && fused.fusedProjection != nil)
     let (x, y) = (oracle.queries, oracle.queries.contiguousCopy())
+    let causal = ScaledDotProductAttention(mask: .causal)
     // One product; one for queries and one for the rest; and three, of views of one weight.
     for (name, result) in [
-      ("separate", try separate(x, mask: .causal)), ("fused", try fused(x, mask: .causal)),
-      ("the same tensor thrice", try fused(x, keys: x, values: x, mask: .causal)),
-      ("two sequences", try fused(x, keys: y, mask: .causal)),
-      ("three", try fused(x, keys: y, values: x, mask: .causal)),
+      ("separate", try separate(x, with: causal)), ("fused", try fused(x, with: causal)),
+      ("the same tensor thrice", try fused(x, keys: x, values: x, with: causal)),
+      ("two sequences", try fused(x, keys: y, with: causal)),
+      ("three", try fused(x, keys: y, values: x, with: causal)),
     ] {
       let worst = tolerance.worstMismatch(result, expected: answer)
       #expect(worst == nil, "\(name), \(shape)")
@@ -74,20 +76,26 @@ import Testing
     let oracle = MultiHeadOracle(shape, seed: 3)
     let attention = try oracle.attention(Double.self)
     let tolerance = multiHeadTolerance(Double.self, terms: shape.terms)
-    func result(
-      scale: Double? = nil, mask: AttentionMask = .none, options: AttentionOptions = AttentionOptions()
-    ) throws -> Tensor<Double> {
-      try attention(
-        oracle.queries, keys: oracle.keys, values: oracle.values, scale: scale, mask: mask, options: options)
+    func result(_ attend: ScaledDotProductAttention) throws -> Tensor<Double> {
+      try attention(oracle.queries, keys: oracle.keys, values: oracle.values, with: attend)
     }
     let lengths = [6, 2]
+    let heads = try attention.project(oracle.queries, keys: oracle.keys, values: oracle.values)
+    let some = KeyValues(keys: heads.keys, values: heads.values, lengths: lengths)
+    let capped = AttentionOptions(softcap: 0.5)
     for (name, result, answer) in [
-      ("scale", try result(scale: 1.5), oracle.answer(scale: 1.5)),
+      ("scale", try result(ScaledDotProductAttention(scale: 1.5)), oracle.answer(scale: 1.5)),
       (
-        "mask", try result(mask: .keyLengths(lengths)),
+        "mask", try result(ScaledDotProductAttention(mask: .window(left: 1))),
+        oracle.answer(isVisible: { _, _, i, j in j >= i - 1 })
+      ),
+      (
+        "lengths", try attention.attend(heads.queries, some),
         oracle.answer(isVisible: { b, _, _, j in j < lengths[b] })
       ),
-      ("softcap", try result(options: AttentionOptions(softcap: 0.5)), oracle.answer(softcap: 0.5)),
+      (
+        "softcap", try result(ScaledDotProductAttention(options: capped)), oracle.answer(softcap: 0.5)
+      ),
     ] {
       let worst = tolerance.worstMismatch(result, expected: answer)
       #expect(worst == nil, "\(name)")
@@ -155,8 +163,12 @@ import Testing
     for token in 7..<11 {
       for column in 0..<8 { x[1, token, column] = token == 8 ? .infinity : .nan }
     }
-    let mask = AttentionMask.keyLengths([11, 7])
-    let (result, expected) = (try attention(x, mask: mask), try attention(clean, mask: mask))
+    func attend(_ x: Tensor<Float>) throws -> Tensor<Float> {
+      let heads = try attention.project(x)
+      return try attention.attend(
+        heads.queries, KeyValues(keys: heads.keys, values: heads.values, lengths: [11, 7]))
+    }
+    let (result, expected) = (try attend(x), try attend(clean))
     #expect(result.selected(axis: 0, 0) == expected.selected(axis: 0, 0))
     let second = result.selected(axis: 0, 1)
     #expect(second.sliced(axis: 0, 0..<7) == expected.selected(axis: 0, 1).sliced(axis: 0, 0..<7))
@@ -168,9 +180,11 @@ import Testing
     let oracle = MultiHeadOracle(shape, seed: 7)
     let attention = try oracle.attention(Float.self).fused()
     let x = oracle.queries.converted(to: Float.self)
-    let expected = try attention(x, on: Pools.one)
+    let expected = try attention(x, with: ScaledDotProductAttention(on: Pools.one))
     for pool in [Pools.two, Pools.three, Pools.seven] {
-      #expect(try attention(x, on: pool) == expected, "\(pool.threadCount) threads")
+      #expect(
+        try attention(x, with: ScaledDotProductAttention(on: pool)) == expected, "\(pool.threadCount) threads"
+      )
     }
   }
 }

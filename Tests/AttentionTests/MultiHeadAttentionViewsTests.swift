@@ -106,20 +106,21 @@ import Testing
   @Test func aCallIsItsPartsOneAfterTheOther() throws {
     let attention = try MultiHeadOracle(shape).attention(Double.self).fused()
     let x = Tensor<Double>.normal([2, 7, 11], seed: 5)
-    let expected = try attention(x, mask: .causal)
+    let causal = ScaledDotProductAttention(mask: .causal)
+    let expected = try attention(x, with: causal)
     let heads = try attention.project(x)
     #expect(
-      try attention.attend(queries: heads.queries, keys: heads.keys, values: heads.values, mask: .causal)
-        == expected)
+      try attention.attend(
+        heads.queries, KeyValues(keys: heads.keys, values: heads.values), with: causal) == expected)
     // Row-major heads, as attention returns them on its own.
     let y = try scaledDotProductAttention(
       queries: heads.queries, keys: heads.keys, values: heads.values, mask: .causal)
     #expect(try attention.output(of: y) == expected)
     // A step between: keys of twice the size under half the scale are the same scores.
+    let halved = ScaledDotProductAttention(scale: 0.5 / 5.0.squareRoot(), mask: .causal)
     #expect(
       try attention.attend(
-        queries: heads.queries, keys: heads.keys * 2, values: heads.values,
-        scale: 0.5 / 5.0.squareRoot(), mask: .causal) == expected)
+        heads.queries, KeyValues(keys: heads.keys * 2, values: heads.values), with: halved) == expected)
   }
 
   @Test func attentionWritesWhereTheOutputProjectionReads() throws {
@@ -128,8 +129,10 @@ import Testing
     var memory = try attention.emptyHeads(for: heads.queries)
     #expect(memory.shape == [2, 4, 7, 3] && memory.strides == [7 * 12, 3, 12, 1])
     let address = memory.unsafeBase
-    try scaledDotProductAttention(
-      queries: heads.queries, keys: heads.keys, values: heads.values, into: &memory)
+    try memory.withMutableView { view in
+      try ScaledDotProductAttention().write(
+        heads.queries, KeyValues(keys: heads.keys, values: heads.values), to: view)
+    }
     #expect(memory.unsafeBase == address && memory.strides == [7 * 12, 3, 12, 1])
     #expect(try memory.mergeHeads().unsafeBase == address)
   }

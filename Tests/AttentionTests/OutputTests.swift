@@ -1,4 +1,5 @@
 import Attention
+import TestSupport
 import Testing
 
 /// The forms that write into memory that exists already.
@@ -8,10 +9,11 @@ import Testing
 
   @Test func writesInPlaceInTheLayoutOfTheOutput() throws {
     let (q, k, v) = shape.inputs(Float.self)
-    let expected = try scaledDotProductAttention(queries: q, keys: k, values: v)
+    let (attend, keyValues) = (ScaledDotProductAttention(), KeyValues(keys: k, values: v))
+    let expected = try attend(q, keyValues)
     var output = Tensor<Float>.zeros([2, 9, 3, 5]).permuted(0, 2, 1, 3)
     let (address, strides) = (output.withUnsafePointer { Int(bitPattern: $0) }, output.strides)
-    try scaledDotProductAttention(queries: q, keys: k, values: v, into: &output)
+    try output.withMutableView { try attend.write(q, keyValues, to: $0) }
     #expect(output == expected)
     #expect(output.strides == strides && output.withUnsafePointer { Int(bitPattern: $0) } == address)
     // Heads lie side by side: merging them is a view.
@@ -21,16 +23,16 @@ import Testing
   @Test func writesAnyStridesInAnyType() throws {
     func check<E: AttentionElement>(_: E.Type) throws {
       let (q, k, v) = shape.inputs(E.self)
-      let (expected, sums) = try scaledDotProductAttentionWithLogSumExp(queries: q, keys: k, values: v)
+      let (expected, sums) = try ScaledDotProductAttention().withLogSumExp(q, KeyValues(keys: k, values: v))
       // Columns outermost, rows backwards; log-sum-exp with queries outermost.
       var buffer = Tensor<E>(repeating: E(nearest: 7), shape: [5, 2, 3, 9])
       var logSumExp = Tensor<E.Accumulator>(repeating: 7, shape: [9, 3, 2])
       try buffer.withMutableView { buffer in
         try logSumExp.withMutableView { logSumExp in
           let (s, l) = (buffer.strides, logSumExp.strides)
-          try scaledDotProductAttention(
-            queries: q, keys: k, values: v,
-            into: MutableTensorView(
+          try ScaledDotProductAttention().write(
+            q, KeyValues(keys: k, values: v),
+            to: MutableTensorView(
               base: buffer.base + 8 * s[3], shape: expected.shape, strides: [s[1], s[2], -s[3], s[0]]),
             logSumExp: MutableTensorView(
               base: logSumExp.base, shape: sums.shape, strides: [l[2], l[1], l[0]]))
@@ -53,27 +55,31 @@ import Testing
     let (q, k, v) = shape.inputs(Float.self)
     var output = Tensor<Float>(repeating: 3, shape: [2, 3, 9, 5])
     let witness = output
-    try scaledDotProductAttention(queries: q, keys: k, values: v, into: &output)
+    try output.withMutableView {
+      try ScaledDotProductAttention().write(q, KeyValues(keys: k, values: v), to: $0)
+    }
     #expect(witness == Tensor<Float>(repeating: 3, shape: [2, 3, 9, 5]))
     #expect(try output == scaledDotProductAttention(queries: q, keys: k, values: v))
   }
 
-  @Test func theOutputMayBeAnInput() throws {
+  /// A tensor that is an input shares its memory until it is written to: the output goes to a copy.
+  @Test func theOutputMayReplaceAnInput() throws {
     var x = Tensor<Float>.normal([1, 2, 6, 4], seed: 9)
-    let expected = try scaledDotProductAttention(queries: x, keys: x, values: x)
-    try scaledDotProductAttention(queries: x, keys: x, values: x, into: &x)
-    #expect(x == expected)
+    let (queries, keyValues) = (x, KeyValues(keys: x, values: x))
+    let expected = try ScaledDotProductAttention()(queries, keyValues)
+    try x.withMutableView { try ScaledDotProductAttention().write(queries, keyValues, to: $0) }
+    #expect(x == expected && queries != expected)
   }
 
   @Test func writesThroughAViewAndNowhereElse() throws {
     let (q, k, v) = shape.inputs(Float16.self)
-    let (expected, sums) = try scaledDotProductAttentionWithLogSumExp(queries: q, keys: k, values: v)
+    let (expected, sums) = try ScaledDotProductAttention().withLogSumExp(q, KeyValues(keys: k, values: v))
     var buffer = Tensor<Float16>(repeating: 77, shape: [2, 3, 13, 5])
     var logSumExp = Tensor<Float>.zeros([2, 3, 9])
     try buffer.withMutableView { buffer in
       try logSumExp.withMutableView { logSumExp in
-        try scaledDotProductAttention(
-          queries: q, keys: k, values: v, into: buffer.sliced(axis: 2, 2..<11), logSumExp: logSumExp)
+        try ScaledDotProductAttention().write(
+          q, KeyValues(keys: k, values: v), to: buffer.sliced(axis: 2, 2..<11), logSumExp: logSumExp)
       }
     }
     #expect(buffer.sliced(axis: 2, 2..<11) == expected)

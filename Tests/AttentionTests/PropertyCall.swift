@@ -1,5 +1,6 @@
 import Attention
 import Parallelism
+import TestSupport
 
 /// What a call gave: numbers in row-major order.
 struct PropertyResult: Equatable {
@@ -35,28 +36,17 @@ struct PropertyCall<E: AttentionElement> {
     inputs = try PropertyInputs(problem)
   }
 
-  static func pool(_ threads: Int) -> WorkerPool {
-    switch threads {
-    case 1: Pools.one
-    case 2: Pools.two
-    case 3: Pools.three
-    default: Pools.seven
-    }
-  }
-
   /// The result of the draw's own entry.
   func run() throws -> PropertyResult {
-    let pool = Self.pool(draw.threads)
-    let (q, k, v) = (inputs.queries, inputs.keys, inputs.values)
+    let pool = Pools.of(draw.threads)
     switch draw.entry {
     case .forced, .withLogSumExp: return try run(on: pool)
     case .returning:
-      let output = try scaledDotProductAttention(
-        queries: q, keys: k, values: v, scale: draw.scale, mask: problem.mask(), options: problem.options,
-        on: pool)
+      let output = try problem.attention(on: pool)(inputs.operand(), inputs.keyValues())
       return PropertyResult(output, nil as Tensor<Float>?)
     case .intoTensor: return try runIntoTensor(pool)
     case .intoView: return try runIntoView(pool)
+    case .planned: return try runPlanned(pool)
     case .merged: return try runMerged(pool)
     case .scores: preconditionFailure("scores have a check of their own")
     }
@@ -64,33 +54,14 @@ struct PropertyCall<E: AttentionElement> {
 
   /// The result with another number of threads; of one sequence alone; or of keys and values in fresh tensors.
   func run(on pool: WorkerPool, only sequence: Int? = nil, isPlain: Bool = false) throws -> PropertyResult {
-    let mask = try problem.mask(only: sequence)
-    let q = sequence.map { inputs.sequence($0).q } ?? inputs.queries
-    let keyValues =
-      isPlain
-      ? KeyValues(keys: inputs.keys.contiguousCopy(), values: inputs.values.contiguousCopy())
-      : try inputs.keyValues(only: sequence)
-    let packing = sequence == nil ? try inputs.packing : nil
+    let attend = try problem.attention(only: sequence, on: pool)
+    let queries = inputs.operand(only: sequence)
+    let keyValues = isPlain ? inputs.plainKeyValues() : try inputs.keyValues(only: sequence)
     if case .forced(let variant) = draw.entry {
-      let (output, sums) = try variant.attention(
-        queries: isPlain ? q.contiguousCopy() : q, keyValues: keyValues, packing: packing, scale: draw.scale,
-        mask: mask, options: problem.options, on: pool)
+      let (output, sums) = try attend.withLogSumExp(queries, keyValues, forcing: variant)
       return PropertyResult(output, sums)
     }
-    if let packing {
-      let (output, sums) = try packedScaledDotProductAttention(
-        queries: q, keys: inputs.keys, values: inputs.values, sequences: packing, scale: draw.scale,
-        mask: mask, options: problem.options, on: pool)
-      return PropertyResult(output, sums)
-    }
-    if draw.source == .tensor && sequence == nil && !isPlain {
-      let (output, sums) = try scaledDotProductAttentionWithLogSumExp(
-        queries: q, keys: inputs.keys, values: inputs.values, scale: draw.scale, mask: mask,
-        options: problem.options, on: pool)
-      return PropertyResult(output, sums)
-    }
-    let (output, sums) = try scaledDotProductAttentionWithLogSumExp(
-      queries: q, keyValues: keyValues, scale: draw.scale, mask: mask, options: problem.options, on: pool)
+    let (output, sums) = try attend.withLogSumExp(queries, keyValues)
     return PropertyResult(output, sums)
   }
 
@@ -102,38 +73,58 @@ struct PropertyCall<E: AttentionElement> {
 
   private func runIntoTensor(_ pool: WorkerPool) throws -> PropertyResult {
     var output = Tensor<E>(repeating: E(nearest: 77), shape: outputShape)
-    if draw.storage[3] != nil { output = output.permuted(0, 2, 1, 3).contiguousCopy().permuted(0, 2, 1, 3) }
-    try scaledDotProductAttention(
-      queries: inputs.queries, keys: inputs.keys, values: inputs.values, scale: draw.scale,
-      mask: problem.mask(), options: problem.options, on: pool, into: &output)
+    // Rows and heads change places in memory.
+    if draw.storage[3] != nil {
+      output =
+        draw.packsQueries
+        ? output.permuted(1, 0, 2).contiguousCopy().permuted(1, 0, 2)
+        : output.permuted(0, 2, 1, 3).contiguousCopy().permuted(0, 2, 1, 3)
+    }
+    let (attend, queries, keyValues) = try (
+      problem.attention(on: pool), inputs.operand(), inputs.keyValues()
+    )
+    try output.withMutableView { (view) throws(AttentionError) in
+      try attend.write(queries, keyValues, to: view)
+    }
     return PropertyResult(output, nil as Tensor<Float>?)
+  }
+
+  /// By a plan, the second time it runs.
+  private func runPlanned(_ pool: WorkerPool) throws -> PropertyResult {
+    let (queries, keyValues) = try (inputs.operand(), inputs.keyValues())
+    let plan = try problem.attention(on: pool).plan(queries, keyValues)
+    var output = Tensor<E>(repeating: E(nearest: 77), shape: outputShape)
+    var sums = Tensor<E.Accumulator>.zeros(sumShape)
+    for _ in 0..<2 {
+      try output.withMutableView { (output) throws(AttentionError) in
+        try sums.withMutableView { (sums) throws(AttentionError) in
+          try plan.run(queries, keyValues, to: output, logSumExp: sums)
+        }
+      }
+    }
+    return PropertyResult(output, sums)
+  }
+
+  /// `[B, Hq, Tq]`, or `[Hq, total]`
+  private var sumShape: Shape {
+    let shape = outputShape
+    return draw.packsQueries ? [shape[1], shape[0]] : [shape[0], shape[1], shape[2]]
   }
 
   /// Into strided memory, none of which may change beside the result.
   private func runIntoView(_ pool: WorkerPool) throws -> PropertyResult {
     let place = PropertyStorage(outputShape, seed: draw.storage[3])
     var memory = Tensor<E>(repeating: E(nearest: 77), shape: [place.count])
-    var sums = Tensor<E.Accumulator>.zeros(Shape(Array(outputShape.dropLast())))
-    let isPacked = draw.source == .packed
-    let packing = try inputs.packing
-    try memory.withMutableView { memory in
-      try sums.withMutableView { sums in
-        let view = place.view(memory.base, outputShape)
-        if let packing {
-          try packedScaledDotProductAttention(
-            queries: inputs.queries, keys: inputs.keys, values: inputs.values, sequences: packing,
-            scale: draw.scale, mask: problem.mask(), options: problem.options, on: pool, into: view)
-        } else {
-          try scaledDotProductAttention(
-            queries: inputs.queries, keys: inputs.keys, values: inputs.values, scale: draw.scale,
-            mask: problem.mask(), options: problem.options, on: pool, into: view, logSumExp: sums)
-        }
+    var sums = Tensor<E.Accumulator>.zeros(sumShape)
+    let (attend, queries, keyValues) = try (
+      problem.attention(on: pool), inputs.operand(), inputs.keyValues()
+    )
+    try memory.withMutableView { (memory) throws(AttentionError) in
+      try sums.withMutableView { (sums) throws(AttentionError) in
+        try attend.write(queries, keyValues, to: place.view(memory.base, outputShape), logSumExp: sums)
       }
     }
-    let owner = memory
-    let output = try owner.withUnsafePointer { base in
-      try Tensor(unsafeExternal: base + place.start, shape: outputShape, strides: place.strides) { _ = owner }
-    }
+    let output = try place.tensor(over: memory, outputShape)
     var untouched = memory
     untouched.withMutableView { memory in
       let view = place.view(memory.base, outputShape)
@@ -142,7 +133,7 @@ struct PropertyCall<E: AttentionElement> {
     guard untouched.elements.allSatisfy({ $0 == E(nearest: 77) }) else {
       throw AttentionError("output", "memory beside the view was written")
     }
-    return PropertyResult(output, isPacked ? nil : sums)
+    return PropertyResult(output, sums)
   }
 
   /// Attention over each part of the keys, under the definition's mask as one additive tensor, merged.
@@ -161,10 +152,12 @@ struct PropertyCall<E: AttentionElement> {
         }
       }
       let mask = try Tensor(bias, shape: [shape.batch, shape.queryHeads, shape.queries, end - start])
-      return try scaledDotProductAttentionWithLogSumExp(
-        queries: inputs.queries, keys: inputs.keys.sliced(axis: 2, start..<end),
-        values: inputs.values.sliced(axis: 2, start..<end), scale: draw.scale, mask: .additive(mask),
-        options: problem.options, on: pool)
+      let attend = ScaledDotProductAttention(
+        scale: draw.scale, mask: .additive(mask), options: problem.options, on: pool)
+      return try attend.withLogSumExp(
+        inputs.queries,
+        KeyValues(
+          keys: inputs.keys.sliced(axis: 2, start..<end), values: inputs.values.sliced(axis: 2, start..<end)))
     }
     let merged = try mergeAttention(parts, on: pool)
     return PropertyResult(merged.output, merged.logSumExp)

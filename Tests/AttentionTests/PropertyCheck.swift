@@ -1,5 +1,6 @@
 import Attention
 import AttentionReference
+import TestSupport
 
 /// Computes a draw and holds it against the oracle and against its twin.
 struct PropertyCheck<E: AttentionElement> {
@@ -44,12 +45,12 @@ struct PropertyCheck<E: AttentionElement> {
     let (heads, longest) = (draw.shape.queryHeads, draw.shape.queries)
     let total = call.inputs.queries.shape[0]
     for (b, extent) in call.problem.sequences.enumerated() {
-      let count = draw.source == .packed ? extent.queryCount : longest
+      let count = draw.packsQueries ? extent.queryCount : longest
       for h in 0..<heads {
         for i in 0..<count {
           let packed = extent.queryStart + i
           rows.append(
-            draw.source == .packed
+            draw.packsQueries
               ? Row(
                 sequence: b, head: h, query: i, outputRow: packed * heads + h,
                 logSumExpRow: h * total + packed)
@@ -81,7 +82,8 @@ struct PropertyCheck<E: AttentionElement> {
     let ulps = isDouble ? 2 * 0x1p-29 : 1
     let isNarrowed = isDouble && E.elementType != .float64
     // Half a step of the smallest Float16 is 2⁻²⁵.
-    let rounding = Tolerance(relative: Self.halfStep, absolute: E.elementType == .float16 ? 0x1p-25 : 0)
+    let rounding = Tolerance(
+      relative: E.elementType.unitRoundoff, absolute: E.elementType == .float16 ? 0x1p-25 : 0)
     let sumRounding = isNarrowed ? 0x1p-24 : 1e-6 * ulps
     if draw.hasUnitVarianceScores && (isDouble || E.elementType == .float32) && draw.entry != .merged {
       return (
@@ -105,7 +107,7 @@ struct PropertyCheck<E: AttentionElement> {
     // Scores of this magnitude leave one key with all the weight: which one, no rounding changes.
     let weightError = draw.magnitude > 1e6 ? 0 : scoreError
     // Merging rounds to the inputs' type once for each part, and once more.
-    let merging = draw.entry == .merged ? 2 * Self.halfStep * valueSize : 0
+    let merging = draw.entry == .merged ? 2 * E.elementType.unitRoundoff * valueSize : 0
     return (
       // Where the naive computation is not finite, it does not say that results are rounded to their type.
       Tolerance(
@@ -113,16 +115,6 @@ struct PropertyCheck<E: AttentionElement> {
         absolute: 2 * naiveError + 1e-5 * ulps + weightError * valueSize + merging + rounding.absolute),
       Tolerance(relative: sumRounding, absolute: 2e-6 * ulps + scoreError)
     )
-  }
-
-  /// Half a step of the inputs' type at 1.
-  private static var halfStep: Double {
-    switch E.elementType {
-    case .float64: 0x1p-53
-    case .float32: 0x1p-24
-    case .float16: 0x1p-11
-    default: 0x1p-8
-    }
   }
 
   private func againstOracle(_ result: PropertyResult) -> String? {
@@ -154,7 +146,7 @@ struct PropertyCheck<E: AttentionElement> {
 
   /// Rows of packed tensors that are no sequence's hold 0 and −∞.
   private func unusedRows(_ result: PropertyResult) -> String? {
-    guard draw.source == .packed else { return nil }
+    guard draw.packsQueries else { return nil }
     let total = call.inputs.queries.shape[0]
     let used = call.problem.sequences.last.map { $0.queryStart + $0.queryCount } ?? 0
     let width = draw.shape.queryHeads * draw.shape.valueDimension
@@ -174,16 +166,15 @@ struct PropertyCheck<E: AttentionElement> {
     switch draw.twin {
     case .none: return nil
     case .otherThreads:
-      let other = try call.run(on: PropertyCall<E>.pool(draw.threads == 1 ? 7 : 1))
+      let other = try call.run(on: Pools.of(draw.threads == 1 ? 7 : 1))
       return result == other ? nil : "not the same bits on another number of threads"
     case .contiguousTensor:
-      if draw.source == .packed { return nil }
-      let other = try call.run(on: PropertyCall<E>.pool(draw.threads), isPlain: true)
+      let other = try call.run(on: Pools.of(draw.threads), isPlain: true)
       return result == other ? nil : "not the same bits from one contiguous tensor"
     case .sequenceAlone:
       guard !references.isEmpty else { return nil }
       let b = Int(draw.dataSeed % UInt64(references.count))
-      let alone = try call.run(on: PropertyCall<E>.pool(draw.threads), only: b)
+      let alone = try call.run(on: Pools.of(draw.threads), only: b)
       return sequence(b, of: result) == alone ? nil : "not the same bits for sequence \(b) alone"
     }
   }
@@ -192,7 +183,7 @@ struct PropertyCheck<E: AttentionElement> {
   private func sequence(_ b: Int, of result: PropertyResult) -> PropertyResult {
     let (heads, width) = (draw.shape.queryHeads, draw.shape.valueDimension)
     let extent = call.problem.sequences[b]
-    let isPacked = draw.source == .packed
+    let isPacked = draw.packsQueries
     let total = call.inputs.queries.shape[0]
     let count = isPacked ? extent.queryCount : draw.shape.queries
     var part = result
@@ -214,24 +205,28 @@ struct PropertyCheck<E: AttentionElement> {
 extension PropertyCheck {
   /// Scores at a stage, of all rows or of some.
   private func scores(_ stage: ScoreStage, _ someRows: Bool) throws -> String? {
-    let (count, keys) = (draw.shape.queries, draw.shape.keys)
+    let isPacked = draw.packsQueries
+    let count = isPacked ? call.inputs.queries.shape[0] : draw.shape.queries
+    let keys = call.problem.longestKeys
     let part = someRows ? count / 3..<count - count / 4 : 0..<count
     func run(_ threads: Int) throws -> PropertyResult {
-      let scores = try attentionScores(
-        queries: call.inputs.queries, keys: call.inputs.keys, scale: draw.scale, mask: call.problem.mask(),
-        options: call.problem.options, stage: stage, rows: someRows ? part : nil,
-        on: PropertyCall<E>.pool(threads))
+      let scores = try call.problem.attention(on: Pools.of(threads)).scores(
+        call.inputs.operand(), call.inputs.keyValues(), stage: stage, rows: someRows ? part : nil)
       return PropertyResult(scores, nil as Tensor<Float>?)
     }
     let result = try run(draw.threads)
-    let rows = rows().filter { part.contains($0.query) }
+    func place(_ row: Row) -> Int {
+      isPacked ? call.problem.sequences[row.sequence].queryStart + row.query : row.query
+    }
+    let rows = rows().filter { part.contains(place($0)) }
     let stages = references.map { $0.at(stage) }
     let expected = rows.map { stages[$0.sequence].scores(stage, head: $0.head, query: $0.query) }
     let tolerance = tolerances(rows, rows.map { _ in [] }, stages).logSumExp
     for (row, expected) in zip(rows, expected) {
+      let sequence = isPacked ? 0 : row.sequence
       let number =
-        (row.sequence * draw.shape.queryHeads + row.head) * part.count + row.query - part.lowerBound
-      for (key, score) in expected.enumerated() {
+        (sequence * draw.shape.queryHeads + row.head) * part.count + place(row) - part.lowerBound
+      for (key, score) in expected.prefix(keys).enumerated() {
         let actual = result.output[number * keys + key]
         if !tolerance.accepts(actual, expected: E.Accumulator(nearest: score).doubleValue) {
           return
@@ -248,12 +243,15 @@ extension PropertyCheck {
 }
 
 extension PropertyReference {
-  /// The reference for scores of a stage: at the first two, all keys count.
+  /// The reference for scores of a stage: at the first two, all keys of the sequence count.
   func at(_ stage: ScoreStage) -> PropertyReference {
     if stage == .biased || stage == .weights { return self }
     var reference = self
-    reference.rules = PropertyProblem.Rules()
-    (reference.oracle.isVisible, reference.oracle.bias, reference.oracle.modifier) = (nil, nil, nil)
+    // The first rule is that of the lengths.
+    let (exists, b) = (rules.visible[0], sequence)
+    reference.rules = PropertyProblem.Rules(visible: [exists])
+    reference.oracle.isVisible = { exists(b, $1, $2, $3) }
+    (reference.oracle.bias, reference.oracle.modifier) = (nil, nil)
     if stage == .scaled { reference.oracle.softcap = nil }
     return reference
   }

@@ -1,4 +1,5 @@
 import Attention
+import TestSupport
 
 /// One random problem and one way to compute it: sizes, types, storage, rules, options, and the form of the call.
 ///
@@ -15,7 +16,7 @@ struct PropertyDraw: Sendable {
     case joined(parts: Int)
     /// Pages of this many keys.
     case pages(size: Int)
-    /// The batch is one sequence after the other, of lengths up to those of the shape.
+    /// One sequence after the other, of lengths up to that of the shape.
     case packed
   }
 
@@ -23,7 +24,7 @@ struct PropertyDraw: Sendable {
   enum Entry: Equatable {
     /// One instruction set, with or without small products.
     case forced(ForcedVariant)
-    case returning, withLogSumExp, intoTensor, intoView
+    case returning, withLogSumExp, intoTensor, intoView, planned
     /// Attention over random cuts of the keys, merged.
     case merged
     case scores(ScoreStage, someRows: Bool)
@@ -65,6 +66,11 @@ struct PropertyDraw: Sendable {
   var rules: [PropertyRule] = []
   var alignment: Alignment?
   var source = Source.tensor
+  /// Whether queries are one sequence after the other, of lengths up to that of the shape.
+  var packsQueries = false
+  /// What keys and values are stored in; the element type where nil.
+  var keyType: Element?
+  var valueType: Element?
   /// For queries, keys, values and output, what their memory looks like is drawn from these; row-major where nil.
   var storage: [UInt64?] = [nil, nil, nil, nil]
   var sharing = Sharing.none
@@ -100,13 +106,19 @@ extension PropertyDraw {
       : random.pick([
         .joined(parts: random.int(1...4)), .pages(size: random.pick([1, 3, 16, 17, 64])), .packed, .packed,
       ])
+    packsQueries = random.chance(source == .packed ? 70 : 20)
+    if random.chance(30) { keyType = random.pick(Element.allCases) }
+    if random.chance(30) { valueType = random.pick(Element.allCases) }
     for tensor in storage.indices where random.chance(40) { storage[tensor] = random.next() }
     sharing = random.chance(80) ? .none : random.pick([.batch, .heads, .both])
     let variant = Entry.forced(random.pick(ForcedVariant.all))
     let stage = Entry.scores(random.pick(ScoreStage.allCases), someRows: random.chance(50))
     entry =
       random.chance(50)
-      ? variant : random.pick([.returning, .withLogSumExp, .intoTensor, .intoView, .merged, stage, stage])
+      ? variant
+      : random.pick([
+        .returning, .withLogSumExp, .intoTensor, .intoView, .planned, .merged, stage, stage,
+      ])
     poison = random.chance(65) ? .none : random.pick([.hidden, .hidden, .visible])
     // Scores show at once what a row that is computed again would heal.
     if case .scores = entry, random.chance(60) { poison = random.pick([.hidden, .visible]) }
@@ -148,33 +160,59 @@ extension PropertyDraw {
 
   /// Takes back what does not go together.
   mutating func makeConsistent() {
-    // Steps that this kind of source or entry has no form of.
-    if source != .tensor {
-      switch entry {
-      case .forced, .withLogSumExp: break
-      case .intoView: entry = source == .packed ? .intoView : .withLogSumExp
-      default: entry = .withLogSumExp
-      }
-    }
+    // Parts of the keys are cut from tensors.
+    if entry == .merged && (source != .tensor || packsQueries) { entry = .withLogSumExp }
     if source == .packed {
-      rules.removeAll { $0.isLength }
+      rules.removeAll { if case .keyLengths = $0 { true } else { false } }
       sharing = .none
+    }
+    if packsQueries {
+      rules.removeAll { if case .queryLengths = $0 { true } else { false } }
+    }
+    // Float64 keys need Float64 queries, and Float16 holds no more than 65504.
+    for type in [\PropertyDraw.keyType, \.valueType] {
+      if self[keyPath: type] == .float64 && element != .float64 { self[keyPath: type] = nil }
+      if self[keyPath: type] == .float16 && (magnitude > 4 || element != .float32) {
+        self[keyPath: type] = nil
+      }
     }
     if entry == .merged {
       // A part of the keys has no sink, and its modifiers see other keys.
       sinks = nil
       rules.removeAll { $0.isModifier }
+      keyType = nil
+      valueType = nil
       // Nor does Float hold the log-sum-exp of such a part, or that of Double.
       magnitude = min(magnitude, 4)
       precision = .accumulator
       twin = .none
     }
+    // A kernel is forced on what it must compute, and no other computes it in its stead.
+    if case .forced(let variant) = entry { entry = .forced(able(variant)) }
     if case .scores = entry { twin = twin == .otherThreads ? twin : .none }
     if sharing != .none { poison = .none }
     // Half types end at 65504 and above; ∞ is poison's business.
     if element == .float16 && magnitude > 4 { magnitude = 4 }
     // Pages fill all positions.
     if case .pages(let size) = source { shape.keys = shape.keys / size * size }
+  }
+
+  /// This variant, or one of the same set whose kernel must compute the problem.
+  private func able(_ variant: ForcedVariant) -> ForcedVariant {
+    let others = ForcedVariant.all.filter { $0.set == variant.set && $0.kernel != variant.kernel }
+    return ([variant] + others.reversed()).first { duty(of: $0.kernel).isDue } ?? variant
+  }
+
+  /// What the problem asks of a kernel.
+  func duty(of kernel: AttentionPlan.Kernel) -> KernelDuty {
+    KernelDuty(
+      kernel: kernel, isDouble: element == .float64 || precision == .float64, demand: demand,
+      width: max(shape.headDimension, shape.valueDimension))
+  }
+
+  /// What the hardest of the rules asks.
+  var demand: MaskDemand {
+    rules.contains { $0.isModifier } ? .modifiers : rules.contains { $0.isTensor } ? .tensors : .ranges
   }
 
   /// Whether the contract promises Float32 2e-6: inputs of unit variance, and scores that are their products alone.
@@ -199,6 +237,9 @@ extension PropertyDraw: CustomStringConvertible {
     for (name, seed) in zip(["queries", "keys", "values", "output"], storage) where seed != nil {
       parts.append("\(name) strided")
     }
+    if packsQueries { parts.append("packed queries") }
+    if let keyType { parts.append("keys in \(keyType)") }
+    if let valueType { parts.append("values in \(valueType)") }
     if sharing != .none { parts.append("shared by \(sharing)") }
     if poison != .none { parts.append("poison \(poison)") }
     parts.append("\(entry)")
@@ -206,19 +247,4 @@ extension PropertyDraw: CustomStringConvertible {
     if twin != .none { parts.append("twin \(twin)") }
     return parts.joined(separator: ", ")
   }
-}
-
-extension SplitMix {
-  /// A number of the range; its slight preference for low ones does not matter here.
-  mutating func int(_ range: ClosedRange<Int>) -> Int {
-    range.lowerBound + Int(next() >> 1) % (range.upperBound - range.lowerBound + 1)
-  }
-
-  mutating func pick<T>(_ choices: [T]) -> T { choices[int(0...choices.count - 1)] }
-
-  /// True this many times of 100.
-  mutating func chance(_ percent: Int) -> Bool { int(0...99) < percent }
-
-  /// Evenly in -1 ..< 1.
-  mutating func unit() -> Double { Double(next() >> 11) * 0x1p-52 - 1 }
 }

@@ -1,4 +1,5 @@
 import Attention
+import TestSupport
 
 /// NaN and ∞ where a draw wants them.
 struct PropertyPoison {
@@ -11,9 +12,9 @@ struct PropertyPoison {
     switch draw.poison {
     case .none:
       // Rows that are no sequence's are never looked at.
-      if draw.source == .packed { fillUnusedRows(&q, &k, &v) }
+      fillUnusedRows(&q, &k, &v)
     case .hidden:
-      if draw.source == .packed { fillUnusedRows(&q, &k, &v) }
+      fillUnusedRows(&q, &k, &v)
       fillHidden(&q, &k, &v)
     case .visible:
       var random = SplitMix(seed: draw.dataSeed &+ 41)
@@ -45,7 +46,8 @@ struct PropertyPoison {
       tensor.withMutableView { ($0.base + row * width).update(repeating: E(nearest: .nan), count: count) }
     }
     let last = problem.sequences.last
-    fill(&q, from: last.map { $0.queryStart + $0.queryCount } ?? 0)
+    if draw.packsQueries { fill(&q, from: last.map { $0.queryStart + $0.queryCount } ?? 0) }
+    if draw.source != .packed { return }
     fill(&k, from: last.map { $0.keyStart + $0.keyCount } ?? 0)
     fill(&v, from: last.map { $0.keyStart + $0.keyCount } ?? 0)
   }
@@ -67,25 +69,26 @@ struct PropertyPoison {
           }
           if isSeen { continue }
           let value = E(nearest: random.pick([.nan, .infinity, -.infinity]))
-          fill(&k, b, head, shape.keyValueHeads, j, extent.keyStart, with: value)
-          fill(&v, b, head, shape.keyValueHeads, j, extent.keyStart, with: value)
+          fill(&k, b, head, j, packedFrom: draw.source == .packed ? extent.keyStart : nil, with: value)
+          fill(&v, b, head, j, packedFrom: draw.source == .packed ? extent.keyStart : nil, with: value)
         }
       }
-      if draw.source == .packed { continue }
+      if draw.packsQueries { continue }
       for h in 0..<shape.queryHeads {
         for i in extent.queryCount..<shape.queries {
-          fill(&q, b, h, shape.queryHeads, i, 0, with: E(nearest: .nan))
+          fill(&q, b, h, i, packedFrom: nil, with: E(nearest: .nan))
         }
       }
     }
   }
 
+  /// Fills a row of a head: of a sequence's tensor, or of a packed one in which the sequence starts at a row.
   private func fill<E: AttentionElement>(
-    _ tensor: inout Tensor<E>, _ b: Int, _ head: Int, _ heads: Int, _ row: Int, _ start: Int, with value: E
+    _ tensor: inout Tensor<E>, _ b: Int, _ head: Int, _ row: Int, packedFrom start: Int?, with value: E
   ) {
-    let isPacked = draw.source == .packed
-    let width = tensor.shape[isPacked ? 2 : 3]
-    let number = isPacked ? (start + row) * heads + head : (b * heads + head) * tensor.shape[2] + row
+    let heads = tensor.shape[1]
+    let width = tensor.shape[start == nil ? 3 : 2]
+    let number = start.map { ($0 + row) * heads + head } ?? (b * heads + head) * tensor.shape[2] + row
     tensor.withMutableView { ($0.base + number * width).update(repeating: value, count: width) }
   }
 }

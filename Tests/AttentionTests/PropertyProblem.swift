@@ -1,4 +1,5 @@
 import Attention
+import TestSupport
 
 /// The sequences and the mask of a draw, the mask both as users compose it and as plain definitions for the oracle.
 struct PropertyProblem {
@@ -54,9 +55,11 @@ struct PropertyProblem {
     self.draw = draw
     let extents = Self.extents(draw)
     sequences = extents
-    let isPacked = draw.source == .packed
-    longestQueries = isPacked ? extents.map(\.queryCount).max() ?? 0 : draw.shape.queries
-    longestKeys = isPacked ? extents.map(\.keyCount).max() ?? 0 : draw.shape.keys
+    longestQueries = draw.packsQueries ? extents.map(\.queryCount).max() ?? 0 : draw.shape.queries
+    switch draw.source {
+    case .tensor, .joined: longestKeys = draw.shape.keys
+    case .pages, .packed: longestKeys = extents.map(\.keyCount).max() ?? 0
+    }
     var rules = Rules()
     rules.visible.append { b, _, i, j in i < extents[b].queryCount && j < extents[b].keyCount }
     var parts: [Part] = []
@@ -71,6 +74,21 @@ struct PropertyProblem {
   /// The mask of all sequences, or of one as a batch of its own.
   func mask(only sequence: Int? = nil) throws -> AttentionMask {
     try parts.reduce(AttentionMask.none) { $0 & (try $1(sequence)) }
+  }
+
+  /// The rules of the call, on some threads; of all sequences, or of one as a batch of its own.
+  func attention(only sequence: Int? = nil, on pool: WorkerPool) throws -> ScaledDotProductAttention {
+    ScaledDotProductAttention(
+      scale: draw.scale, mask: try mask(only: sequence), options: options, on: pool)
+  }
+
+  /// Whether some rule says how many keys, or queries, each sequence has.
+  var hasKeyLengths: Bool {
+    draw.rules.contains { if case .keyLengths = $0 { true } else { false } }
+  }
+
+  var hasQueryLengths: Bool {
+    draw.rules.contains { if case .queryLengths = $0 { true } else { false } }
   }
 
   var options: AttentionOptions {
@@ -98,11 +116,15 @@ struct PropertyProblem {
     var next = (query: 0, key: 0)
     for _ in 0..<shape.batch {
       var extent = Extent(queryCount: shape.queries, keyCount: shape.keys)
-      if draw.source == .packed {
+      if draw.packsQueries {
         extent.queryCount = length(&random, shape.queries)
+        extent.queryStart = next.query
+        next.query += extent.queryCount
+      }
+      if draw.source == .packed {
         extent.keyCount = length(&random, shape.keys)
-        (extent.queryStart, extent.keyStart) = next
-        next = (next.query + extent.queryCount, next.key + extent.keyCount)
+        extent.keyStart = next.key
+        next.key += extent.keyCount
       }
       extents.append(extent)
     }
@@ -116,7 +138,7 @@ struct PropertyProblem {
         for (b, length) in lengths(seed, shape.batch, shape.queries).enumerated() {
           extents[b].queryCount = min(extents[b].queryCount, length)
         }
-      default: break
+      case .causal, .window, .keyRange, .boolean, .additive, .alibi, .modifier: break
       }
     }
     let offsets = offsets(draw)

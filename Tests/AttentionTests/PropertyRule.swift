@@ -1,4 +1,5 @@
 import Attention
+import TestSupport
 
 #if canImport(Glibc)
   import Glibc
@@ -99,10 +100,10 @@ enum PropertyRule: Sendable {
     }
   }
 
-  var isLength: Bool {
+  var isTensor: Bool {
     switch self {
-    case .keyLengths, .queryLengths: true
-    default: false
+    case .boolean, .additive: true
+    case .causal, .window, .keyRange, .keyLengths, .queryLengths, .alibi, .modifier: false
     }
   }
 
@@ -113,7 +114,7 @@ enum PropertyRule: Sendable {
   var changesScores: Bool {
     switch self {
     case .additive, .alibi, .modifier: true
-    default: false
+    case .causal, .window, .keyRange, .keyLengths, .queryLengths, .boolean: false
     }
   }
 }

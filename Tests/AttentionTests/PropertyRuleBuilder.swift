@@ -1,4 +1,5 @@
 import Attention
+import TestSupport
 
 /// Turns the rules of a draw into the operator's form and into definitions.
 struct PropertyRuleBuilder {
@@ -31,12 +32,8 @@ struct PropertyRuleBuilder {
     case .keyRange(let range):
       rules.visible.append { b, _, i, j in range.range(i, position(b, i), extents[b].keyCount).contains(j) }
       return { .keyRange(range, alignment(only: $0)) }
-    case .keyLengths(let seed):
-      let lengths = PropertyProblem.lengths(seed, sizes[0], sizes[3])
-      return { .keyLengths($0.map { [lengths[$0]] } ?? lengths) }
-    case .queryLengths(let seed):
-      let lengths = PropertyProblem.lengths(seed, sizes[0], sizes[2])
-      return { .queryLengths($0.map { [lengths[$0]] } ?? lengths) }
+    // Lengths are said by keys, values and queries.
+    case .keyLengths, .queryLengths: return { _ in .none }
     case .boolean(let tensor):
       let (mask, element) = try booleans(tensor)
       let keys = keyCount(tensor)
@@ -129,14 +126,22 @@ struct PropertyRuleBuilder {
     var mask = mask
     if let sequence {
       if tensor.spans[0] { mask = mask.sliced(axis: 0, sequence..<sequence + 1) }
-      if draw.source == .packed {
-        let extent = extents[sequence]
-        if tensor.spans[2] { mask = mask.sliced(axis: 2, 0..<extent.queryCount) }
-        if tensor.spans[3] { mask = mask.sliced(axis: 3, 0..<min(mask.shape[3], extent.keyCount)) }
+      let extent = extents[sequence]
+      if tensor.spans[2] && draw.packsQueries { mask = mask.sliced(axis: 2, 0..<extent.queryCount) }
+      if tensor.spans[3] && sizesKeysByLongest {
+        mask = mask.sliced(axis: 3, 0..<min(mask.shape[3], extent.keyCount))
       }
     }
     while tensor.dropsLeadingAxes, mask.rank > 1, mask.shape[0] == 1 { mask = mask.selected(axis: 0, 0) }
     return mask
+  }
+
+  /// Whether `Tk` is the longest sequence's number of keys.
+  private var sizesKeysByLongest: Bool {
+    switch draw.source {
+    case .tensor, .joined: false
+    case .pages, .packed: true
+    }
   }
 
   private func alignment(only sequence: Int?) -> QueryAlignment? {

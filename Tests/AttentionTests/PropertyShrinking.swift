@@ -1,4 +1,5 @@
 import Attention
+import TestSupport
 
 extension PropertyDraw {
   /// What is wrong with this draw, or nil.
@@ -42,6 +43,9 @@ extension PropertyDraw {
     attempt(twin != .none) { $0.twin = .none }
     attempt(poison != .none) { $0.poison = .none }
     attempt(source != .tensor) { $0.source = .tensor }
+    attempt(packsQueries) { $0.packsQueries = false }
+    attempt(keyType != nil) { $0.keyType = nil }
+    attempt(valueType != nil) { $0.valueType = nil }
     for index in rules.indices { attempt(true) { $0.rules.remove(at: index) } }
     attempt(softcap != nil) { $0.softcap = nil }
     attempt(sinks != nil) { $0.sinks = nil }

@@ -1,4 +1,5 @@
 import Attention
+import TestSupport
 
 /// How a tensor lies in larger memory: axes in some order, each with a gap before and after, some backwards or every second index.
 struct PropertyStorage {
@@ -41,12 +42,12 @@ struct PropertyStorage {
     let place = PropertyStorage(tensor.shape, seed: seed)
     var memory = Tensor<E>(repeating: filler, shape: [place.count])
     try memory.withMutableView { try place.view($0.base, tensor.shape).assign(from: tensor) }
-    let owner = memory
-    return try owner.withUnsafePointer { base in
-      try Tensor(unsafeExternal: base + place.start, shape: tensor.shape, strides: place.strides) {
-        _ = owner
-      }
-    }
+    return try place.tensor(over: memory, tensor.shape)
+  }
+
+  /// The tensor that lies so in memory.
+  func tensor<E: TensorElement>(over memory: Tensor<E>, _ shape: Shape) throws -> Tensor<E> {
+    try TestSupport.tensor(over: memory, from: start, shape: shape, strides: strides)
   }
 
   func view<E: TensorElement>(_ base: UnsafeMutablePointer<E>, _ shape: Shape) -> MutableTensorView<E> {

@@ -40,7 +40,20 @@ import Testing
     func count(_ isOne: (PropertyDraw) -> Bool) -> Int { draws.filter(isOne).count }
     let fewest = min(10, draws.count / 240)
     for element in PropertyDraw.Element.allCases { #expect(count { $0.element == element } >= fewest) }
-    for variant in ForcedVariant.all { #expect(count { $0.entry == .forced(variant) } >= fewest) }
+    for variant in ForcedVariant.all {
+      let forced = draws.filter { $0.entry == .forced(variant) }
+      #expect(forced.count >= fewest && forced.allSatisfy { $0.duty(of: variant.kernel).isDue }, "\(variant)")
+      for element in PropertyDraw.Element.allCases {
+        let duty = KernelDuty(kernel: variant.kernel, isDouble: element == .float64)
+        let runs = forced.count { $0.element == element }
+        #expect(duty.isDue ? runs >= fewest / 5 : runs == 0, "\(variant) in \(element)")
+      }
+      for demand in MaskDemand.allCases {
+        let duty = KernelDuty(kernel: variant.kernel, demand: demand)
+        let runs = forced.count { $0.demand == demand }
+        #expect(duty.isDue ? runs >= fewest / 5 : runs == 0, "\(variant) under \(demand)")
+      }
+    }
     for twin in PropertyDraw.Twin.allCases { #expect(count { $0.twin == twin } >= fewest) }
     for stage in ScoreStage.allCases {
       #expect(count { $0.entry == .scores(stage, someRows: true) } >= fewest)

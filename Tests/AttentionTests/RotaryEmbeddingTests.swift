@@ -1,5 +1,6 @@
 import Attention
 import CAttentionKernels
+import TestSupport
 import Testing
 
 /// What the embedding computes, in every layout, type and instruction set.

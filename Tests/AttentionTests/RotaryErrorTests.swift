@@ -3,19 +3,6 @@ import Testing
 
 /// What does not fit is refused by name, and nothing is written.
 @Suite struct RotaryErrorTests {
-  private func expectRefusal(
-    of argument: String, _ fragments: String..., sourceLocation: SourceLocation = #_sourceLocation,
-    _ body: () throws -> Void
-  ) {
-    let error = #expect(throws: AttentionError.self, sourceLocation: sourceLocation) { try body() }
-    #expect(error?.argument == argument, "\(String(describing: error))", sourceLocation: sourceLocation)
-    for fragment in fragments {
-      #expect(
-        error?.reason.contains(fragment) == true, "\(String(describing: error))",
-        sourceLocation: sourceLocation)
-    }
-  }
-
   @Test func dimensions() {
     for dimension in [0, -4, Int.min] {
       expectRefusal(of: "headDimension", "\(dimension)") {

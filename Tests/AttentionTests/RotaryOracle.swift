@@ -1,4 +1,5 @@
 import Attention
+import TestSupport
 import Testing
 
 #if canImport(Glibc)
@@ -69,14 +70,14 @@ struct RotaryOracle {
             let turn = Double(position(b, t)) * frequency(pair)
             let (radius, angle) = (hypot(x, y), atan2(y, x))
             let size = amplitude * (abs(x) + abs(y))
-            let computed = (3.01 * Self.unit(E.Accumulator.self) + (32 * turn + 8) * 0x1p-53) * size
+            let computed = (3.01 * E.Accumulator.elementType.unitRoundoff + (32 * turn + 8) * 0x1p-53) * size
             for (column, exact) in [
               (first, amplitude * radius * cos(angle + turn)),
               (second, amplitude * radius * sin(angle + turn)),
             ] {
               let stored =
                 E.elementType == E.Accumulator.elementType
-                ? 0 : Self.unit(E.self) * (abs(exact) + computed) + 0x1p-25
+                ? 0 : E.elementType.unitRoundoff * (abs(exact) + computed) + 0x1p-25
               note(column, result[b, h, t, column].doubleValue, exact, bound: computed + stored)
             }
           }
@@ -88,15 +89,5 @@ struct RotaryOracle {
       }
     }
     #expect(worst.excess <= 1, "\(context), at \(worst.place)", sourceLocation: sourceLocation)
-  }
-
-  /// Half the distance between 1 and the next number.
-  private static func unit<E: TensorElement>(_: E.Type) -> Double {
-    switch E.elementType {
-    case .float64: 0x1p-53
-    case .float32: 0x1p-24
-    case .float16: 0x1p-11
-    default: 0x1p-8
-    }
   }
 }

@@ -1,4 +1,5 @@
 import Attention
+import TestSupport
 import Testing
 
 /// Which table row turns which token.

@@ -1,6 +1,7 @@
 import Attention
 import AttentionReference
 import Foundation
+import TestSupport
 import Testing
 
 /// Softcap, sinks, ALiBi, modifiers and precision against the oracle; their edges and errors.
@@ -10,7 +11,7 @@ import Testing
 
   private func check<E: AttentionElement>(
     _: E.Type, _ mask: AttentionMask, _ options: AttentionOptions, scale: Double? = nil,
-    bias: AttentionOracle<E>.Rule<Double>? = nil, _ context: String
+    demand: MaskDemand = .ranges, bias: AttentionOracle<E>.Rule<Double>? = nil, _ context: String
   ) throws {
     let (q, k, v) = shape.inputs(E.self)
     let oracle = AttentionOracle(
@@ -24,25 +25,35 @@ import Testing
       case .float32: .unitVarianceFloat
       default: Tolerance(absolute: E.elementType == .float16 ? 0x1p-9 : 0x1p-6)
       }
+    var runs = KernelRuns()
     for variant in ForcedVariant.all {
-      let result = try variant.attention(
-        queries: q, keys: k, values: v, scale: scale, mask: mask & .causal, options: options, on: Pools.two)
+      let duty = KernelDuty(
+        kernel: variant.kernel, isDouble: E.elementType == .float64, demand: demand,
+        width: shape.headDimension)
+      let result = try variant.result(ifDue: duty, "\(context) \(E.self) \(variant)") {
+        () throws(AttentionError) in
+        try ScaledDotProductAttention(scale: scale, mask: mask & .causal, options: options, on: Pools.two)
+          .withLogSumExp(q, KeyValues(keys: k, values: v), forcing: variant)
+      }
+      guard let result else { continue }
+      runs.add(variant, E.elementType)
       let mismatch = tolerance.worstMismatch(result.output, expected: oracle.output)
       #expect(mismatch == nil, "\(context) \(E.self) \(variant)")
       let sums = Tolerance(relative: 1e-6, absolute: 2e-6)
       let sumMismatch = sums.worstMismatch(result.logSumExp, expected: oracle.logSumExp)
       #expect(sumMismatch == nil, "log-sum-exp \(context) \(E.self) \(variant)")
     }
+    runs.expect(1, of: ForcedVariant.all, [E.elementType], demand: demand, context)
   }
 
   private func checkAllTypes(
-    _ mask: AttentionMask, _ options: AttentionOptions, scale: Double? = nil,
+    _ mask: AttentionMask, _ options: AttentionOptions, scale: Double? = nil, demand: MaskDemand = .ranges,
     bias: AttentionOracle<Float>.Rule<Double>? = nil, _ context: String
   ) throws {
-    try check(Float.self, mask, options, scale: scale, bias: bias, context)
-    try check(Double.self, mask, options, scale: scale, bias: bias, context)
-    try check(Float16.self, mask, options, scale: scale, bias: bias, context)
-    try check(BFloat16.self, mask, options, scale: scale, bias: bias, context)
+    try check(Float.self, mask, options, scale: scale, demand: demand, bias: bias, context)
+    try check(Double.self, mask, options, scale: scale, demand: demand, bias: bias, context)
+    try check(Float16.self, mask, options, scale: scale, demand: demand, bias: bias, context)
+    try check(BFloat16.self, mask, options, scale: scale, demand: demand, bias: bias, context)
   }
 
   @Test(arguments: [0, 0.5, 2, 30, 1e6]) func softcapBoundsScores(softcap: Double) throws {
@@ -86,7 +97,8 @@ import Testing
     let expected: AttentionOracle<Float>.Rule<Double> = { b, h, i, j in
       -0.01 * Double(i + 113 - j) + 0.1 * Double(h) - 0.05 * Double(b)
     }
-    try checkAllTypes(.modifier(elementwise), AttentionOptions(softcap: 4), bias: expected, "modifier")
+    try checkAllTypes(
+      .modifier(elementwise), AttentionOptions(softcap: 4), demand: .modifiers, bias: expected, "modifier")
     @Sendable func tiles<S: BinaryFloatingPoint & SendableMetatype>(_ block: ScoreBlock<S>) {
       for row in 0..<block.rowCount {
         let place = block.place(row)
@@ -97,7 +109,8 @@ import Testing
     }
     let hiding = ScoreModifier(float: { tiles($0) }, double: { tiles($0) })
     try checkAllTypes(
-      .modifier(hiding), AttentionOptions(), bias: { _, _, i, j in j % 3 == i % 3 ? -.infinity : 0 },
+      .modifier(hiding), AttentionOptions(), demand: .modifiers,
+      bias: { _, _, i, j in j % 3 == i % 3 ? -.infinity : 0 },
       "hiding modifier")
   }
 
@@ -107,7 +120,7 @@ import Testing
     let twice = ScoreModifier { score, _ in score + 0.25 }
     try checkAllTypes(
       .modifier(twice) & .alibi(slopes: slopes) & .additive(bias),
-      AttentionOptions(softcap: 1, sinks: [1, 0, 2, -1]),
+      AttentionOptions(softcap: 1, sinks: [1, 0, 2, -1]), demand: .modifiers,
       bias: { _, h, i, j in Double(bias[i, j]) - slopes[h] * Double(abs(i + 113 - j)) + 0.25 }, "everything")
   }
 
@@ -118,8 +131,8 @@ import Testing
     q[0, 0, 0, 0] = .nan
     let hide20 = ScoreModifier { score, place in place.key == 20 ? -.infinity : score }
     let options = AttentionOptions(softcap: 10, sinks: [0, 1, 2, 3])
-    let result = try scaledDotProductAttentionWithLogSumExp(
-      queries: q, keys: k, values: v, mask: .modifier(hide20), options: options)
+    let result = try ScaledDotProductAttention(mask: .modifier(hide20), options: options).withLogSumExp(
+      q, KeyValues(keys: k, values: v))
     let oracle = AttentionOracle(
       queries: q, keys: k, values: v, softcap: 10, sinks: [0, 1, 2, 3], isVisible: { $3 != 20 }
     ).all()
@@ -143,9 +156,12 @@ import Testing
   @Test func aRowWithNothingToWeighIsZeroWhateverItsSink() throws {
     let ones = Tensor<Float>(repeating: 1, shape: [1, 1, 2, 4])
     let hide = AttentionMask.modifier(ScoreModifier { _, _ in -.infinity })
-    for mask in [hide, .keyLengths([0])] {
-      let result = try scaledDotProductAttentionWithLogSumExp(
-        queries: ones, keys: ones, values: ones, mask: mask, options: AttentionOptions(sinks: [.nan]))
+    let (all, none) = (
+      KeyValues(keys: ones, values: ones), KeyValues(keys: ones, values: ones, lengths: [0])
+    )
+    for (mask, keyValues) in [(hide, all), (.none, none)] {
+      let result = try ScaledDotProductAttention(mask: mask, options: AttentionOptions(sinks: [.nan]))
+        .withLogSumExp(ones, keyValues)
       #expect(result.output.elements.allSatisfy { $0 == 0 }, "\(mask)")
       #expect(result.logSumExp.elements.allSatisfy { $0 == -.infinity }, "\(mask)")
     }
@@ -154,10 +170,9 @@ import Testing
   @Test func refusesOptionsThatMakeNoSense() {
     let q = Tensor<Float>.zeros([1, 2, 3, 4])
     func refusal(_ mask: AttentionMask = .none, _ options: AttentionOptions = AttentionOptions()) -> String? {
-      do {
-        _ = try scaledDotProductAttention(queries: q, keys: q, values: q, mask: mask, options: options)
-        return nil
-      } catch { return error.argument }
+      AttentionTests.refusal { () throws(AttentionError) in
+        try scaledDotProductAttention(queries: q, keys: q, values: q, mask: mask, options: options)
+      }?.argument
     }
     for softcap in [-1, -Double.infinity, .infinity, .nan] {
       #expect(refusal(.none, AttentionOptions(softcap: softcap)) == "softcap", "\(softcap)")
@@ -170,8 +185,5 @@ import Testing
     #expect(refusal(.alibi(slopes: [1, 1e300])) == "mask")
     #expect(refusal(.alibi(slopes: [9e19, 0]) & .alibi(slopes: [9e19, 0])) == "mask")
     #expect(refusal(.alibi(slopes: [1, 2], .topLeft) & .causal) == "mask")
-    #expect(refusal(.queryLengths([4])) == "mask")
-    #expect(refusal(.queryLengths([1, 2])) == "mask")
-    #expect(refusal(.queryLengths([-1])) == "mask")
   }
 }

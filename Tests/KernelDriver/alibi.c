@@ -9,6 +9,8 @@
 #include <math.h>
 #include <string.h>
 
+typedef void (*add_alibi)(void *scores, ptrdiff_t n, double slope, double first_distance);
+
 #define SUBJECT "alibi.c"
 #include "both_precisions.h"
 
@@ -19,9 +21,7 @@ void check_alibi(kernel_set *set) {
 
 #else
 
-typedef void (*P(add_alibi))(SCALAR *, ptrdiff_t, SCALAR, SCALAR);
-
-static void P(check_alibi_from)(P(add_alibi) add_alibi, int has_fma, SCALAR first, SCALAR slope,
+static void P(check_alibi_from)(add_alibi add_alibi, int has_fma, SCALAR first, SCALAR slope,
                                 struct random *random) {
   FOR_EACH_EDGE (edge)
     FOR_EACH_SIZE (n) {
@@ -45,7 +45,7 @@ static void P(check_alibi_from)(P(add_alibi) add_alibi, int has_fma, SCALAR firs
 }
 
 // Distances that are summed up, instead of computed anew, would round at each power of two that they pass.
-static void P(check_alibi_of_long_rows)(P(add_alibi) add_alibi, SCALAR first) {
+static void P(check_alibi_of_long_rows)(add_alibi add_alibi, SCALAR first) {
   enum { n = 1 << 18 };
   SCALAR *scores = room(0, n * (ptrdiff_t)sizeof *scores, at_end);
   begin_case("n %d, first distance %g", n, first);
@@ -57,7 +57,7 @@ static void P(check_alibi_of_long_rows)(P(add_alibi) add_alibi, SCALAR first) {
 }
 
 static void P(check_add_alibi)(kernel_set *set) {
-  P(add_alibi) add_alibi = BEGIN_ENTRY(set, P(add_alibi));
+  add_alibi add_alibi = BEGIN_ENTRY(set, ROWS(add_alibi));
   static const double firsts[] = {-100, -33, -5, 0, 12, 1e6, 1.0 / 3},
                       slopes[] = {0.25, 0.840896, 0, 0.00390625};
   const int has_fma = strcmp(set->name, "scalar") != 0;

@@ -4,7 +4,8 @@
 //   WIDE           a type with at least eleven bits more, in which what was expected is computed
 //   V(name)        a word of the vocabulary: f32_name or f64_name
 //   STRING(x)      x, its macros expanded, as a string
-//   P(name)        name_f32 or name_f64; P2(name, rest) is name_f32_rest or name_f64_rest
+//   P(name)        name_f32 or name_f64: a function of the driver
+//   ROWS(name)     f32.name or f64.name: a row kernel in the table
 // A subject's file includes this header, and the header the file's own second half (where REAL is defined).
 // No include guard: every subject includes it.
 
@@ -16,9 +17,9 @@
 #define P_(name, real) name##_##real
 #define P__(name, real) P_(name, real)
 #define P(name) P__(name, REAL)
-#define P2_(name, real, rest) name##_##real##_##rest
-#define P2__(name, real, rest) P2_(name, real, rest)
-#define P2(name, rest) P2__(name, REAL, rest)
+#define ROWS_(real, name) real.name
+#define ROWS__(real, name) ROWS_(real, name)
+#define ROWS(name) ROWS__(REAL, name)
 
 #define REAL f32
 #define SCALAR float

@@ -66,6 +66,7 @@ void check_alibi(kernel_set *set);
 void check_softmax(kernel_set *set);
 void check_rotary(kernel_set *set);
 void check_panels(kernel_set *set);
+void check_mask_tiles(kernel_set *set);
 void check_fused(kernel_set *set);
 void check_streams(kernel_set *set);
 

@@ -18,17 +18,21 @@ static void prepare(kernel_set *set, struct fused_case *c, int number, struct ra
   c->ranges = (enum ranges)(number % ranges_count);
   c->scores = (enum scores)(number / ranges_count % scores_count);
   c->first = number % 5 == 1 ? 1000 : number % 5;
+  c->has_bias = number % 7 % 3 == 1;
+  c->shown = (enum shown)(number % 9 % 2 ? all_shown : number / 9 % shown_count);
   c->key_gap = number % 3, c->value_gap = number / 2 % 3;
-  // Caps of powers of two, far above some scores and below others.
-  c->softcap = number / 3 % 4 == 1 ? 16 : 0;
+  // Caps of powers of two, far above some scores and below others; so far above distant ones that nothing of them is lost.
+  c->softcap = number / 3 % 4 != 1 ? 0 : c->scores == distant_scores ? 0x1p100f : 16;
   c->has_slopes = number / 3 % 4 != 0 && number % 4 == 2;
-  fill_fused_case(c, random);
+  fill_fused_case(c, set->tile_keys, random);
 }
 
 static void name_case(const struct fused_case *c, const char *what) {
-  begin_case("%s: %td x %td, %td + %td keys from %td, %td rows, ranges %d, scores %d, cap %g, slopes %d, gaps %td %td", what,
+  begin_case("%s: %td x %td, %td + %td keys from %td, %td rows, ranges %d, scores %d, cap %g, slopes %d, "
+             "biases %d, shown %d, gaps %td %td",
+             what,
              c->head_dim, c->value_dim, c->counts[0], c->counts[1], c->first, c->rows, (int)c->ranges, (int)c->scores,
-             c->softcap, c->has_slopes, c->key_gap, c->value_gap);
+             c->softcap, c->has_slopes, c->has_bias, (int)c->shown, c->key_gap, c->value_gap);
 }
 
 static void check_one(kernel_set *set, int number, struct random *random) {
@@ -95,6 +99,12 @@ static void check_independence(kernel_set *set, int is_bf16) {
       other.begin[to] = now.ranges == see_all ? 0 : now.begin[r];
       other.end[to] = now.ranges == see_all ? INT32_MAX : now.end[r];
       other.slope[to] = now.slope[r], other.position[to] = now.position[r];
+      for (ptrdiff_t j = 0; j < now.counts[0] + now.counts[1]; j++) {
+        for (ptrdiff_t i = 0; i < now.lanes; i++)
+          other.bias[j][i] = i == to ? now.bias[j][r] : (float)random_below(&random, 9);
+        const uint32_t bit = (uint32_t)1 << to, seen = now.visible[j] >> r & 1 ? bit : 0;
+        other.visible[j] = ((uint32_t)random_bits(&random) & ~bit) | seen;
+      }
       name_case(&now, alone ? "alone" : "among others");
       run_fused(set, &other, &again, at_end);
       expect_same_lane(&now, &again, to, &result, r, 1);
@@ -127,6 +137,18 @@ static void check_what_reaches_the_sum(kernel_set *set, int is_bf16) {
         expect_equal_f32(r, again.sum[r], NAN);
       else
         expect_same_lane(&now, &again, r, &result, r, 1);
+    }
+    if (now.has_bias) {
+      other = now;
+      for (ptrdiff_t r = 0; r < now.rows; r++)
+        other.bias[place][r] = r % 2 ? NAN : INFINITY;
+      name_case(&now, "a bias that makes no score");
+      run_fused(set, &other, &again, at_end);
+      for (ptrdiff_t r = 0; r < now.rows; r++)
+        if (fused_row_sees(&now, r, place))
+          expect_equal_f32(r, again.sum[r], NAN);
+        else
+          expect_same_lane(&now, &again, r, &result, r, 1);
     }
     // Hidden from some: their outputs may be NaN, their sums not.
     other = now;

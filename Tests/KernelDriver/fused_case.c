@@ -46,12 +46,47 @@ static void fill_ranges(struct fused_case *c, struct random *random) {
   }
 }
 
-void fill_fused_case(struct fused_case *c, struct random *random) {
+// Bits of lanes past the rows may be any.
+static void fill_visible(struct fused_case *c, ptrdiff_t tile, struct random *random) {
+  uint32_t word = 0;
+  for (ptrdiff_t j = 0; j < c->counts[0] + c->counts[1]; j++) {
+    const ptrdiff_t place = j < c->counts[0] ? j : j - c->counts[0];
+    if (c->shown == some_shown || place % tile == 0)
+      word = (uint32_t)(random_bits(random) >> 16);
+    if (c->shown == tiles_shown) {
+      // Tiles that nobody sees, that all see, that one vector sees.
+      const uint32_t first = ((uint32_t)1 << c->lanes / 2) - 1, words[] = {0, UINT32_MAX, word, first, ~first};
+      word = place % tile == 0 ? words[random_below(random, 5)] : word;
+    }
+    c->visible[j] = c->shown == no_keys_shown ? word & 0x5A5A5A5A : word;
+  }
+}
+
+static void fill_biases(struct fused_case *c, struct random *random) {
+  for (ptrdiff_t j = 0; j < c->counts[0] + c->counts[1]; j++)
+    for (ptrdiff_t r = 0; r < c->lanes; r++) {
+      const int is_seen = c->shown == all_shown || (c->visible[j] >> r & 1);
+      c->bias[j][r] = !is_seen && random_below(random, 2) ? -0x1.5p127f
+                      : c->scores == rounded_scores       ? (float)random_between(random, -3, 3)
+                                                          : eighth(random) * 4;
+    }
+}
+
+void fill_fused_case(struct fused_case *c, ptrdiff_t tile, struct random *random) {
   static const float jumps[] = {0, 50, 2, 250, 30, 252, 256, 3, -240, 256};
   const ptrdiff_t keys = c->counts[0] + c->counts[1];
-  c->factor = 1;
-  if (c->is_bf16)
-    c->factor = c->scores == rounded_scores ? 0x1.715476p+0f / sqrtf((float)c->head_dim) : 0.5f;
+  const int has_rules = c->softcap > 0 || c->has_slopes || c->has_bias;
+  const float log2_e = 0x1.715476p+0f, usual_scale = 1 / sqrtf((float)c->head_dim);
+  switch (c->scores) {
+  case rounded_scores:
+    c->scale = has_rules ? usual_scale : 1, c->factor = has_rules ? log2_e : log2_e * usual_scale;
+    break;
+  case distant_scores:
+    c->scale = has_rules ? 0.5f : 1, c->factor = log2_e;
+    break;
+  default:
+    c->scale = has_rules ? 2 : 1, c->factor = 0.5f;
+  }
   for (ptrdiff_t r = 0; r < c->lanes; r++) {
     for (ptrdiff_t d = 0; d < c->head_dim; d++)
       c->query[r][d] = r >= c->rows                   ? 0
@@ -60,25 +95,31 @@ void fill_fused_case(struct fused_case *c, struct random *random) {
     // Rows whose scores jump up, and some whose scores jump down.
     if (c->scores == jumping_scores && r < c->rows)
       c->query[r][0] = r % 4 == 3 ? -1 : 1;
+    if (c->scores == distant_scores && r < c->rows)
+      c->query[r][0] = r % 4 == 3 ? -1 : 1;
+    // Further still, and as far from each other in proportion.
+    if (c->scores == distant_scores && r % 4 == 2 && !c->has_slopes && !c->has_bias)
+      for (ptrdiff_t d = 0; d < c->head_dim; d++)
+        c->query[r][d] *= 0x1p40f;
     c->slope[r] = (float)ldexp(1, -(int)(r % 6));
     c->position[r] = c->first + random_below(random, keys + 1);
   }
-  // Of f32, the factor is part of the queries.
-  if (!c->is_bf16 && c->scores == rounded_scores)
-    for (ptrdiff_t r = 0; r < c->rows; r++)
-      for (ptrdiff_t d = 0; d < c->head_dim; d++)
-        c->query[r][d] *= 0x1.715476p+0f / sqrtf((float)c->head_dim);
   for (ptrdiff_t j = 0; j < keys; j++) {
     const float growth = c->scores == growing_scores ? (float)ldexp(1, (int)(j / 5 % 7)) : 1;
     for (ptrdiff_t d = 0; d < c->head_dim; d++)
       c->key[j][d] = c->scores == rounded_scores ? stored(c, random_between(random, -1.7, 1.7))
                                                  : eighth(random) * growth;
     if (c->scores == jumping_scores)
-      c->key[j][0] = jumps[j / 3 % 10];
+      c->key[j][0] = 2 * jumps[j / 3 % 10];
+    // Not all on the same side: the row starts anew.
+    if (c->scores == distant_scores)
+      c->key[j][0] = j % 29 == 28 ? -0x1p17f : 0x1p17f;
     for (ptrdiff_t d = 0; d < c->value_dim; d++)
       c->value[j][d] = d ? stored(c, random_between(random, -1.7, 1.7)) : 1;
   }
   fill_ranges(c, random);
+  fill_visible(c, tile, random);
+  fill_biases(c, random);
 }
 
 // Rooms of a run: of each block its keys and values, then these.
@@ -91,7 +132,9 @@ enum {
   ranges_room,
   slopes_room,
   positions_room,
-  scratch_room
+  scratch_room,
+  bias_room = 12,
+  visible_room
 };
 
 // Keys of a block where the kernels read them: elements, rows apart by a gap of NaN, none behind the last.
@@ -127,7 +170,7 @@ static void place_panel(kernel_set *set, const struct fused_case *c, struct CAtt
                         enum edge edge) {
   const ptrdiff_t lanes = set->panel_rows, bytes = lanes * (ptrdiff_t)sizeof(float);
   float *queries = room(queries_room, (c->is_bf16 ? c->head_dim / 2 : c->head_dim) * bytes, edge);
-  float *state = room(state_room, 4 * bytes, edge);
+  float *state = room(state_room, 5 * bytes, edge);
   float *output = room(output_room, c->value_dim * bytes, edge);
   for (ptrdiff_t r = 0; r < lanes; r++) {
     for (ptrdiff_t d = 0; d < c->head_dim; d++) {
@@ -136,17 +179,18 @@ static void place_panel(kernel_set *set, const struct fused_case *c, struct CAtt
       else
         queries[d * lanes + r] = c->query[r][d];
     }
-    state[r] = state[2 * lanes + r] = 0;
-    // As fused.h: below any score, above what is hidden. f32 has no mass.
-    state[lanes + r] = -1e29f;
-    state[3 * lanes + r] = c->is_bf16 ? 0 : NAN;
+    state[r] = state[lanes + r] = -INFINITY;
+    state[2 * lanes + r] = state[3 * lanes + r] = 0;
+    // f32 has no mass.
+    state[4 * lanes + r] = c->is_bf16 ? 0 : NAN;
   }
   // Nobody reads an output that is not there.
   for (ptrdiff_t i = 0; i < c->value_dim * lanes; i++)
     output[i] = NAN;
-  *panel = (struct CAttentionKernels_panel){.queries = queries, .output = output, .shift = state,
-                                            .threshold = state + lanes, .sum = state + 2 * lanes,
-                                            .mass = c->is_bf16 ? state + 3 * lanes : NULL, .rows = c->rows};
+  *panel = (struct CAttentionKernels_panel){.queries = queries, .output = output, .origin = state,
+                                            .threshold = state + lanes, .shift = state + 2 * lanes,
+                                            .sum = state + 3 * lanes, .mass = c->is_bf16 ? state + 4 * lanes : NULL,
+                                            .rows = c->rows};
   if (c->ranges != see_all) {
     int32_t *ranges = room(ranges_room, 2 * lanes * (ptrdiff_t)sizeof *ranges, edge);
     panel->begin = memcpy(ranges, c->begin, (size_t)lanes * sizeof *ranges);
@@ -158,6 +202,23 @@ static void place_panel(kernel_set *set, const struct fused_case *c, struct CAtt
   }
 }
 
+// What masks say of the keys of a block.
+static void place_masks(const struct fused_case *c, int number, struct CAttentionKernels_panel *panel, enum edge edge) {
+  const ptrdiff_t count = c->counts[number], from = number ? c->counts[0] : 0;
+  panel->bias = NULL;
+  panel->visible = NULL;
+  if (c->has_bias) {
+    float *bias = room(bias_room, count * c->lanes * (ptrdiff_t)sizeof *bias, edge);
+    for (ptrdiff_t j = 0; j < count; j++)
+      memcpy(bias + j * c->lanes, c->bias[from + j], (size_t)c->lanes * sizeof *bias);
+    panel->bias = bias;
+  }
+  if (c->shown != all_shown) {
+    uint32_t *visible = room(visible_room, count * (ptrdiff_t)sizeof *visible, edge);
+    panel->visible = memcpy(visible, c->visible + from, (size_t)count * sizeof *visible);
+  }
+}
+
 void run_fused(kernel_set *set, const struct fused_case *c, struct fused_result *result, enum edge edge) {
   const ptrdiff_t lanes = set->panel_rows, key_stride = c->head_dim + c->key_gap;
   const ptrdiff_t value_stride = c->value_dim + c->value_gap;
@@ -165,23 +226,26 @@ void run_fused(kernel_set *set, const struct fused_case *c, struct fused_result 
   place_panel(set, c, &panel, edge);
   for (int i = 0; i < 2; i++) {
     // Hints, to anywhere.
-    struct CAttentionKernels_ahead ahead[CAttentionKernels_aheads] = {{NULL, 0, 0, 0},
+    struct CAttentionKernels_hint hints[CAttentionKernels_hint_count] = {{NULL, 0, 0, 0},
                                                                       {(const char *)64, 192, 130, 5}};
     struct CAttentionKernels_block block = {
         .keys = place_keys(c, i, key_stride, edge), .values = place_values(c, i, value_stride, edge),
         .key_stride = key_stride, .value_stride = value_stride,
         .first = c->first + (i ? c->counts[0] : 0), .count = c->counts[i],
-        .head_dim = c->head_dim, .value_dim = c->value_dim, .factor = c->factor, .softcap = c->softcap,
-        .scratch = room(scratch_room, set->block_scratch * (ptrdiff_t)sizeof(float), edge), .ahead = ahead};
+        .head_dim = c->head_dim, .value_dim = c->value_dim, 
+        .scale = c->scale, .factor = c->factor, .softcap = c->softcap,
+        .scratch = room(scratch_room, set->block_scratch * (ptrdiff_t)sizeof(float), edge), .hints = hints};
     for (ptrdiff_t k = 0; k < set->block_scratch; k++)
       block.scratch[k] = NAN;
+    place_masks(c, i, &panel, edge);
     (c->is_bf16 ? set->attend_block_bf16 : set->attend_block_f32)(&block, &panel);
     expect_untouched_around_room(scratch_room);
-    expect_equal_integer(i, ahead[1].rows >= 0 && ahead[1].next == (const char *)64 + 192 * (5 - ahead[1].rows), 1);
+    expect_equal_integer(i, hints[1].rows >= 0 && hints[1].next == (const char *)64 + 192 * (5 - hints[1].rows), 1);
   }
   expect_untouched_around_room(output_room);
   expect_untouched_around_room(state_room);
   for (ptrdiff_t r = 0; r < lanes; r++) {
+    result->origin[r] = panel.origin[r];
     result->shift[r] = panel.shift[r];
     result->threshold[r] = panel.threshold[r];
     result->sum[r] = panel.sum[r];
@@ -193,6 +257,7 @@ void run_fused(kernel_set *set, const struct fused_case *c, struct fused_result 
 
 void expect_same_lane(const struct fused_case *c, const struct fused_result *got, ptrdiff_t b,
                       const struct fused_result *expected, ptrdiff_t a, int with_output) {
+  expect_equal_f32(b, got->origin[b], expected->origin[a]);
   expect_equal_f32(b, got->shift[b], expected->shift[a]);
   expect_equal_f32(b, got->sum[b], expected->sum[a]);
   expect_equal_f32(b, got->mass[b], expected->mass[a]);

@@ -11,8 +11,11 @@ enum { most_lanes = 32, most_dim = 128, most_keys = 512 };
 
 // What the rows of a panel see.
 enum ranges { see_all, causal, windows, some_empty, first_vector_empty, second_vector_empty, anything_at_all, ranges_count };
-// What scores are like. Products of all but the last are exact in float in whatever order.
-enum scores { small_scores, growing_scores, jumping_scores, rounded_scores, scores_count };
+// What scores are like. All but the last are exact in float, summed up in whatever order. Distant ones are close to each other and far from 0.
+enum scores { small_scores, growing_scores, jumping_scores, distant_scores, rounded_scores, scores_count };
+
+// What a mask tensor shows of the keys: all, some of any, whole tiles of them, or none to some rows.
+enum shown { all_shown, some_shown, tiles_shown, no_keys_shown, shown_count };
 
 struct fused_case {
   int is_bf16;
@@ -22,21 +25,24 @@ struct fused_case {
   ptrdiff_t key_gap, value_gap;
   enum ranges ranges;
   enum scores scores;
-  float factor, softcap;
-  int has_slopes;
+  float scale, factor, softcap;
+  int has_slopes, has_bias;
+  enum shown shown;
   float query[most_lanes][most_dim], key[most_keys][most_dim], value[most_keys][most_dim];
   int32_t begin[most_lanes], end[most_lanes];
   float slope[most_lanes];
   int64_t position[most_lanes];
+  float bias[most_keys][most_lanes];
+  uint32_t visible[most_keys];
 };
 
 struct fused_result {
-  float shift[most_lanes], threshold[most_lanes], sum[most_lanes], mass[most_lanes];
+  float origin[most_lanes], shift[most_lanes], threshold[most_lanes], sum[most_lanes], mass[most_lanes];
   float output[most_dim][most_lanes];
 };
 
-// Numbers for the sizes, rules and kinds that a case asks for. Column 0 of the values is 1.
-void fill_fused_case(struct fused_case *c, struct random *random);
+// Numbers for the sizes, rules and kinds that a case asks for; a tile has so many keys. Column 0 of the values is 1.
+void fill_fused_case(struct fused_case *c, ptrdiff_t tile, struct random *random);
 
 // What the kernel makes of both blocks, one after the other, in memory that ends or starts next to forbidden
 // pages.

@@ -13,59 +13,60 @@ static const double u = 0x1p-24;
 static const double lost = 0x1p-70;
 
 int fused_row_sees(const struct fused_case *c, ptrdiff_t r, ptrdiff_t j) {
+  if (c->shown != all_shown && !(c->visible[j] >> r & 1))
+    return 0;
   return c->ranges == see_all || (c->first + j >= c->begin[r] && c->first + j < c->end[r]);
 }
 
-// A score in units of log 2, its error, and the size of its terms.
+// A score and its error.
 struct score {
-  double value, error, size;
+  double value, error;
 };
 
 static struct score score_of(const struct fused_case *c, ptrdiff_t r, ptrdiff_t j) {
   double product = 0, size = 0;
   for (ptrdiff_t d = 0; d < c->head_dim; d++) {
-    double term = (double)c->query[r][d] * c->key[j][d] * c->factor;
+    double term = (double)c->query[r][d] * c->key[j][d] * c->scale;
     product += term, size += fabs(term);
   }
-  struct score score = {product, 0, size};
-  if (c->softcap > 0) {
+  struct score score = {product, 0};
+  // Sums are rounded once a column, then as they are scaled.
+  if (c->scores == rounded_scores)
+    score.error += u * (double)(c->head_dim + 2) * size;
+  // A cap of 2^40 times a score or more changes it less than float shows.
+  if (c->softcap > 0 && c->softcap < 0x1p40f) {
     score.value = c->softcap * tanh(product / c->softcap);
     // The inverse and the quotient are rounded, tanh is off by four steps, its multiple is rounded.
-    score.error = u * (2 * fabs(product) + 10 * fabs(score.value));
+    score.error += u * (2 * fabs(product) + 10 * fabs(score.value));
+  }
+  if (c->has_bias) {
+    score.value += c->bias[j][r];
+    if (c->scores == rounded_scores || score.error > 0)
+      score.error += u * fabs(score.value);
   }
   if (c->has_slopes) {
     double bias = c->slope[r] * fabs((double)(c->position[r] - c->first - j));
     score.value -= bias;
-    score.error += u * (bias + fabs(score.value));
-    score.size += bias;
+    if (c->scores == rounded_scores || score.error > 0)
+      score.error += u * (bias + fabs(score.value));
   }
   return score;
 }
 
 static void expect_row(const struct fused_case *c, const struct fused_result *result, ptrdiff_t r) {
-  static struct score scores[most_keys];
   const ptrdiff_t keys = c->counts[0] + c->counts[1];
-  const int has_rules = c->softcap > 0 || c->has_slopes;
   ptrdiff_t seen = 0;
-  double most = 0;
-  for (ptrdiff_t j = 0; j < keys; j++)
-    if (fused_row_sees(c, r, j)) {
-      scores[j] = score_of(c, r, j);
-      most = fmax(most, scores[j].size);
-      seen++;
-    }
   double sum = 0, bound = 0, output[most_dim] = {0}, output_bound[most_dim] = {0}, largest = 0;
+  for (ptrdiff_t j = 0; j < keys; j++)
+    seen += fused_row_sees(c, r, j);
   for (ptrdiff_t j = 0; j < keys; j++) {
     if (!fused_row_sees(c, r, j))
       continue;
-    // A shift is at most the largest score in size. Sums that start with it are rounded once a column, then
-    // once as it moves.
-    double error = scores[j].error;
-    if (has_rules || c->scores == rounded_scores)
-      error += 2 * u * (scores[j].size + most + 1);
-    if (c->scores == rounded_scores)
-      error += u * (double)(c->head_dim + 2) * (scores[j].size + (has_rules || c->is_bf16 ? 0 : most + 1));
-    double weight = exp2(scores[j].value + result->shift[r]), off = weight * 1.01 * (0.7 * error + 4 * u);
+    const struct score score = score_of(c, r, j);
+    const double exponent = (score.value - result->origin[r]) * c->factor + result->shift[r];
+    // Of exact scores the difference is exact, and the product is not rounded.
+    const double error = score.error * c->factor + u * fabs(exponent);
+    const double weight = exp2(exponent), off = weight * 1.01 * (0.7 * error + 4 * u);
     sum += weight, bound += off + lost;
     largest = fmax(largest, weight);
     for (ptrdiff_t d = 0; d < c->value_dim; d++) {

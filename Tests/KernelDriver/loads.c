@@ -7,6 +7,8 @@
 #include "memory.h"
 #include "storage.h"
 
+typedef void (*load)(void *target, const void *source, ptrdiff_t stride, ptrdiff_t n, double factor);
+
 #define SUBJECT "loads.c"
 #include "both_precisions.h"
 
@@ -17,9 +19,7 @@ void check_loads(kernel_set *set) {
 
 #else
 
-typedef void (*P(load))(SCALAR *, const void *, ptrdiff_t, ptrdiff_t, SCALAR);
-
-static void P(check_load_at_any_stride)(P(load) load, const struct storage *type) {
+static void P(check_load_at_any_stride)(load load, const struct storage *type) {
   static const ptrdiff_t strides[] = {1, 2, 3, 7, -1, -4};
   struct random random = {6};
   for (int s = 0; s < 6; s++)
@@ -41,7 +41,7 @@ static void P(check_load_at_any_stride)(P(load) load, const struct storage *type
       }
 }
 
-static void P(check_load_of_every_word)(P(load) load, const struct storage *type) {
+static void P(check_load_of_every_word)(load load, const struct storage *type) {
   enum { words = 1 << 16 };
   uint16_t *source = room(0, words * 2, at_end);
   SCALAR *target = room(1, words * (ptrdiff_t)sizeof *target, at_end);
@@ -54,12 +54,12 @@ static void P(check_load_of_every_word)(P(load) load, const struct storage *type
 }
 
 static void P(check_loads)(kernel_set *set) {
-  P(check_load_at_any_stride)(BEGIN_ENTRY(set, P2(load, from_f32)), &storage_f32);
-  P(check_load_at_any_stride)(BEGIN_ENTRY(set, P2(load, from_f64)), &storage_f64);
-  P(check_load_at_any_stride)(BEGIN_ENTRY(set, P2(load, from_f16)), &storage_f16);
-  P(check_load_of_every_word)(set->P2(load, from_f16), &storage_f16);
-  P(check_load_at_any_stride)(BEGIN_ENTRY(set, P2(load, from_bf16)), &storage_bf16);
-  P(check_load_of_every_word)(set->P2(load, from_bf16), &storage_bf16);
+  P(check_load_at_any_stride)(BEGIN_ENTRY(set, ROWS(load_from_f32)), &storage_f32);
+  P(check_load_at_any_stride)(BEGIN_ENTRY(set, ROWS(load_from_f64)), &storage_f64);
+  P(check_load_at_any_stride)(BEGIN_ENTRY(set, ROWS(load_from_f16)), &storage_f16);
+  P(check_load_of_every_word)(set->ROWS(load_from_f16), &storage_f16);
+  P(check_load_at_any_stride)(BEGIN_ENTRY(set, ROWS(load_from_bf16)), &storage_bf16);
+  P(check_load_of_every_word)(set->ROWS(load_from_bf16), &storage_bf16);
 }
 
 #endif

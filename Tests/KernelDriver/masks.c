@@ -21,7 +21,7 @@ void check_masks(kernel_set *set) {
 #else
 
 // Runs add_bias, or combine_bias, where a sum that is -infinity stays it whatever the bias.
-static void P(check_bias)(void (*add)(SCALAR *, const SCALAR *, ptrdiff_t), int combines) {
+static void P(check_bias)(void (*add)(void *, const void *, ptrdiff_t), int combines) {
   const SCALAR hidden = -(SCALAR)INFINITY;
   struct random random = {4};
   FOR_EACH_EDGE (edge)
@@ -42,12 +42,12 @@ static void P(check_bias)(void (*add)(SCALAR *, const SCALAR *, ptrdiff_t), int 
 }
 
 static void P(check_biases)(kernel_set *set) {
-  P(check_bias)(BEGIN_ENTRY(set, P(add_bias)), 0);
-  P(check_bias)(BEGIN_ENTRY(set, P(combine_bias)), 1);
+  P(check_bias)(BEGIN_ENTRY(set, ROWS(add_bias)), 0);
+  P(check_bias)(BEGIN_ENTRY(set, ROWS(combine_bias)), 1);
 }
 
 static void P(check_hide)(kernel_set *set) {
-  void (*hide)(SCALAR *, const uint8_t *, ptrdiff_t, ptrdiff_t) = BEGIN_ENTRY(set, P(hide));
+  void (*hide)(void *, const uint8_t *, ptrdiff_t, ptrdiff_t) = BEGIN_ENTRY(set, ROWS(hide));
   // 0: one byte for all.
   static const ptrdiff_t strides[] = {1, 2, 3, 0, -1, -5};
   struct random random = {5};

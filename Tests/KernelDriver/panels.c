@@ -54,22 +54,21 @@ static ptrdiff_t offset_of_row(const struct layout *layout, ptrdiff_t r) {
         if ((count = 1 + (int)((columns * 5 + turn * 7) % set->panel_rows)), 1)
 
 static void check_pack_f32(kernel_set *set) {
-  void (*pack)(float *, const struct CAttentionKernels_panel_rows *, ptrdiff_t, float) =
-      BEGIN_ENTRY(set, pack_panel_f32);
+  void (*pack)(float *, const struct CAttentionKernels_panel_rows *, ptrdiff_t, int) = BEGIN_ENTRY(set, pack_panel_f32);
   struct random random = {21};
   FOR_EACH_LAYOUT (set, edge, columns, turn, count) {
     struct layout layout = lay_out(0, edge, columns, sizeof(float), turn, count);
     float *queries = room(1, columns * set->panel_rows * (ptrdiff_t)sizeof(float), edge);
-    const float factor = turn % 3 ? (float)random_between(&random, -2, 2) : 1;
+    const int negates = turn % 3 == 1;
     for (ptrdiff_t i = 0; i < layout.bytes / 4; i++)
       ((float *)layout.rows.base)[i] = anything_f32(&random);
-    begin_case("%td columns, %d rows from %td of %td heads, factor %g", columns, count, layout.rows.first,
-               layout.rows.heads, factor);
-    pack(queries, &layout.rows, columns, factor);
+    begin_case("%td columns, %d rows from %td of %td heads, negates %d", columns, count, layout.rows.first,
+               layout.rows.heads, negates);
+    pack(queries, &layout.rows, columns, negates);
     for (ptrdiff_t r = 0; r < set->panel_rows; r++) {
       const float *row = (const float *)(const void *)((const char *)layout.rows.base + offset_of_row(&layout, r));
       for (ptrdiff_t d = 0; d < columns; d++)
-        expect_within_f32(d, queries[d * set->panel_rows + r], r < count ? row[d] * factor : 0, 0);
+        expect_equal_f32(d, queries[d * set->panel_rows + r], r >= count ? 0 : negates ? -row[d] : row[d]);
     }
     expect_untouched_around_room(1);
   }
@@ -86,7 +85,7 @@ static uint16_t some_word(struct random *random) {
 }
 
 static void check_pack_bf16(kernel_set *set) {
-  void (*pack)(float *, const struct CAttentionKernels_panel_rows *, ptrdiff_t, uint8_t *) =
+  void (*pack)(float *, const struct CAttentionKernels_panel_rows *, ptrdiff_t, int, float, uint8_t *) =
       BEGIN_ENTRY(set, pack_panel_bf16);
   struct random random = {22};
   FOR_EACH_LAYOUT (set, edge, half, turn, count) {
@@ -96,18 +95,22 @@ static void check_pack_bf16(kernel_set *set) {
     uint8_t *exact = room(2, set->panel_rows, edge);
     for (ptrdiff_t i = 0; i < layout.bytes / 2; i++)
       ((uint16_t *)layout.rows.base)[i] = some_word(&random);
-    begin_case("%td columns, %d rows from %td of %td heads", columns, count, layout.rows.first, layout.rows.heads);
-    pack((float *)queries, &layout.rows, columns, exact);
+    // Between two numbers of bf16, one of them, and none at all.
+    const float limits[] = {0x1.ff8p63f, 3, INFINITY}, limit = limits[turn % 3];
+    const int negates = turn % 5 < 2;
+    begin_case("%td columns, %d rows from %td of %td heads, negates %d, limit %g", columns, count, layout.rows.first,
+               layout.rows.heads, negates, limit);
+    pack((float *)queries, &layout.rows, columns, negates, limit, exact);
     for (ptrdiff_t r = 0; r < set->panel_rows; r++) {
       const uint16_t *row =
           (const uint16_t *)(const void *)((const char *)layout.rows.base + offset_of_row(&layout, r));
       int expected = 0;
       for (ptrdiff_t d = 0; d < half; d++) {
         uint32_t word = r < count ? row[2 * d] | (uint32_t)row[2 * d + 1] << 16 : 0;
-        expect_equal_integer(d, queries[d * set->panel_rows + r], word);
+        expect_equal_integer(d, queries[d * set->panel_rows + r], r < count && negates ? word ^ 0x80008000 : word);
         for (int i = 0; i < 2 && r < count; i++) {
           double size = fabs(value_of_word(&storage_bf16, row[2 * d + i]));
-          expected |= !(size == 0 || (size >= 0x1p-126 && size < 0x1p64));
+          expected |= !(size == 0 || (size >= 0x1p-126 && size <= limit));
         }
       }
       expect_equal_integer(r, exact[r], expected);

@@ -163,9 +163,41 @@ static void check_rotation(rotate rotate, const struct storage *type) {
   }
 }
 
+// Every word, turned by nothing; then 1 turned by every tie of the type, which has to be rounded to even, and by numbers of every kind.
+static void check_every_word(rotate rotate, const struct storage *type) {
+  enum { pairs = 1 << 16, words = 2 * pairs };
+  static uint16_t before[words], expected[words];
+  const struct layout layout = {1, 1, 1, pairs, words, 1, 1, 0, 1, 0, 1};
+  struct random random = {19};
+  for (int rounds = 0; rounds < 2; rounds++) {
+    uint16_t *x = room(0, sizeof before, at_end);
+    float *cosines = room(2, pairs * (ptrdiff_t)sizeof *cosines, at_end);
+    float *sines = room(3, pairs * (ptrdiff_t)sizeof *sines, at_end);
+    begin_case(rounds ? "1 times every tie" : "every word times 1");
+    for (int i = 0; i < pairs; i++) {
+      const double tie = (value_of_word(type, (uint16_t)i) + value_of_word(type, (uint16_t)(i + 1))) / 2;
+      x[2 * i] = rounds ? word_of_value(type, 1) : (uint16_t)i;
+      x[2 * i + 1] = 0;
+      cosines[i] = !rounds ? 1 : isfinite(tie) ? (float)tie : anything_f32(&random);
+      sines[i] = 0;
+    }
+    struct CAttentionKernels_rotation rotation = rotation_of(type, &layout);
+    rotation.source = rotation.target = x;
+    rotation.cosines = cosines;
+    rotation.sines = sines;
+    memcpy(before, x, sizeof before);
+    expect_rotated(type, &layout, before, expected, cosines, sines);
+    rotate(&rotation);
+    for (ptrdiff_t i = 0; i < words; i++)
+      expect_equal_stored(type, i, x, expected);
+  }
+}
+
 void check_rotary(kernel_set *set) {
   check_rotation(BEGIN_ENTRY(set, rotate_f32), &storage_f32);
   check_rotation(BEGIN_ENTRY(set, rotate_f64), &storage_f64);
   check_rotation(BEGIN_ENTRY(set, rotate_f16), &storage_f16);
+  check_every_word(set->rotate_f16, &storage_f16);
   check_rotation(BEGIN_ENTRY(set, rotate_bf16), &storage_bf16);
+  check_every_word(set->rotate_bf16, &storage_bf16);
 }

@@ -28,7 +28,7 @@ void check_rows(kernel_set *set) {
 
 // One product, rounded once: the same bits from every set.
 static void P(check_scale)(kernel_set *set) {
-  void (*scale)(SCALAR *, ptrdiff_t, SCALAR) = BEGIN_ENTRY(set, P(scale));
+  void (*scale)(void *, ptrdiff_t, double) = BEGIN_ENTRY(set, ROWS(scale));
   struct random random = {1};
   FOR_EACH_EDGE (edge)
     FOR_EACH_SIZE (n) {
@@ -48,8 +48,8 @@ static void P(check_scale)(kernel_set *set) {
 
 // The sum is rounded, and so is the other row's product; the row's own product where there is no fma.
 static void P(check_scale_and_add)(kernel_set *set) {
-  void (*scale_and_add)(SCALAR *, ptrdiff_t, SCALAR, const SCALAR *, SCALAR) =
-      BEGIN_ENTRY(set, P(scale_and_add));
+  void (*scale_and_add)(void *, ptrdiff_t, double, const void *, double) =
+      BEGIN_ENTRY(set, ROWS(scale_and_add));
   struct random random = {2};
   FOR_EACH_EDGE (edge)
     FOR_EACH_SIZE (n) {
@@ -84,7 +84,7 @@ static void P(check_scale_and_add)(kernel_set *set) {
 }
 
 static void P(check_all_finite)(kernel_set *set) {
-  int (*all_finite)(const SCALAR *, ptrdiff_t) = BEGIN_ENTRY(set, P(all_finite));
+  int (*all_finite)(const void *, ptrdiff_t) = BEGIN_ENTRY(set, ROWS(all_finite));
   const SCALAR poisons[] = {(SCALAR)NAN, (SCALAR)INFINITY, -(SCALAR)INFINITY};
   const SCALAR largest = sizeof(SCALAR) == sizeof(float) ? (SCALAR)FLT_MAX : (SCALAR)DBL_MAX;
   FOR_EACH_EDGE (edge)
@@ -106,8 +106,8 @@ static void P(check_all_finite)(kernel_set *set) {
 
 // Only moves: the same bits, NaN and its kin included.
 static void P(check_transpose)(kernel_set *set) {
-  void (*transpose)(SCALAR *, ptrdiff_t, const SCALAR *, ptrdiff_t, ptrdiff_t, ptrdiff_t) =
-      BEGIN_ENTRY(set, P(transpose));
+  void (*transpose)(void *, ptrdiff_t, const void *, ptrdiff_t, ptrdiff_t, ptrdiff_t) =
+      BEGIN_ENTRY(set, ROWS(transpose));
   struct random random = {3};
   FOR_EACH_EDGE (edge)
     for (ptrdiff_t rows = 0; rows <= 40; rows += 1 + rows / 20) {

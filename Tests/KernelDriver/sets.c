@@ -5,6 +5,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+// A set has the entries of the set below it, but for those that it does better.
+static void check_inheritance(kernel_set *set) {
+  if (strcmp(set->name, "avx512bf16") != 0)
+    return;
+  begin_subject("inheritance");
+  begin_case("all but products of bf16 pairs are avx512's");
+  struct CAttentionKernels expected = *CAttentionKernels_named("avx512");
+  expect_equal_integer(0, expected.dots_bf16_pairs, 0);
+  expect_equal_integer(1, expected.attend_block_bf16 != set->attend_block_bf16, 1);
+  expected.name = set->name;
+  expected.dots_bf16_pairs = 1;
+  expected.attend_block_bf16 = set->attend_block_bf16;
+  expect_equal_integer(2, memcmp(&expected, set, sizeof expected), 0);
+}
+
 void check_sets(kernel_set *set) {
   begin_subject("CAttentionKernels_named");
   begin_case("the set's own name, and others");
@@ -21,6 +36,7 @@ void check_sets(kernel_set *set) {
 #if defined(__aarch64__)
   expect_equal_integer(3, strcmp(CAttentionKernels_name(count - 1), "neon"), 0);
 #endif
+  check_inheritance(set);
   begin_subject("CAttentionKernels_active");
   begin_case("the best set");
   if (!getenv("ATTENTION_KERNELS"))

@@ -14,6 +14,9 @@
 enum { most_rows = 37, most_columns = 500 };
 enum content { finite, hides_by_infinity };
 
+typedef struct CAttentionKernels_softmax_tile tile_arguments;
+typedef void (*softmax)(const tile_arguments *);
+
 #define SUBJECT "softmax.c"
 #include "both_precisions.h"
 
@@ -23,9 +26,6 @@ void check_softmax(kernel_set *set) {
 }
 
 #else
-
-#define TILE struct P(CAttentionKernels_softmax_tile)
-typedef void (*P(softmax))(const TILE *);
 
 // In units of half a step of 1 (u): the difference from the maximum is rounded (|d| u in the result) and exp
 // errs by 2 steps (4 u). A hundredth more is for products of errors. Below the normal range it is 2 steps
@@ -37,19 +37,20 @@ static WIDE P(weight_bound)(WIDE difference, WIDE weight) {
 }
 
 // What one row should become, from its scores and state before.
-static void P(check_row)(const TILE *tile, ptrdiff_t r, const SCALAR *before, SCALAR old_maximum,
+static void P(check_row)(const tile_arguments *tile, ptrdiff_t r, const SCALAR *before, SCALAR old_maximum,
                          SCALAR old_sum) {
   const WIDE u = (sizeof(SCALAR) == sizeof(float) ? (WIDE)FLT_EPSILON : (WIDE)DBL_EPSILON) / 2;
-  const SCALAR nothing = -(SCALAR)INFINITY, *weights = tile->scores + r * tile->row_stride;
+  const SCALAR nothing = -(SCALAR)INFINITY, *weights = (const SCALAR *)tile->scores + r * tile->row_stride;
+  const SCALAR *maxima = tile->maximum, *sums = tile->sum, *factors = tile->rescale;
   const ptrdiff_t end = tile->end[r] < tile->columns ? tile->end[r] : tile->columns;
   SCALAR maximum = old_maximum;
   for (ptrdiff_t c = tile->begin[r]; c < end; c++)
     maximum = before[c] > maximum ? before[c] : maximum;
-  P(expect_equal)(r, tile->maximum[r], maximum);
+  P(expect_equal)(r, maxima[r], maximum);
   // The state of a row that has seen nothing is the sum 0.
   WIDE difference = (WIDE)old_maximum - maximum, rescale = maximum == nothing ? 0 : WIDE_(exp)(difference);
   WIDE rescale_bound = isfinite(difference) ? P(weight_bound)(difference, rescale) : 0;
-  P(expect_within)(r, tile->rescale[r], rescale, rescale_bound);
+  P(expect_within)(r, factors[r], rescale, rescale_bound);
   WIDE sum = old_sum * rescale, bound = old_sum * rescale_bound;
   for (ptrdiff_t c = 0; c < tile->columns; c++) {
     int counts = c >= tile->begin[r] && c < end && before[c] > nothing;
@@ -61,11 +62,11 @@ static void P(check_row)(const TILE *tile, ptrdiff_t r, const SCALAR *before, SC
   }
   // However they are added, no number meets more additions than there are, and each errs by u of no more than
   // the sum.
-  P(expect_within)(r, tile->sum[r], sum, bound + (WIDE)1.01 * (WIDE)(tile->columns + 2) * u * sum);
+  P(expect_within)(r, sums[r], sum, bound + (WIDE)1.01 * (WIDE)(tile->columns + 2) * u * sum);
 }
 
 // A tile with anything in the columns that a row does not see, and in those that it sees what `content` says.
-static void P(fill_tile)(const TILE *tile, enum content content, struct random *random) {
+static void P(fill_tile)(const tile_arguments *tile, enum content content, struct random *random) {
   int32_t *begin = (int32_t *)tile->begin, *end = (int32_t *)tile->end;
   for (ptrdiff_t r = 0; r < tile->rows; r++) {
     begin[r] = (int32_t)random_below(random, tile->columns + 1);
@@ -77,7 +78,7 @@ static void P(fill_tile)(const TILE *tile, enum content content, struct random *
       begin[r] = (int32_t)tile->columns + 5, end[r] = (int32_t)tile->columns;
     if (r % 7 == 5)
       end[r] = begin[r] / 2;
-    SCALAR *row = tile->scores + r * tile->row_stride;
+    SCALAR *row = (SCALAR *)tile->scores + r * tile->row_stride;
     int is_all_hidden = content == hides_by_infinity && random_below(random, 6) == 0;
     for (ptrdiff_t c = 0; c < tile->columns; c++) {
       int is_hidden = content == hides_by_infinity && (is_all_hidden || random_below(random, 9) == 0);
@@ -89,9 +90,9 @@ static void P(fill_tile)(const TILE *tile, enum content content, struct random *
   }
 }
 
-static TILE P(tile)(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t row_stride, enum edge edge) {
+static tile_arguments P(tile)(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t row_stride, enum edge edge) {
   const ptrdiff_t real = sizeof(SCALAR), index = sizeof(int32_t);
-  TILE tile = {.row_stride = row_stride, .rows = rows, .columns = columns};
+  tile_arguments tile = {.row_stride = row_stride, .rows = rows, .columns = columns};
   tile.scores = room(0, (rows ? (rows - 1) * row_stride + columns : 0) * real, edge);
   tile.maximum = room(1, rows * real, edge);
   tile.sum = room(2, rows * real, edge);
@@ -99,16 +100,16 @@ static TILE P(tile)(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t row_stride, enu
   tile.begin = room(4, rows * index, edge);
   tile.end = room(5, rows * index, edge);
   for (ptrdiff_t r = 0; r < rows; r++)
-    tile.maximum[r] = -(SCALAR)INFINITY, tile.sum[r] = 0;
+    ((SCALAR *)tile.maximum)[r] = -(SCALAR)INFINITY, ((SCALAR *)tile.sum)[r] = 0;
   return tile;
 }
 
-static void P(check_tiles)(P(softmax) softmax, enum edge edge) {
+static void P(check_tiles)(softmax softmax, enum edge edge) {
   struct random random = {13};
   static SCALAR before[most_rows * (most_columns + 2)];
   for (ptrdiff_t columns = 0; columns <= most_columns; columns += columns < 70 ? 1 : 43) {
     const ptrdiff_t rows = columns % (most_rows + 1), row_stride = columns + columns % 3;
-    TILE tile = P(tile)(rows, columns, row_stride, edge);
+    tile_arguments tile = P(tile)(rows, columns, row_stride, edge);
     for (int turn = 0; turn < 3; turn++) {
       // Gaps between rows stay what they are.
       P(fill_tile)(&tile, columns % 2 ? hides_by_infinity : finite, &random);
@@ -124,7 +125,7 @@ static void P(check_tiles)(P(softmax) softmax, enum edge edge) {
                    (int)tile.begin[r], (int)tile.end[r]);
         P(check_row)(&tile, r, before + r * row_stride, old_maximum[r], old_sum[r]);
         for (ptrdiff_t c = columns; c < row_stride && r + 1 < rows; c++)
-          P(expect_equal)(c, tile.scores[r * row_stride + c], before[r * row_stride + c]);
+          P(expect_equal)(c, ((SCALAR *)tile.scores)[r * row_stride + c], before[r * row_stride + c]);
       }
       for (int number = 0; number < 4; number++)
         expect_untouched_around_room(number);
@@ -134,7 +135,7 @@ static void P(check_tiles)(P(softmax) softmax, enum edge edge) {
 
 // One score that is no number, or not hidden though -infinity, in each place that the row sees; what it does
 // not see says nothing.
-static void P(check_what_reaches_the_sum)(P(softmax) softmax) {
+static void P(check_what_reaches_the_sum)(softmax softmax) {
   const SCALAR nan = (SCALAR)NAN, infinity = (SCALAR)INFINITY;
   const struct {
     SCALAR score;
@@ -144,29 +145,28 @@ static void P(check_what_reaches_the_sum)(P(softmax) softmax) {
   for (ptrdiff_t columns = 1; columns <= 70; columns++) {
     for (ptrdiff_t place = 0; place < columns; place++) {
       for (int kind = 0; kind < 7; kind++) {
-        TILE tile = P(tile)(1, columns + 2, columns + 2, at_end);
+        tile_arguments tile = P(tile)(1, columns + 2, columns + 2, at_end);
         ((int32_t *)tile.begin)[0] = 1;
         ((int32_t *)tile.end)[0] = (int32_t)columns + 1;
         tile.hides_by_infinity = kinds[kind].hides;
+        SCALAR *scores = tile.scores;
         for (ptrdiff_t c = 0; c < columns; c++)
-          tile.scores[c + 1] = (SCALAR)(c % 5);
-        tile.scores[0] = -infinity, tile.scores[columns + 1] = nan;
-        tile.scores[place + 1] = kinds[kind].score;
+          scores[c + 1] = (SCALAR)(c % 5);
+        scores[0] = -infinity, scores[columns + 1] = nan;
+        scores[place + 1] = kinds[kind].score;
         begin_case("%td columns, %g, hides by infinity %d", columns, kinds[kind].score, kinds[kind].hides);
         softmax(&tile);
-        expect_equal_integer(place, isnan(tile.sum[0]) != 0, kinds[kind].reaches);
+        expect_equal_integer(place, isnan(*(SCALAR *)tile.sum) != 0, kinds[kind].reaches);
       }
     }
   }
 }
 
 static void P(check_softmax_tile)(kernel_set *set) {
-  P(softmax) softmax = BEGIN_ENTRY(set, P(softmax_tile));
+  softmax softmax = BEGIN_ENTRY(set, ROWS(softmax_tile));
   FOR_EACH_EDGE (edge)
     P(check_tiles)(softmax, edge);
   P(check_what_reaches_the_sum)(softmax);
 }
-
-#undef TILE
 
 #endif

@@ -10,21 +10,46 @@
 #include <math.h>
 #include <string.h>
 
+typedef int (*store)(void *target, ptrdiff_t stride, const void *source, ptrdiff_t n, double factor);
+
 #define SUBJECT "stores.c"
 #include "both_precisions.h"
+
+// Doubles at and next to ties of float: between a float and the next one away from zero, which for the largest is infinity.
+static void check_ties_of_floats(store store) {
+  enum { floats = 20000, per_float = 4, n = floats * per_float };
+  double *source = room(0, n * (ptrdiff_t)sizeof *source, at_end);
+  float *target = room(1, n * (ptrdiff_t)sizeof *target, at_end);
+  static float expected[n];
+  struct random random = {18};
+  begin_case("ties of %d floats", floats);
+  for (int i = 0; i < floats; i++) {
+    const uint32_t bits = i ? (uint32_t)random_bits(&random) % 0x7F800000 : 0x7F7FFFFF;
+    const float sign = i % 2 ? -1 : 1, low = f32_of_bits(bits), high = f32_of_bits(bits + 1);
+    const int exponent = bits >> 23 ? (int)(bits >> 23) : 1;
+    const double tie = low + ldexp(1, exponent - 151);
+    const double around[per_float] = {low, nextafter(tie, 0), tie, nextafter(tie, INFINITY)};
+    const float nearest[per_float] = {low, low, bits % 2 ? high : low, high};
+    for (int k = 0; k < per_float; k++) {
+      source[i * per_float + k] = sign * around[k];
+      expected[i * per_float + k] = sign * nearest[k];
+    }
+  }
+  expect_equal_integer(n, store(target, 1, source, n, 1), 1);
+  for (ptrdiff_t i = 0; i < n; i++)
+    expect_equal_f32(i, target[i], expected[i]);
+}
 
 void check_stores(kernel_set *set) {
   check_stores_f32(set);
   check_stores_f64(set);
-  check_store_at_any_stride_f64(BEGIN_ENTRY(set, store_f64_to_f64), &storage_f64);
+  check_ties_of_floats(BEGIN_ENTRY(set, f64.store_to_f32));
 }
 
 #else
 
-typedef int (*P(store))(void *, ptrdiff_t, const SCALAR *, ptrdiff_t, SCALAR);
-
 // What lies between the elements stays. Sources are finite, but for one in every third row.
-static void P(check_store_at_any_stride)(P(store) store, const struct storage *type) {
+static void P(check_store_at_any_stride)(store store, const struct storage *type) {
   static const ptrdiff_t strides[] = {1, 2, 3, 7, -1, -4};
   struct random random = {7};
   for (int s = 0; s < 6; s++)
@@ -57,7 +82,7 @@ static void P(check_store_at_any_stride)(P(store) store, const struct storage *t
 
 // The numbers at and next to every tie of a type of 16 bits: what rounding twice, or toward zero, or ties to
 // the wrong side gets wrong. Past the largest word lies what would be the next one, if the exponents went on.
-static void P(check_ties)(P(store) store, const struct storage *type) {
+static void P(check_ties)(store store, const struct storage *type) {
   enum { per_word = 6 };
   const uint16_t words = word_of_value(type, INFINITY);
   const ptrdiff_t n = (ptrdiff_t)words * per_word;
@@ -82,11 +107,12 @@ static void P(check_ties)(P(store) store, const struct storage *type) {
 }
 
 static void P(check_stores)(kernel_set *set) {
-  P(check_store_at_any_stride)(BEGIN_ENTRY(set, P2(store, to_f32)), &storage_f32);
-  P(check_store_at_any_stride)(BEGIN_ENTRY(set, P2(store, to_f16)), &storage_f16);
-  P(check_ties)(set->P2(store, to_f16), &storage_f16);
-  P(check_store_at_any_stride)(BEGIN_ENTRY(set, P2(store, to_bf16)), &storage_bf16);
-  P(check_ties)(set->P2(store, to_bf16), &storage_bf16);
+  P(check_store_at_any_stride)(BEGIN_ENTRY(set, ROWS(store_to_f32)), &storage_f32);
+  P(check_store_at_any_stride)(BEGIN_ENTRY(set, ROWS(store_to_f64)), &storage_f64);
+  P(check_store_at_any_stride)(BEGIN_ENTRY(set, ROWS(store_to_f16)), &storage_f16);
+  P(check_ties)(set->ROWS(store_to_f16), &storage_f16);
+  P(check_store_at_any_stride)(BEGIN_ENTRY(set, ROWS(store_to_bf16)), &storage_bf16);
+  P(check_ties)(set->ROWS(store_to_bf16), &storage_bf16);
 }
 
 #endif

@@ -9,8 +9,13 @@
 #include <string.h>
 
 // Up to `most_count` every count, then some around the turns that kernels take.
-enum { most_rows = 9, most_count = 40, longest = 130, most_columns = 128 };
+enum { most_rows = 9, most_count = 40, longest = 130, most_columns = 190 };
 static const ptrdiff_t long_counts[] = {63, 64, 65, longest};
+// Up to 70 every width, then some around those that outputs are computed in at a time.
+static const ptrdiff_t wide_columns[] = {127, 128, 129, 140, most_columns};
+
+static ptrdiff_t columns_at(int index) { return index < 70 ? index + 1 : wide_columns[index - 70]; }
+enum { widths = 70 + sizeof wide_columns / sizeof *wide_columns };
 
 // What each pair of sizes is run with, in turn: rows of queries, gaps of strides.
 struct sizes {
@@ -34,7 +39,7 @@ static struct CAttentionKernels_stream stream_of(const struct storage *type, int
   for (ptrdiff_t i = 0; i < elements; i++)
     store_value(type, rows, i, random_between(random, -2, 2));
   return (struct CAttentionKernels_stream){rows,        sizes->stride * type->size, sizes->count, sizes->columns,
-                                           (void *)256, sizes->count % 7 * 64,      sizes->count * 3 % 50};
+                                           (void *)256, sizes->count % 7 * 64,      sizes->count * 3 % 50, sizes->count % 3 == 0};
 }
 
 static float *floats(int number, enum edge edge, ptrdiff_t count, struct random *random) {
@@ -101,7 +106,7 @@ static void check_sums(void (*sums)(const struct CAttentionKernels_sums *), cons
       .weights = floats(1, edge, sizes->count ? span(sizes->rows, sizes->other_stride, sizes->count) : 0, random),
       .weight_stride = sizes->other_stride,
       .row_count = sizes->rows,
-      .rescale = floats(2, edge, sizes->rows, random),
+      .rescale = sizes->count % 5 == 4 ? NULL : floats(2, edge, sizes->rows, random),
       .output = floats(3, edge, outputs, random),
       .output_stride = sizes->row_stride};
   memcpy(before, all.output, (size_t)outputs * sizeof(float));
@@ -115,11 +120,12 @@ static void check_sums(void (*sums)(const struct CAttentionKernels_sums *), cons
     struct CAttentionKernels_sums one = all;
     one.row_count = 1;
     one.weights = weights;
-    one.rescale = all.rescale + r;
+    one.rescale = all.rescale ? all.rescale + r : NULL;
+    const double factor = all.rescale ? all.rescale[r] : 1;
     one.output = memcpy(room(4, sizes->columns * 4, edge), old, (size_t)sizes->columns * 4);
     sums(&one);
     for (ptrdiff_t c = 0; c < sizes->columns; c++) {
-      double sum = (double)all.rescale[r] * old[c], size = fabs(sum);
+      double sum = factor * old[c], size = fabs(sum);
       for (ptrdiff_t j = 0; j < sizes->count; j++) {
         double product = weights[j] * stored_value(type, (const char *)all.values.rows + j * all.values.row_stride, c);
         sum += product, size += fabs(product);
@@ -143,17 +149,76 @@ static void check_sizes(void (*products)(const struct CAttentionKernels_products
     check_sums(sums, type, &sizes, edge, random);
 }
 
+// How many numbers are not finite outside a row and a column (-1 for none of them); -1 where one inside is finite.
+static ptrdiff_t stray_poison(const float *x, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t bad_row, ptrdiff_t bad_column) {
+  ptrdiff_t strays = 0;
+  for (ptrdiff_t r = 0; r < rows; r++)
+    for (ptrdiff_t c = 0; c < columns; c++) {
+      const int is_hit = r == bad_row || c == bad_column;
+      if (is_hit && isfinite(x[r * columns + c]))
+        return -1;
+      strays += !is_hit && !isfinite(x[r * columns + c]);
+    }
+  return strays;
+}
+
+// One NaN or infinity, in a key or a query, in a value or a weight: it reaches everything that depends on it, and nothing else.
+static void check_poison(void (*products)(const struct CAttentionKernels_products *),
+                         void (*sums)(const struct CAttentionKernels_sums *), const struct storage *type) {
+  struct random random = {32};
+  for (int turn = 0; turn < 2 * widths; turn++) {
+    const float poison = turn < widths ? NAN : INFINITY;
+    const ptrdiff_t columns = columns_at(turn % widths), rows = turn % most_rows + 1, count = turn * 13 % 70 + 1;
+    const ptrdiff_t bad_row = turn % rows, bad_key = turn * 7 % count, bad_column = turn * 5 % columns;
+    const struct sizes sizes = {rows, count, columns, columns, columns, count};
+    struct CAttentionKernels_stream stream = stream_of(type, 0, at_end, &sizes, &random);
+    const ptrdiff_t place = bad_key * columns + bad_column;
+    void *stored = (void *)stream.rows;
+    // As queries, or as the outputs; as the scores, or as the weights.
+    float *wide = floats(1, at_end, rows * columns, &random), *narrow = floats(2, at_end, rows * count, &random);
+    const struct CAttentionKernels_products p = {stream, wide, columns, rows, 1, narrow, count};
+    const struct CAttentionKernels_sums s = {stream, narrow, count, rows, NULL, wide, columns};
+    begin_case("%g, %td rows, %td of %td columns", poison, rows, count, columns);
+    store_value(type, stored, place, poison);
+    if (products) {
+      products(&p);
+      expect_equal_integer(0, stray_poison(narrow, rows, count, -1, bad_key), 0);
+      store_value(type, stored, place, 1);
+      wide[bad_row * columns + bad_column] = poison;
+      products(&p);
+      expect_equal_integer(1, stray_poison(narrow, rows, count, bad_row, -1), 0);
+      // Filling up the last vector adds no product of 0 and infinity.
+      for (ptrdiff_t c = 0; c < columns; c++) {
+        store_value(type, stored, bad_key * columns + c, -INFINITY);
+        wide[bad_row * columns + c] = 2;
+      }
+      products(&p);
+      expect_equal_f32(2, narrow[bad_row * count + bad_key], -INFINITY);
+    } else {
+      sums(&s);
+      expect_equal_integer(3, stray_poison(wide, rows, columns, -1, bad_column), 0);
+      store_value(type, stored, place, 1);
+      floats(1, at_end, rows * columns, &random);
+      narrow[bad_row * count + bad_key] = poison;
+      sums(&s);
+      expect_equal_integer(4, stray_poison(wide, rows, columns, bad_row, -1), 0);
+    }
+  }
+}
+
 static void check_stream(void (*products)(const struct CAttentionKernels_products *),
                          void (*sums)(const struct CAttentionKernels_sums *), const struct storage *type) {
   struct random random = {31};
   FOR_EACH_EDGE (edge)
-    for (ptrdiff_t columns = 1; columns <= most_columns; columns += columns < 70 ? 1 : 58) {
+    for (int width = 0; width < widths; width++) {
+      const ptrdiff_t columns = columns_at(width);
       for (ptrdiff_t count = 0; count <= most_count; count++)
         check_sizes(products, sums, type, sizes_of(count, columns), edge, &random);
       if (columns % 16 < 2)
         for (size_t i = 0; i < sizeof long_counts / sizeof *long_counts; i++)
           check_sizes(products, sums, type, sizes_of(long_counts[i], columns), edge, &random);
     }
+  check_poison(products, sums, type);
 }
 
 void check_streams(kernel_set *set) {

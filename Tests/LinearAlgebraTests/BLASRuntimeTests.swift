@@ -29,6 +29,7 @@ import Testing
 
   @Test func `the first product leaves one thread`() async {
     await #expect(processExitsWith: .success) {
+      giveBLASTwoThreads()
       _ = multiplyOnce()
       precondition(BLASRuntime.threads == 1, "\(BLASRuntime.threads) threads after a product")
       precondition(!BLASRuntime.keepThreads(), "too late to keep the threads")
@@ -37,6 +38,7 @@ import Testing
 
   @Test func `a decomposition leaves one thread too`() async {
     await #expect(processExitsWith: .success) {
+      giveBLASTwoThreads()
       _ = try qr(Tensor<Double>(repeating: 1, shape: [2, 2]))
       precondition(BLASRuntime.threads == 1, "\(BLASRuntime.threads) threads after a decomposition")
     }
@@ -44,10 +46,10 @@ import Testing
 
   @Test func `threads can be kept by a call`() async {
     await #expect(processExitsWith: .success) {
-      let before = BLASRuntime.threads
+      giveBLASTwoThreads()
       precondition(BLASRuntime.keepThreads(), "in time")
       _ = multiplyOnce()
-      precondition(BLASRuntime.threads == before, "\(BLASRuntime.threads) threads, not \(before)")
+      precondition(BLASRuntime.threads == 2, "\(BLASRuntime.threads) threads, not 2")
       precondition(BLASRuntime.keepThreads(), "still kept")
     }
   }
@@ -55,11 +57,21 @@ import Testing
   @Test func `threads can be kept by the environment`() async {
     await #expect(processExitsWith: .success) {
       setenv("ATTENTION_KEEP_BLAS_THREADS", "1", 1)
-      let before = BLASRuntime.threads
+      giveBLASTwoThreads()
       _ = multiplyOnce()
-      precondition(BLASRuntime.threads == before, "\(BLASRuntime.threads) threads, not \(before)")
+      precondition(BLASRuntime.threads == 2, "\(BLASRuntime.threads) threads, not 2")
     }
   }
+}
+
+/// Two threads for BLAS, which may have started with one: that there is one would say nothing otherwise.
+private func giveBLASTwoThreads() {
+  typealias SetThreads = @convention(c) (Int32) -> Void
+  guard let address = dlsym(nil, "openblas_set_num_threads") else {
+    preconditionFailure("OpenBLAS is not linked")
+  }
+  unsafeBitCast(address, to: SetThreads.self)(2)
+  precondition(BLASRuntime.threads == 2, "\(BLASRuntime.threads) threads, not 2")
 }
 
 /// A product by the pointer-level entry, which must prepare the runtime as well.

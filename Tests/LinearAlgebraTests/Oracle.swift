@@ -1,30 +1,11 @@
 import LinearAlgebra
 import Tensors
+import TestSupport
 import Testing
-
-/// SplitMix64: the same numbers on every machine.
-struct SeededGenerator: RandomNumberGenerator {
-  private var state: UInt64
-
-  init(seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
-}
 
 /// Uniform in −1 ..< 1, rounded to the element type.
 func randomTensor<E: FloatingPointElement>(_ shape: Shape, of: E.Type, seed: UInt64) -> Tensor<E> {
-  var generator = SeededGenerator(seed: seed)
-  return Tensor(unsafeUninitializedShape: shape) { memory in
-    for index in memory.indices {
-      memory[index] = E(nearest: Double.random(in: -1..<1, using: &generator))
-    }
-  }
+  .uniform(shape, in: -1..<1, seed: seed)
 }
 
 /// A triple loop in Double over one matrix product of tensors, and how far a sum in another type may be from it.
@@ -106,16 +87,11 @@ enum View: String, CaseIterable, Sendable {
   }
 
   /// The rows from last to first: a negative stride over the same memory.
-  private func reversed<S: BLASScalar>(_ tensor: Tensor<S>) throws -> Tensor<S> {
-    guard !tensor.isEmpty else { return tensor }
-    let columns = tensor.shape[1]
-    let last = (tensor.shape[0] - 1) * columns
-    return try tensor.withUnsafePointer { base in
-      // The release closure keeps the memory alive.
-      try Tensor(unsafeExternal: base + last, shape: tensor.shape, strides: [-columns, 1]) {
-        withExtendedLifetime(tensor) {}
-      }
-    }
+  private func reversed<S: BLASScalar>(_ matrix: Tensor<S>) throws -> Tensor<S> {
+    guard !matrix.isEmpty else { return matrix }
+    let (rows, columns) = (matrix.shape[0], matrix.shape[1])
+    return try tensor(
+      over: matrix, from: (rows - 1) * columns, shape: matrix.shape, strides: [-columns, 1])
   }
 }
 
@@ -153,7 +129,7 @@ func expectRefusal<S: LAPACKScalar, Result>(
 ) {
   var matrix = randomTensor([4, 4], of: S.self, seed: 1)
   matrix[2, 1] = value
-  let error = #expect(throws: LinearAlgebraError.self, sourceLocation: sourceLocation) { try call(matrix) }
+  let error = #expect(throws: AttentionError.self, sourceLocation: sourceLocation) { try call(matrix) }
   #expect(
     error?.description.contains("at [2, 1], expected finite elements") == true,
     "\(String(describing: error))", sourceLocation: sourceLocation)

@@ -1,5 +1,6 @@
 import Foundation
 import Parallelism
+import TestSupport
 import Testing
 
 @Suite struct ControlGroupsTests {
@@ -28,7 +29,7 @@ import Testing
     ("\u{0}\n\n0::/ok\n", ["v2 /ok"]),
   ])
   func parsesMembership(text: String, expected: [String]) {
-    let groups = ControlGroups.parseMembership(text).map { group in
+    let groups = ControlGroups.parseMembership(text, controller: "cpu").map { group in
       (group.controllers.isEmpty ? "v2" : group.controllers.joined(separator: ",")) + " " + group.path
     }
     #expect(groups == expected, "\(text.debugDescription)")
@@ -43,7 +44,7 @@ import Testing
   }
 
   @Test func takesTheTightestOnTheWayUp() throws {
-    let tree = try Tree([
+    let tree = try TemporaryDirectory([
       "membership": "0::/pod/container/inner\n", "fs/cpu.max": "max 100000",
       "fs/pod/cpu.max": "150000 100000",
       "fs/pod/container/cpu.max": "400000 100000", "fs/pod/container/inner/cpu.max": "max 100000",
@@ -53,12 +54,12 @@ import Testing
 
   @Test func readsTheRootOfAContainerMount() throws {
     // The path is the host's; what is mounted begins at the container.
-    let tree = try Tree(["membership": "0::/docker/0123\n", "fs/cpu.max": "250000 100000\n"])
+    let tree = try TemporaryDirectory(["membership": "0::/docker/0123\n", "fs/cpu.max": "250000 100000\n"])
     #expect(tree.groups.quota() == 2.5)
   }
 
   @Test func readsVersion1() throws {
-    let tree = try Tree([
+    let tree = try TemporaryDirectory([
       "membership": "7:memory:/x\n3:cpu,cpuacct:/x\n", "fs/cpu,cpuacct/cpu.cfs_quota_us": "-1\n",
       "fs/cpu,cpuacct/cpu.cfs_period_us": "100000\n", "fs/cpu,cpuacct/x/cpu.cfs_quota_us": "300000\n",
       "fs/cpu,cpuacct/x/cpu.cfs_period_us": "100000\n",
@@ -75,13 +76,13 @@ import Testing
       ["membership": "0::/../a", "fs/a/cpu.max": "1 1", "a/cpu.max": "1 1"],
     ] as [[String: String]])
   func findsNoQuotaWhereNoneCanBeRead(files: [String: String]) throws {
-    let tree = try Tree(files)
+    let tree = try TemporaryDirectory(files)
     #expect(tree.groups.quota() == nil, "\(files)")
   }
 
   @Test func survivesBytesThatAreNoTextAndEndlessFiles() throws {
-    let tree = try Tree(["membership": "0::/a\n", "fs/a/other": ""])
-    let file = tree.root.appendingPathComponent("fs/a/cpu.max")
+    let tree = try TemporaryDirectory(["membership": "0::/a\n", "fs/a/other": ""])
+    let file = tree.url.appendingPathComponent("fs/a/cpu.max")
     try Data([0xFF, 0xFE, 0x00, 0x80]).write(to: file)
     #expect(tree.groups.quota() == nil)
     try Data(repeating: UInt8(ascii: "9"), count: 1 << 20).write(to: file)
@@ -92,22 +93,9 @@ import Testing
 }
 
 /// A folder with given files, removed when the value goes.
-private final class Tree {
-  let root: URL
-
-  init(_ files: [String: String]) throws {
-    root = FileManager.default.temporaryDirectory.appendingPathComponent("groups-\(UUID().uuidString)")
-    for (path, text) in files {
-      let file = root.appendingPathComponent(path)
-      try FileManager.default.createDirectory(
-        at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
-      try Data(text.utf8).write(to: file)
-    }
-  }
-
-  deinit { try? FileManager.default.removeItem(at: root) }
-
-  var groups: ControlGroups {
-    ControlGroups(membershipFile: root.path + "/membership", mount: root.path + "/fs")
+extension TemporaryDirectory {
+  /// What this tree says of a process.
+  fileprivate var groups: ControlGroups {
+    ControlGroups(membershipFile: file("membership"), mount: file("fs"))
   }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import Parallelism
 import Synchronization
 
 /// Counters that several threads may increment.
@@ -53,4 +54,25 @@ func onThreads(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
     }.start()
   }
   group.wait()
+}
+
+/// A folder with given files, removed when the value goes.
+final class Tree {
+  let root: URL
+
+  init(_ files: [String: String]) throws {
+    root = FileManager.default.temporaryDirectory.appendingPathComponent("groups-\(UUID().uuidString)")
+    for (path, text) in files {
+      let file = root.appendingPathComponent(path)
+      try FileManager.default.createDirectory(
+        at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+      try Data(text.utf8).write(to: file)
+    }
+  }
+
+  deinit { try? FileManager.default.removeItem(at: root) }
+
+  var groups: ControlGroups {
+    ControlGroups(membershipFile: root.path + "/membership", mount: root.path + "/fs")
+  }
 }

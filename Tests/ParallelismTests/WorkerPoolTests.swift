@@ -141,6 +141,30 @@ import Testing
     #expect(processThreadCount() - before < 200)
   }
 
+  @Test func signalsThatEndTheProcessAreNotForWorkers() {
+    @Sendable func isBlocked(_ number: Int32) -> Bool {
+      var mask = sigset_t()
+      pthread_sigmask(SIG_BLOCK, nil, &mask)
+      return sigismember(&mask, number) == 1
+    }
+    let ending = [SIGINT, SIGTERM, SIGHUP]
+    let (begun, wrong) = (Counters(1), Counters(1))
+    // A thread of its own, since those of tests may block signals already.
+    onThreads(1) { _ in
+      var none = sigset_t()
+      sigemptyset(&none)
+      pthread_sigmask(SIG_SETMASK, &none, nil)
+      let caller = threadIdentifier()
+      WorkerPool(threads: 3).run(3) { _ in
+        begun.increment(0)
+        while begun[0] < 3 { usleep(10) }
+        let isWorker = threadIdentifier() != caller
+        if !ending.allSatisfy({ isBlocked($0) == isWorker }) || isBlocked(SIGUSR1) { wrong.increment(0) }
+      }
+    }
+    #expect(begun[0] == 3 && wrong[0] == 0)
+  }
+
   @Test func sharedPoolFollowsTheBudget() {
     #expect(WorkerPool.shared.threadCount == CPUBudget.current.threads)
   }

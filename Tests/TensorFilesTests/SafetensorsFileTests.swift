@@ -1,5 +1,6 @@
 import TensorFiles
 import Tensors
+import TestSupport
 import Testing
 
 #if canImport(Glibc)

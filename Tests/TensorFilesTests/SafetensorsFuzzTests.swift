@@ -1,5 +1,6 @@
 import TensorFiles
 import Tensors
+import TestSupport
 import Testing
 
 /// Random damage to a valid file: it is refused or read, and what is read agrees with itself.
@@ -14,7 +15,7 @@ import Testing
 
   @Test(arguments: 0..<8) func survivesDamage(seed: UInt64) throws {
     let original = try Self.valid()
-    var generator = SeededGenerator(state: seed)
+    var generator = SplitMix(seed: seed)
     var (accepted, refused) = (0, 0)
     for _ in 0..<5_000 {
       var bytes = original
@@ -42,7 +43,7 @@ import Testing
     return try writer.bytes()
   }
 
-  private static func damage(_ bytes: inout [UInt8], _ generator: inout SeededGenerator) {
+  private static func damage(_ bytes: inout [UInt8], _ generator: inout SplitMix) {
     guard !bytes.isEmpty else { return }
     let position = Int.random(in: 0..<bytes.count, using: &generator)
     let end = min(bytes.count, position + Int.random(in: 1...12, using: &generator))

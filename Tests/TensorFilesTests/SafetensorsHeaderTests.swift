@@ -1,4 +1,5 @@
 import TensorFiles
+import TestSupport
 import Testing
 
 /// Headers that lie: each is refused with an error that says why, none traps.

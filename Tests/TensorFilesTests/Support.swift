@@ -1,5 +1,6 @@
 import TensorFiles
 import Tensors
+import TestSupport
 import Testing
 
 #if canImport(Glibc)
@@ -31,47 +32,6 @@ func refusal(of bytes: [UInt8]) -> TensorFileError? {
   }
 }
 
-/// A directory of its own for one test, removed with what is in it.
-final class TemporaryDirectory {
-  let path: String
-
-  init() throws {
-    var template = Array("/tmp/TensorFilesTests-XXXXXX".utf8CString)
-    let made = template.withUnsafeMutableBufferPointer { buffer in
-      buffer.baseAddress.flatMap { mkdtemp($0) }.map { String(cString: $0) }
-    }
-    path = try #require(made)
-  }
-
-  deinit {
-    for name in names() { unlink("\(path)/\(name)") }
-    rmdir(path)
-  }
-
-  func names() -> [String] {
-    guard let directory = opendir(path) else { return [] }
-    defer { closedir(directory) }
-    var names: [String] = []
-    while let entry = readdir(directory) {
-      let name = withUnsafeBytes(of: &entry.pointee.d_name) {
-        String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
-      }
-      if name != "." && name != ".." { names.append(name) }
-    }
-    return names.sorted()
-  }
-
-  /// The path of a new file with these bytes.
-  func write(_ bytes: [UInt8], to name: String) throws -> String {
-    let path = "\(path)/\(name)"
-    let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
-    try #require(descriptor >= 0)
-    defer { close(descriptor) }
-    try bytes.withUnsafeBytes { try writeAll($0, to: descriptor, path: path) }
-    return path
-  }
-}
-
 /// All bytes of a file, also of one in /proc that has no size.
 func contents(of path: String) throws -> [UInt8] {
   let descriptor = open(path, O_RDONLY)
@@ -84,19 +44,6 @@ func contents(of path: String) throws -> [UInt8] {
     try #require(count >= 0)
     if count == 0 { return bytes }
     bytes += chunk[..<count]
-  }
-}
-
-/// SplitMix64: the same numbers on every run.
-struct SeededGenerator: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ (mixed >> 31)
   }
 }
 

@@ -1,5 +1,6 @@
 import Foundation
 import Tensors
+import TestSupport
 import Testing
 
 @Suite struct BFloat16Tests {
@@ -70,7 +71,7 @@ import Testing
   }
 
   @Test func roundingOfRandomBitsIsToNearestEven() {
-    var generator = SeededGenerator(seed: 1)
+    var generator = SplitMix(seed: 1)
     for _ in 0..<100_000 {
       let single = Float(bitPattern: generator.next())
       let double = Double(bitPattern: generator.next())

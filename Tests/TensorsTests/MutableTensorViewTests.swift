@@ -1,4 +1,5 @@
 import Tensors
+import TestSupport
 import Testing
 
 @Suite struct MutableTensorViewTests {
@@ -17,7 +18,7 @@ import Testing
 
   @Test(arguments: 0..<100)
   func assignCopiesBetweenAnyStrides(seed: Int) throws {
-    var generator = SeededGenerator(seed: UInt64(seed))
+    var generator = SplitMix(seed: UInt64(seed))
     let source = try randomView(counting(randomShape(rank: 1...4, lengths: 0...5, &generator)), &generator)
     let order = Array(0..<source.rank).shuffled(using: &generator)
     // Axes of the target in another order, and every other index of a memory twice as long.
@@ -44,8 +45,8 @@ import Testing
 
   @Test func assignRefusesOtherShapes() {
     var tensor = Tensor<Float>.zeros([2, 3])
-    #expect(throws: TensorError("assign(from:)", "shape [3, 2], expected the view's shape [2, 3]")) {
-      try tensor.withMutableView { view throws(TensorError) in try view.assign(from: counting([3, 2])) }
+    #expect(throws: AttentionError("assign(from:)", "shape [3, 2], expected the view's shape [2, 3]")) {
+      try tensor.withMutableView { view throws(AttentionError) in try view.assign(from: counting([3, 2])) }
     }
     #expect(tensor.elements.allSatisfy { $0 == 0 })
   }
@@ -53,10 +54,10 @@ import Testing
   @Test func headsAreWrittenIntoAProjection() throws {
     let heads = counting([2, 3, 5, 4])
     var tokens = Tensor<Float>.zeros([2, 5, 12])
-    try tokens.withMutableView { view throws(TensorError) in try view.splitHeads(3).assign(from: heads) }
+    try tokens.withMutableView { view throws(AttentionError) in try view.splitHeads(3).assign(from: heads) }
     #expect(tokens == (try heads.mergeHeads()))
-    #expect(throws: TensorError.self) {
-      try tokens.withMutableView { view throws(TensorError) in _ = try view.splitHeads(5) }
+    #expect(throws: AttentionError.self) {
+      try tokens.withMutableView { view throws(AttentionError) in _ = try view.splitHeads(5) }
     }
   }
 }

@@ -23,6 +23,19 @@ import Testing
     await #expect(processExitsWith: .failure) { _ = Tensor<Float>.zeros([2]).transposed() }
   }
 
+  @Test func growthThatIsNone() async {
+    await #expect(processExitsWith: .failure) {
+      _ = GrowableTensor<Float>(emptyShape: [2, 0], growing: 2, capacity: 1)
+    }
+    await #expect(processExitsWith: .failure) {
+      _ = GrowableTensor<Float>(emptyShape: [2, 3], growing: 1, capacity: 1)
+    }
+    await #expect(processExitsWith: .failure) {
+      var growable = GrowableTensor<Float>(emptyShape: [0], growing: 0, capacity: 1)
+      growable.truncate(to: 1)
+    }
+  }
+
   @Test func shapesThatDoNotFitMemory() async {
     await #expect(processExitsWith: .failure) { _ = Tensor<Double>.zeros([1 << 61]) }
     await #expect(processExitsWith: .failure) { _ = Shape([1, 1, 1, 1, 1, 1, 1, 1, 1]) }

@@ -23,15 +23,16 @@ import Testing
   }
 
   @Test func whatDoesNotFitIsRefused() throws {
-    #expect(throws: TensorError("concatenate(_:axis:)", "no tensors, expected at least one")) {
+    #expect(throws: AttentionError("concatenate(_:axis:)", "no tensors, expected at least one")) {
       try Tensor<Float>.concatenate([], axis: 0)
     }
     #expect(
-      throws: TensorError("concatenate(_:axis:)", "tensor 1 has shape [2, 4], expected [2, 3] but for axis 0")
+      throws: AttentionError(
+        "concatenate(_:axis:)", "tensor 1 has shape [2, 4], expected [2, 3] but for axis 0")
     ) { try counting([2, 3]).concatenated(with: counting([2, 4]), axis: 0) }
-    #expect(throws: TensorError.self) { try counting([2, 3]).concatenated(with: counting([3]), axis: 1) }
+    #expect(throws: AttentionError.self) { try counting([2, 3]).concatenated(with: counting([3]), axis: 1) }
     let long = try counting([]).broadcast(to: [Int.max])
-    #expect(throws: TensorError("concatenate(_:axis:)", "the length of axis 0 does not fit an Int")) {
+    #expect(throws: AttentionError("concatenate(_:axis:)", "the length of axis 0 does not fit an Int")) {
       try long.concatenated(with: long, axis: 0)
     }
   }

@@ -1,4 +1,5 @@
 import Tensors
+import TestSupport
 import Testing
 
 @Suite struct TensorConversionTests {
@@ -19,7 +20,7 @@ import Testing
   }()
 
   private func checkAll<Source: TensorElement>(from type: Source.Type) throws {
-    var generator = SeededGenerator(seed: 1)
+    var generator = SplitMix(seed: 1)
     // More than a block, and values of every size.
     let random = (0..<1200).map { _ in Double(Float(bitPattern: generator.next())) }
     let scaled = (0..<1200).map { _ in Double.random(in: -300...300, using: &generator) }
@@ -133,7 +134,7 @@ import Testing
 
   @Test(arguments: 0..<50)
   func viewsConvertInRowMajorOrder(seed: Int) throws {
-    var generator = SeededGenerator(seed: UInt64(seed))
+    var generator = SplitMix(seed: UInt64(seed))
     let view = try randomView(counting(randomShape(rank: 0...4, lengths: 0...5, &generator)), &generator)
     let converted = view.converted(to: Int32.self)
     #expect(converted.isContiguous && converted.shape == view.shape, "seed \(seed)")

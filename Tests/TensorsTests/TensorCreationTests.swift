@@ -11,7 +11,7 @@ import Testing
 
   @Test(arguments: [[2, 2], [], [0], [-1], [1 << 62, 4]] as [Shape])
   func countsThatDifferAreRefused(shape: Shape) {
-    #expect(throws: TensorError("Tensor(_:shape:)", "3 elements do not fill shape \(shape)")) {
+    #expect(throws: AttentionError("Tensor(_:shape:)", "3 elements do not fill shape \(shape)")) {
       try Tensor<Float>([1, 2, 3], shape: shape)
     }
   }
@@ -24,6 +24,6 @@ import Testing
   }
 
   @Test func errorsReadAsOneLine() {
-    #expect("\(TensorError("reshaped(to:)", "no"))" == "reshaped(to:): no")
+    #expect("\(AttentionError("reshaped(to:)", "no"))" == "reshaped(to:): no")
   }
 }

@@ -16,9 +16,9 @@ import Testing
   }
 
   @Test func mappedLetsErrorsThrough() {
-    #expect(throws: TensorError("test", "two")) {
-      try counting([4]).mapped { value throws(TensorError) in
-        if value == 2 { throw TensorError("test", "two") }
+    #expect(throws: AttentionError("test", "two")) {
+      try counting([4]).mapped { value throws(AttentionError) in
+        if value == 2 { throw AttentionError("test", "two") }
         return value
       }
     }

@@ -54,7 +54,7 @@ import Testing
       as [(Shape, Shape)])
   func shapesThatDoNotFitAreRefused(values: Shape, weights: Shape) {
     #expect(
-      throws: TensorError(
+      throws: AttentionError(
         "weightedAverage(of:weights:)",
         "values of shape \(values) and weights of shape \(weights), expected [n, d] and [n] or [m, n]")
     ) { try weightedAverage(of: counting(values), weights: counting(weights)) }

@@ -12,11 +12,13 @@ extension AttentionInspector {
     try check(sequence: sequence, head: head)
     try checkMemory(for: Element.Accumulator.self, valueWidth)
     let weights = try weights(sequence: sequence, head: head, queries: query..<query + 1)
-    var result = values(sequence: sequence, head: head).converted(to: Element.Accumulator.self)
+    var result: Tensor<Element.Accumulator> = try allocated(
+      [keyCount, valueWidth], for: "values", [keyCount, valueWidth])
+    let values = try values(sequence: sequence, head: head)
     result.withMutableView { view in
       weights.withUnsafePointer { weights in
         for key in 0..<keyCount {
-          multiply(view.base + key * valueWidth, count: valueWidth, by: weights[key])
+          values.read(key) { multiply($0, by: weights[key], into: view.base + key * valueWidth) }
         }
       }
     }
@@ -46,21 +48,24 @@ extension AttentionInspector {
   public func valueNorms(sequence: Int, head: Int) throws(AttentionError) -> [Double] {
     try check(sequence: sequence, head: head)
     try checkMemory(for: Double.self, 1)
+    let values = try values(sequence: sequence, head: head)
     var norms: [Double] = []
     norms.reserveCapacity(keyCount)
-    values(sequence: sequence, head: head).forEachRow { norms.append(norm(of: $0, count: $1, stride: $2)) }
+    for key in 0..<keyCount { values.read(key) { norms.append(norm(of: $0)) } }
     return norms
   }
 
-  /// The values `[Tk, Dv]` that a query head reads, as a view.
-  func values(sequence: Int, head: Int) -> Tensor<Element> {
-    values.selected(axis: 0, sequence).selected(axis: 0, keyValueHead(of: head))
+  /// The values that a query head reads.
+  func values(sequence: Int, head: Int) throws(AttentionError) -> ValueRows {
+    ValueRows(
+      try keyValues.sources().values, columns: valueWidth, count: keyValues.length(sequence),
+      of: (sequence, keyValueHead(of: head)))
   }
 
   /// Throws where there is no memory for a result of so many columns for each key: views repeat little memory many times, and
   /// what grows stops the process.
   private func checkMemory<Result: TensorElement>(for _: Result.Type, _ columns: Int) throws(AttentionError) {
-    let _: Tensor<Result> = try allocated([keyCount, columns], for: "values", values.shape)
+    let _: Tensor<Result> = try allocated([keyCount, columns], for: "values", [keyCount, valueWidth])
   }
 
   private func check(query: Int) throws(AttentionError) {
@@ -75,11 +80,11 @@ extension AttentionInspector {
 /// The product of two Floats is exact in Double, so it is rounded once, as if multiplied in Float.
 @_specialize(where W == Float)
 @_specialize(where W == Double)
-private func multiply<W: FloatingPointElement>(_ row: UnsafeMutablePointer<W>, count: Int, by weight: W) {
+private func multiply<W: FloatingPointElement>(
+  _ value: UnsafeBufferPointer<Double>, by weight: W, into row: UnsafeMutablePointer<W>
+) {
   let weight = weight.doubleValue
-  for column in 0..<count {
-    row[column] = weight == 0 ? W.zero : W(nearest: weight * row[column].doubleValue)
-  }
+  for column in value.indices { row[column] = weight == 0 ? W.zero : W(nearest: weight * value[column]) }
 }
 
 /// A row of weights, each times the norm of its value.
@@ -92,26 +97,19 @@ private func multiply<W: FloatingPointElement>(_ row: UnsafeMutablePointer<W>, b
   }
 }
 
-/// The Euclidean norm of a strided row.
-@_specialize(where E == Float)
-@_specialize(where E == Double)
-@_specialize(where E == Float16)
-@_specialize(where E == BFloat16)
-private func norm<E: FloatingPointElement>(of row: UnsafePointer<E>, count: Int, stride: Int) -> Double {
+/// The Euclidean norm of a row.
+private func norm(of row: UnsafeBufferPointer<Double>) -> Double {
   var sum = 0.0
-  for column in 0..<count {
-    let x = row[column * stride].doubleValue
-    sum += x * x
-  }
+  for x in row { sum += x * x }
   if sum.isNormal || sum.isNaN { return sum.squareRoot() }
   // Zero, or squares beyond Double's range on either side: again with the largest element as the unit.
   var largest = 0.0
-  for column in 0..<count { largest = max(largest, row[column * stride].doubleValue.magnitude) }
+  for x in row { largest = max(largest, x.magnitude) }
   if largest == 0 || largest == .infinity { return largest }
   sum = 0
-  for column in 0..<count {
-    let x = row[column * stride].doubleValue / largest
-    sum += x * x
+  for x in row {
+    let y = x / largest
+    sum += y * y
   }
   return largest * sum.squareRoot()
 }

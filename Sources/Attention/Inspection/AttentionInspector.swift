@@ -2,7 +2,7 @@ import Parallelism
 
 /// What attention does with its inputs: who looks at what, how much of it arrives, and how spread out it is.
 ///
-///     p[i,j]           the weight of key j for query i, as in ``scaledDotProductAttention(queries:keys:values:scale:mask:options:on:)``
+///     p[i,j]           the weight of key j for query i, as in ``ScaledDotProductAttention``
 ///     p[i,j] · v[j]    what key j contributes to the output y[i]; the contributions of all keys add up to it
 ///     Σ_i p[i,j]       the mass that key j received
 ///
@@ -18,20 +18,13 @@ import Parallelism
 /// numbers of ``AttentionElement/Accumulator``) where that is more; computing it takes about 1 MiB a thread beside it, or a row. No
 /// `Tq × Tk` matrix exists unless a function is asked for all its rows.
 public struct AttentionInspector<Element: AttentionElement>: Sendable {
-  /// `[B, Hq, Tq, D]`
-  public let queries: Tensor<Element>
-  /// `[B, Hkv, Tk, D]`
-  public let keys: Tensor<Element>
-  /// `[B, Hkv, Tk, Dv]`
-  public let values: Tensor<Element>
-  /// The factor on the dot products; `1/√D` when nil.
-  public let scale: Double?
-  /// Which keys each query sees and what is added to its scores.
-  public let mask: AttentionMask
-  /// What else changes the weights.
-  public let options: AttentionOptions
-  /// The threads that work on it.
-  let pool: WorkerPool
+  /// The attention that is inspected.
+  public let attention: ScaledDotProductAttention
+  /// Its queries.
+  public let queries: Queries<Element>
+  /// Its keys and values.
+  public let keyValues: KeyValues
+  private let layout: CallLayout
 
   /// What a block of weights may take, as far as whole rows allow; tests make blocks small with it.
   ///
@@ -40,45 +33,40 @@ public struct AttentionInspector<Element: AttentionElement>: Sendable {
 
   /// An inspector of one call of attention. The tensors are kept, not copied.
   ///
-  /// - Parameters: those of ``scaledDotProductAttention(queries:keys:values:scale:mask:options:on:)``.
-  /// - Throws: ``AttentionError`` where shapes, scale, mask or options do not fit.
-  public init(
-    queries: Tensor<Element>, keys: Tensor<Element>, values: Tensor<Element>, scale: Double? = nil,
-    mask: AttentionMask = .none, options: AttentionOptions = AttentionOptions(), on pool: WorkerPool = .shared
+  /// - Parameters:
+  ///   - attention: scale, mask, options and threads.
+  ///   - queries: a tensor `[B, Hq, Tq, D]`, or padded or packed ``Queries``.
+  ///   - keyValues: keys and values from any source.
+  /// - Throws: ``AttentionError``, as the call would.
+  public init<Q: AttentionQueries<Element>>(
+    _ attention: ScaledDotProductAttention, _ queries: Q, _ keyValues: KeyValues
   ) throws(AttentionError) {
-    self.queries = queries
-    self.keys = keys
-    self.values = values
-    self.scale = scale
-    self.mask = mask
-    self.options = options
-    self.pool = pool
-    // What attention would refuse, under the names that it has there.
-    _ = try AttentionProblem(inputs)
-  }
-
-  /// The call that is inspected.
-  private var inputs: AttentionInputs<Element> {
-    AttentionInputs(
-      queries: queries, keyValues: KeyValues(keys: keys, values: values), scale: scale, mask: mask,
-      options: options)
+    self.attention = attention
+    self.queries = queries.queries
+    self.keyValues = keyValues
+    self.layout = try AttentionProblem(attention, queries.queries.rows, keyValues).layout
   }
 
   /// `B`
-  public var sequenceCount: Int { queries.shape[0] }
+  public var sequenceCount: Int { layout.sizes.batch }
   /// `Hq`
-  public var headCount: Int { queries.shape[1] }
-  /// `Tq`
-  public var queryCount: Int { queries.shape[2] }
-  /// `Tk`
-  public var keyCount: Int { keys.shape[2] }
+  public var headCount: Int { layout.sizes.queryHeads }
+  /// `Hkv`
+  public var keyValueHeadCount: Int { layout.sizes.keyValueHeads }
+  /// `Tq`, that of the longest sequence where they are packed.
+  public var queryCount: Int { layout.sizes.queryCount }
+  /// `Tk`, that of the longest sequence where keys do not lie in tensors. A shorter sequence has weights of 0 past its keys.
+  public var keyCount: Int { layout.sizes.keyCount }
   /// `Dv`
-  public var valueWidth: Int { values.shape[3] }
+  public var valueWidth: Int { layout.sizes.valueDimension }
 
   /// The key/value head that a query head reads: `head / (Hq / Hkv)`.
   ///
   /// A head that does not exist is counted on; where there are none at all, each would read its own.
-  public func keyValueHead(of head: Int) -> Int { head / max(1, headCount / max(1, keys.shape[1])) }
+  public func keyValueHead(of head: Int) -> Int { head / max(1, layout.sizes.groupSize) }
+
+  /// The threads that work on it.
+  var pool: WorkerPool { attention.pool }
 }
 
 // MARK: - Weights
@@ -117,8 +105,8 @@ extension AttentionInspector {
   ) throws(AttentionError) -> Tensor<Element.Accumulator> {
     try check(sequence: sequence, head: head)
     try check(queries, named: "queries", within: queryCount)
-    let weights = try attentionScores(inputs, .weights, rows: queries, of: (sequence, head), on: pool)
-    return weights.selected(axis: 0, 0).selected(axis: 0, 0)
+    return try attention.scores(
+      self.queries, keyValues, ScoreRequest(rows: queries, head: (sequence, head)), .best)
   }
 
   /// How many queries a block has: as many as its bytes allow, at least one.

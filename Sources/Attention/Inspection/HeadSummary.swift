@@ -132,19 +132,23 @@ extension AttentionInspector {
       sequence: sequence, head: head, attendingQueries: sums.attending, mass: tally.mass,
       contributionMass: zip(tally.mass, facts.norms).map { $0 == 0 ? 0 : $0 * $1 },
       entropy: sums.entropySum / queries, largestWeight: sums.largest,
-      sinkShare: options.sinks == nil || sums.attending == 0 || unspent < 0 ? 0 : unspent,
+      sinkShare: attention.options.sinks == nil || sums.attending == 0 || unspent < 0 ? 0 : unspent,
       effectiveRank: facts.effectiveRank)
   }
 
   /// The effective rank of the values that are seen; NaN where they are not finite.
   private func effectiveRank(sequence: Int, head: Int, _ seen: [Bool]) throws(AttentionError) -> Double {
-    let values = values(sequence: sequence, head: head)
+    let values = try values(sequence: sequence, head: head)
+    let rows = seen.indices.filter { seen[$0] }
     do {
-      return spread(of: try singularValues(of: values, counting: { seen[$0] }))
+      return spread(
+        of: try singularValues(rows: rows, columns: valueWidth) { row, target in
+          values.read(row) { target.update(from: $0.baseAddress ?? UnsafePointer(target), count: $0.count) }
+        })
     } catch {
-      if case .invalidArgument = error { return .nan }
+      if error.kind == .invalidArgument { return .nan }
       throw AttentionError(
-        "values", "sequence \(sequence), key/value head \(keyValueHead(of: head)): \(error)")
+        error.kind, "values", "sequence \(sequence), key/value head \(keyValueHead(of: head)): \(error)")
     }
   }
 }

@@ -6,38 +6,31 @@ struct TileRows<Scalar: AttentionAccumulator> {
   private let problem: AttentionProblem
   private let result: AttentionResult
   private let kernels: KernelTable
+  private let rows: RowKernels<Scalar>
   private let scoring: TileScoring<Scalar>
-  private let exact: ExactRow<Scalar>
-  /// One a query head; nil where none is given.
-  private let sinks: [Scalar]?
-  private let loadQueries: Scalar.Load
   private let queryFactor: Scalar
-  private let store: Scalar.Store
 
   init(_ problem: AttentionProblem, _ result: AttentionResult, _ kernels: KernelTable, queryFactor: Scalar) {
     self.problem = problem
     self.result = result
     self.kernels = kernels
+    self.rows = RowKernels(kernels)
     self.scoring = TileScoring(problem.scoring, kernels)
-    self.exact = ExactRow(problem, scoring, kernels)
-    self.sinks = problem.sinks.map { $0.map { Scalar($0) } }
     self.queryFactor = queryFactor
-    self.loadQueries = Scalar.load(problem.elementType, kernels)
-    self.store = Scalar.store(problem.elementType, kernels)
   }
 
   /// Loads the block's queries and finds the keys that each row sees; resets the running softmax.
   func prepare(_ block: RowBlock, _ work: TileWorkspace<Scalar>) -> KeyExtent {
     let depth = problem.sizes.headDimension
     let extent = findRanges(block, work)
+    let load = rows.load(problem.elementType)
     for row in 0..<block.rows.count {
       let index = block.index(row)
       result.prefetch(index, columns: problem.sizes.valueDimension)
       work.softmax.reset(row)
-      Scalar.run(
-        loadQueries, into: work.queries + row * depth,
-        problem.queries.row(index.sequence, index.head, index.row),
-        stride: problem.queries.columnStride, depth, factor: queryFactor)
+      load(
+        work.queries + row * depth, problem.queries.row(index.sequence, index.head, index.row),
+        problem.queries.columnStride, depth, Double(queryFactor))
     }
     return extent
   }
@@ -54,22 +47,26 @@ struct TileRows<Scalar: AttentionAccumulator> {
   func weigh(
     _ keys: Range<Int>, _ rows: Range<Int>, of block: RowBlock, _ work: TileWorkspace<Scalar>
   ) {
-    let step = scoring.isEmpty ? rows.count : Self.rowsInCache
-    for first in stride(from: rows.lowerBound, to: rows.upperBound, by: step) {
-      let part = first..<min(first + step, rows.upperBound)
-      let scores = work.scores + first * work.scoreStride
-      if !scoring.isEmpty {
-        scoring.apply(
-          to: scores, rowStride: work.scoreStride, keys: keys, rows: part, of: block,
-          seen: { Int(work.tileBegin[$0])..<max(Int(work.tileBegin[$0]), Int(work.tileEnd[$0])) },
-          scratch: work.biasRows, exact)
-      }
-      let tile = ScoreTile(
-        scores: scores, rowStride: work.scoreStride, rows: part.count, columns: keys.count,
-        begin: UnsafePointer(work.tileBegin + first), end: UnsafePointer(work.tileEnd + first),
-        hidesByInfinity: !scoring.isEmpty)
-      Scalar.softmaxTile(tile, work.softmax.from(first), kernels)
+    if scoring.isEmpty { return weigh(keys, rows, work) }
+    let exact = ExactProducts(problem, kernels)
+    for first in stride(from: rows.lowerBound, to: rows.upperBound, by: Self.rowsInCache) {
+      let part = first..<min(first + Self.rowsInCache, rows.upperBound)
+      let tile = ScoredTile(
+        scores: work.scores + first * work.scoreStride, rowStride: work.scoreStride, keys: keys, rows: part,
+        block: block, begin: UnsafePointer(work.begin + first), end: UnsafePointer(work.end + first),
+        scratch: work.biasRows)
+      scoring.apply(to: tile, exact)
+      weigh(keys, part, work)
     }
+  }
+
+  private func weigh(_ keys: Range<Int>, _ part: Range<Int>, _ work: TileWorkspace<Scalar>) {
+    let first = part.lowerBound
+    let tile = ScoreTile(
+      scores: work.scores + first * work.scoreStride, rowStride: work.scoreStride, rows: part.count,
+      columns: keys.count, begin: UnsafePointer(work.tileBegin + first),
+      end: UnsafePointer(work.tileEnd + first), hidesByInfinity: !scoring.isEmpty)
+    rows.softmaxTile(tile, work.softmax.from(first))
   }
 
   /// 16 rows of 256 Floats are 16 KiB, half of the smallest first-level cache; the softmax takes as many rows as a vector has lanes.
@@ -102,30 +99,30 @@ struct TileRows<Scalar: AttentionAccumulator> {
   /// - Parameter probe: how many scores of a row the workspace holds.
   func finish(_ block: RowBlock, probe: Int, _ work: TileWorkspace<Scalar>) {
     let width = problem.sizes.valueDimension
+    let store = rows.store(problem.elementType)
     for row in 0..<block.rows.count {
       let index = block.index(row)
       let target = result.row(index)
       let output = work.output + row * width
       let visible = Int(work.begin[row])..<max(Int(work.begin[row]), Int(work.end[row]))
       if !work.softmax.isEmpty(row) {
-        let isFinite = Scalar.run(
-          store, into: target, stride: result.columnStride, output, width,
-          factor: work.softmax.normalizer(row, sink: sinks.map { $0[index.head] } ?? -.infinity))
-        if isFinite {
+        let sink = problem.sinks.map { Scalar($0[index.head]) } ?? -.infinity
+        let factor = work.softmax.normalizer(row, sink: sink)
+        if store(target, result.columnStride, output, width, Double(factor)) != 0 {
           result.setLogSumExp(work.softmax.logSumExp(row), index)
           continue
         }
       } else if scoring.hidesAll(
-        visible, from: index, block.extent, width: probe, probe: work.scores, scratch: work.biasRows)
+        visible, of: index, width: probe, probe: work.scores, scratch: work.biasRows)
       {
         // What the product left in the row may be 0 · NaN.
         output.update(repeating: 0, count: width)
-        _ = Scalar.run(store, into: target, stride: result.columnStride, output, width, factor: 1)
+        _ = store(target, result.columnStride, output, width, 1)
         result.setLogSumExp(-Scalar.infinity, index)
         continue
       }
       // Something is not finite, or every score of a key that nothing hides is −∞: finite ones may have overflowed.
-      exact.attend(index, block, visible, into: result)
+      ExactRow(problem, kernels).attend(row, of: block, visible, into: result)
     }
   }
 }

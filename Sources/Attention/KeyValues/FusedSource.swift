@@ -11,7 +11,7 @@ struct FusedSource {
   init(_ rows: KeyValueRows, columns: Int, _ kernels: KernelTable) {
     self.rows = rows
     self.columns = columns
-    self.elementSize = rows.elementType.byteCount
+    self.elementSize = rows.type.byteCount
     self.tiles = TileSource(rows, columns: columns, kernels)
   }
 
@@ -26,7 +26,7 @@ struct FusedSource {
   func words(
     _ range: Range<Int>, _ block: RowBlock, _ scratch: UnsafeMutablePointer<Float>
   ) -> (base: UnsafePointer<UInt16>, stride: Int) {
-    let first = block.extent.keyStart + range.lowerBound
+    let first = range.lowerBound
     let run = rows.run(block.sequence, block.keyValueHead, from: first)
     if run.count >= range.count && (run.columnStride == elementSize || columns == 1) {
       return (run.base.assumingMemoryBound(to: UInt16.self), run.rowStride / elementSize)
@@ -46,12 +46,12 @@ struct FusedSource {
     return (UnsafePointer(target), columns)
   }
 
-  /// Rows to ask for, as far as one run holds them.
-  func ahead(_ range: Range<Int>, _ block: RowBlock) -> CAttentionKernels_ahead {
-    if range.isEmpty { return CAttentionKernels_ahead() }
-    let run = rows.run(block.sequence, block.keyValueHead, from: block.extent.keyStart + range.lowerBound)
-    if run.columnStride != elementSize { return CAttentionKernels_ahead() }
-    return CAttentionKernels_ahead(
+  /// Rows to prefetch, as far as one run holds them.
+  func prefetch(_ range: Range<Int>, _ block: RowBlock) -> CAttentionKernels_hint {
+    if range.isEmpty { return CAttentionKernels_hint() }
+    let run = rows.run(block.sequence, block.keyValueHead, from: range.lowerBound)
+    if run.columnStride != elementSize { return CAttentionKernels_hint() }
+    return CAttentionKernels_hint(
       next: run.base.assumingMemoryBound(to: CChar.self), stride: run.rowStride, bytes: columns * elementSize,
       rows: min(run.count, range.count))
   }

@@ -1,124 +1,213 @@
-/// Checked keys and values: their shapes as one tensor each, and where their rows lie.
+/// Checked keys and values: how many there are, and where their rows lie.
 struct KeyValueSources {
-  /// `[B, Hkv, Tk, D]`
-  let keyShape: Shape
-  /// `[B, Hkv, Tk, Dv]`
-  let valueShape: Shape
+  let batch: Int
+  let heads: Int
+  /// `Tk`: the rows of tensors; the longest sequence of packed ones and of pages.
+  let count: Int
+  let depth: Int
+  let width: Int
   let keys: KeyValueRows
   let values: KeyValueRows
   /// Arguments and shapes for messages: those of the keys, of the values, and of what counts the sequences.
-  let given: (keys: GivenArguments.Argument, values: GivenArguments.Argument, batch: GivenArguments.Argument)
+  let given: (keys: GivenArgument, values: GivenArgument, batch: GivenArgument)
+  /// What values lack beside keys that are right: said only after keys were held against queries.
+  var valuesRefusal: AttentionError?
+}
+
+/// An argument as the caller gave it, for messages.
+struct GivenArgument: Sendable {
+  let name: String
+  let shape: Shape
+
+  func refused(_ expected: String) -> AttentionError {
+    AttentionError(name, "shape \(shape) given, expected \(expected)")
+  }
 }
 
 extension KeyValues {
-  /// Checks shapes of parts and pages against each other and finds the rows; what a pair of tensors has to be beside the queries and
-  /// each other is checked with the queries, in the order of arguments.
+  /// Whether all sequences have as many keys as the tensors have rows.
+  var fillsTensors: Bool {
+    switch storage {
+    case .tensors(let tensors): tensors.lengths == nil
+    case .packed, .pages: false
+    case .joined(let parts): parts.allSatisfy(\.fillsTensors)
+    }
+  }
+
+  /// How many keys a sequence has. Lengths were checked by ``sources()``.
+  func length(_ sequence: Int) -> Int {
+    switch storage {
+    case .tensors(let tensors): tensors.lengths?[sequence] ?? tensors.keys.shape[2]
+    case .packed(let packed): packed.lengths[sequence]
+    case .pages(let pages): pages.lengths[sequence]
+    case .joined(let parts): parts.reduce(0) { $0 + $1.length(sequence) }
+    }
+  }
+
+  /// Checks keys and values against each other and their lengths against them, and finds the rows.
+  ///
+  /// What they have to be beside the queries is checked with those.
   func sources() throws(AttentionError) -> KeyValueSources {
     switch storage {
-    case .part(let part): try Self.source(part)
-    case .parts(let parts): try Self.sources(parts)
-    case .pages(let pages): try Self.sources(pages)
-    case .pagedPart(let index):
-      throw AttentionError("keyValues", "part \(index) to join is paged, expected parts of tensors")
+    case .tensors(let tensors): try tensors.sources()
+    case .packed(let packed): try packed.sources()
+    case .pages(let pages): try pages.sources()
+    case .joined(let parts): try Self.joined(parts)
     }
   }
 
-  private static func source(_ part: Part) throws(AttentionError) -> KeyValueSources {
-    let (keys, values) = (part.keys.shape, part.values.shape)
-    guard keys.count == 4 else {
-      throw AttentionError("keys", "shape \(keys) given, expected [B, Hkv, Tk, D]")
+  private static func joined(_ parts: [KeyValues]) throws(AttentionError) -> KeyValueSources {
+    var sources: [KeyValueSources] = []
+    for (index, part) in parts.enumerated() {
+      do {
+        let next = try part.sources()
+        if let refusal = next.valuesRefusal { throw refusal }
+        if let first = sources.first { try check(next, beside: first) }
+        sources.append(next)
+      } catch {
+        throw AttentionError("keyValues", "part \(index): \(error)")
+      }
     }
-    guard values.count == 4 else {
-      throw AttentionError("values", "shape \(values) given, expected [B, Hkv, Tk, Dv]")
-    }
-    return KeyValueSources(
-      keyShape: keys, valueShape: values, keys: .strided(StridedOperand(part.keys)),
-      values: .strided(StridedOperand(part.values)),
-      given: (("keys", keys), ("values", values), ("keys", keys)))
-  }
-
-  private static func sources(_ parts: [Part]) throws(AttentionError) -> KeyValueSources {
-    guard let first = parts.first else {
+    guard let first = sources.first else {
       throw AttentionError("keyValues", "no parts to join given, expected at least one")
     }
     var count = 0
-    var ends: [Int] = []
-    for (index, part) in parts.enumerated() {
-      try check(part, index, beside: first)
-      let (end, overflow) = count.addingReportingOverflow(part.keys.shape[2])
+    for part in sources {
+      let (sum, overflow) = count.addingReportingOverflow(part.count)
       guard !overflow else { throw AttentionError("keyValues", "more positions given than an Int counts") }
-      count = end
-      ends.append(end)
+      count = sum
     }
-    var (keyShape, valueShape) = (first.keys.shape, first.values.shape)
-    keyShape[2] = count
-    valueShape[2] = count
+    let joined = JoinedRows.Ends(parts, batch: first.batch)
+    let given = GivenArgument(name: "keyValues", shape: [first.batch, first.heads, count, first.depth])
     return KeyValueSources(
-      keyShape: keyShape, valueShape: valueShape,
-      keys: .joined(JoinedRows(parts: zip(parts, ends).map { (StridedOperand($0.keys), $1) })),
-      values: .joined(JoinedRows(parts: zip(parts, ends).map { (StridedOperand($0.values), $1) })),
-      given: (("keyValues", keyShape), ("keyValues", valueShape), ("keyValues", keyShape)))
+      batch: first.batch, heads: first.heads, count: count, depth: first.depth, width: first.width,
+      keys: .joined(JoinedRows(parts: sources.map(\.keys), ends: joined)),
+      values: .joined(JoinedRows(parts: sources.map(\.values), ends: joined)),
+      given: (
+        given, GivenArgument(name: "keyValues", shape: [first.batch, first.heads, count, first.width]), given
+      ))
   }
 
-  private static func check(_ part: Part, _ index: Int, beside first: Part) throws(AttentionError) {
-    let (keys, values) = (part.keys.shape, part.values.shape)
-    func refuse(_ what: String, _ shape: Shape, _ expected: String) -> AttentionError {
-      AttentionError("keyValues", "\(what) of part \(index) have shape \(shape), expected \(expected)")
+  private static func check(
+    _ part: KeyValueSources, beside first: KeyValueSources
+  ) throws(AttentionError) {
+    guard part.batch == first.batch else {
+      throw part.given.batch.refused("\(first.batch) sequences as in part 0")
     }
-    guard keys.count == 4 else { throw refuse("keys", keys, "[B, Hkv, Tk, D]") }
-    guard values.count == 4 else { throw refuse("values", values, "[B, Hkv, Tk, Dv]") }
-    guard values[0] == keys[0], values[1] == keys[1], values[2] == keys[2] else {
-      throw refuse("values", values, "[\(keys[0]), \(keys[1]), \(keys[2]), Dv] to match keys \(keys)")
+    guard part.heads == first.heads, part.depth == first.depth else {
+      throw part.given.keys.refused("\(first.heads) heads of width \(first.depth) as in part 0")
     }
-    for axis in [0, 1, 3] where keys[axis] != first.keys.shape[axis] {
-      throw refuse("keys", keys, "B, Hkv and D of part 0, \(first.keys.shape)")
+    guard part.width == first.width else {
+      throw part.given.values.refused("the width \(first.width) of part 0")
     }
-    guard values[3] == first.values.shape[3] else {
-      throw refuse("values", values, "the width of part 0, \(first.values.shape)")
-    }
-  }
-
-  private static func sources(_ pages: Pages) throws(AttentionError) -> KeyValueSources {
-    let (keys, values, table) = (pages.keys.shape, pages.values.shape, pages.tableShape)
-    guard keys.count == 4 else {
-      throw AttentionError("keyPages", "shape \(keys) given, expected [numBlocks, blockSize, Hkv, D]")
-    }
-    guard values.count == 4, values[0] == keys[0], values[1] == keys[1], values[2] == keys[2] else {
+    guard part.keys.type == first.keys.type, part.values.type == first.values.type else {
       throw AttentionError(
-        "valuePages", "shape \(values) given, expected [numBlocks, blockSize, Hkv, Dv] as keys \(keys)")
+        part.given.keys.name,
+        "\(part.keys.type) keys and \(part.values.type) values given, expected \(first.keys.type) and \(first.values.type) as in part 0"
+      )
     }
-    guard table.count == 2 else {
-      throw AttentionError("blockTable", "shape \(table) given, expected [B, blocks]")
-    }
-    let (count, overflow) = table[1].multipliedReportingOverflow(by: keys[1])
-    guard !overflow else {
-      throw AttentionError("blockTable", "shape \(table) given, more positions than an Int counts")
-    }
-    func rows(_ tensor: Tensor<Element>) -> PagedRows {
-      PagedRows(
-        pages: StridedOperand(tensor.permuted(0, 2, 1, 3)), pageSize: keys[1], table: pages.table,
-        pagesPerSequence: table[1])
-    }
+  }
+}
+
+extension KeyValues.Tensors {
+  fileprivate func sources() throws(AttentionError) -> KeyValueSources {
+    let given = (
+      keys: GivenArgument(name: "keys", shape: keys.shape),
+      values: GivenArgument(name: "values", shape: values.shape)
+    )
+    guard keys.shape.count == 4 else { throw given.keys.refused("[B, Hkv, Tk, D]") }
+    guard values.shape.count == 4 else { throw given.values.refused("[B, Hkv, Tk, Dv]") }
+    let shape = keys.shape
+    let fits = values.shape[0] == shape[0] && values.shape[1] == shape[1] && values.shape[2] == shape[2]
+    if let lengths { try checkLengths(lengths, count: shape[0], most: shape[2], of: "keys \(shape)") }
     return KeyValueSources(
-      keyShape: [table[0], keys[2], count, keys[3]], valueShape: [table[0], keys[2], count, values[3]],
-      keys: .paged(rows(pages.keys)), values: .paged(rows(pages.values)),
-      given: (("keyPages", keys), ("valuePages", values), ("blockTable", table)))
+      batch: shape[0], heads: shape[1], count: shape[2], depth: shape[3], width: values.shape[3],
+      keys: .strided(StridedOperand(keys, .batchedRows(keys.strides))),
+      values: .strided(StridedOperand(values, .batchedRows(values.strides))),
+      given: (given.keys, given.values, given.keys),
+      valuesRefusal: fits
+        ? nil : given.values.refused("[\(shape[0]), \(shape[1]), \(shape[2]), Dv] to match keys \(shape)"))
+  }
+}
+
+extension KeyValues.Packed {
+  fileprivate func sources() throws(AttentionError) -> KeyValueSources {
+    let given = (
+      keys: GivenArgument(name: "packedKeys", shape: keys.shape),
+      values: GivenArgument(name: "values", shape: values.shape)
+    )
+    guard keys.shape.count == 3 else { throw given.keys.refused("[total, Hkv, D]") }
+    guard values.shape.count == 3 else { throw given.values.refused("[total, Hkv, Dv]") }
+    guard values.shape[0] == keys.shape[0], values.shape[1] == keys.shape[1] else {
+      throw given.values.refused("[\(keys.shape[0]), \(keys.shape[1]), Dv] to match packedKeys \(keys.shape)")
+    }
+    try checkPackedLengths(lengths, rows: keys.shape[0], of: "packedKeys \(keys.shape)")
+    // Not a literal: its array would be allocated for each call.
+    let batch = Shape(repeating: lengths.count, count: 1)
+    return KeyValueSources(
+      batch: lengths.count, heads: keys.shape[1], count: lengths.max() ?? 0, depth: keys.shape[2],
+      width: values.shape[2],
+      keys: .packed(PackedRows(rows: StridedOperand(keys, .packedRows(keys.strides)), starts: starts)),
+      values: .packed(PackedRows(rows: StridedOperand(values, .packedRows(values.strides)), starts: starts)),
+      given: (given.keys, given.values, GivenArgument(name: "lengths", shape: batch)))
+  }
+}
+
+extension KeyValues.Pages {
+  fileprivate func sources() throws(AttentionError) -> KeyValueSources {
+    let given = (
+      keys: GivenArgument(name: "keyPages", shape: keys.shape),
+      values: GivenArgument(name: "valuePages", shape: values.shape),
+      table: GivenArgument(name: "pageTable", shape: table.shape)
+    )
+    let shape = keys.shape
+    guard shape.count == 4 else { throw given.keys.refused("[pages, pageSize, Hkv, D]") }
+    guard values.shape.count == 4, values.shape[0] == shape[0], values.shape[1] == shape[1],
+      values.shape[2] == shape[2]
+    else {
+      throw given.values.refused("[\(shape[0]), \(shape[1]), \(shape[2]), Dv] to match keyPages \(shape)")
+    }
+    guard table.rank == 2 else { throw given.table.refused("[B, pages of a sequence]") }
+    let (capacity, overflow) = table.shape[1].multipliedReportingOverflow(by: shape[1])
+    guard !overflow else {
+      throw given.table.refused("at most \(Int.max / max(1, shape[1])) pages of \(shape[1]) positions")
+    }
+    try checkLengths(
+      lengths, count: table.shape[0], most: capacity,
+      of: "pageTable \(table.shape) with pages of \(shape[1])")
+    try checkTable(pages: shape[0], pageSize: shape[1])
+    let pages = PageTable(
+      base: UnsafeRawPointer(table.unsafeBase), rowStride: table.strides[0], columnStride: table.strides[1],
+      pageSize: shape[1])
+    return KeyValueSources(
+      batch: table.shape[0], heads: shape[2], count: lengths.max() ?? 0, depth: shape[3],
+      width: values.shape[3],
+      keys: .paged(PagedRows(pages: StridedOperand(keys, .pagedRows(keys.strides)), table: pages)),
+      values: .paged(PagedRows(pages: StridedOperand(values, .pagedRows(values.strides)), table: pages)),
+      given: (given.keys, given.values, given.table))
   }
 
   /// Throws where a page that a sequence uses does not exist.
-  func checkPages(_ sequences: SequenceExtents) throws(AttentionError) {
-    guard case .pages(let pages) = storage else { return }
-    let (pageCount, pageSize, blocks) = (pages.keys.shape[0], pages.keys.shape[1], pages.tableShape[1])
+  private func checkTable(pages: Int, pageSize: Int) throws(AttentionError) {
     if pageSize == 0 { return }
-    for sequence in 0..<pages.tableShape[0] {
-      let used = sequences.of(sequence).keyCount
-      for block in 0..<(used + pageSize - 1) / pageSize {
-        let number = Int(pages.table[sequence * blocks + block])
-        guard number >= 0, number < pageCount else {
+    let (base, strides) = (table.unsafeBase, table.strides)
+    for (sequence, length) in lengths.enumerated() {
+      for place in 0..<(length + pageSize - 1) / pageSize {
+        let number = Int(base[sequence &* strides[0] &+ place &* strides[1]])
+        guard number >= 0, number < pages else {
           throw AttentionError(
-            "blockTable", "page \(number) at [\(sequence), \(block)] given, expected 0..<\(pageCount)")
+            "pageTable", "page \(number) at [\(sequence), \(place)] given, expected 0..<\(pages)")
         }
       }
     }
+  }
+}
+
+extension StridedOperand {
+  /// A tensor of a type that attention computes on.
+  ///
+  /// - Precondition: the tensor's type is one, which generic initialisers see to.
+  init(_ tensor: AnyTensor, _ layout: RowLayout) {
+    self.init(tensor.unsafeBase, StorageType(of: tensor), layout)
   }
 }

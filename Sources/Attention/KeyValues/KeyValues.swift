@@ -1,69 +1,110 @@
-/// The keys and values of a call, wherever they lie.
+/// Keys and values, wherever they lie, in whatever types they are stored, with lengths of their own.
 ///
-///     KeyValues(keys: k, values: v)                                      // [B, Hkv, Tk, D] and [B, Hkv, Tk, Dv]
-///     KeyValues(joining: [prefix, suffix])                               // as if concatenated, without a copy
-///     KeyValues(keyPages: kp, valuePages: vp, blockTable: table)         // a paged cache
+///     KeyValues(keys: k, values: v)                                         // a tensor each, [B, Hkv, Tk, D]
+///     KeyValues(keys: k, values: v, lengths: [153, 512])                    // rows 0..<length of longer tensors: a slab with room
+///     KeyValues(packedKeys: k, values: v, lengths: [153, 512])              // [total, Hkv, D], one sequence after the other
+///     KeyValues(keyPages: kp, valuePages: vp, pageTable: t, lengths: [700, 31])       // a paged cache
+///     KeyValues(joining: [prefix, suffix])                                  // parts that follow each other
 ///
-/// A value of tensors: it shares their memory, and copies nothing but a block table.
-public struct KeyValues<Element: AttentionElement>: Sendable {
+/// Every source goes with padded and packed queries alike, and none is copied: rows are read where they lie. Keys and values have
+/// storage types of their own, each any of Float, Double, Float16 and BFloat16; what is computed is attention over the numbers that are
+/// stored. Rows past a sequence's length exist in memory and are never looked at.
+///
+/// A value of tensors: it shares their memory, and making one allocates nothing but what its lists of lengths take. What does not fit
+/// is refused by the call that it is given to, with the name of the argument.
+public struct KeyValues: Sendable {
   let storage: Storage
 
   enum Storage: Sendable {
-    case part(Part)
-    case parts([Part])
+    case tensors(Tensors)
+    case packed(Packed)
     case pages(Pages)
-    /// A part that cannot be joined, which every call refuses.
-    case pagedPart(Int)
+    case joined([KeyValues])
   }
 
-  struct Part: Sendable {
-    let keys: Tensor<Element>
-    let values: Tensor<Element>
+  /// `[B, Hkv, Tk, D]` and `[B, Hkv, Tk, Dv]`.
+  struct Tensors: Sendable {
+    let keys: AnyTensor
+    let values: AnyTensor
+    /// nil where all rows are in use.
+    let lengths: [Int]?
   }
 
+  /// `[total, Hkv, D]` and `[total, Hkv, Dv]`.
+  struct Packed: Sendable {
+    let keys: AnyTensor
+    let values: AnyTensor
+    let lengths: [Int]
+    /// The first row of each sequence.
+    let starts: [Int]
+  }
+
+  /// `[pages, pageSize, Hkv, D]` and `[pages, pageSize, Hkv, Dv]`.
   struct Pages: Sendable {
-    let keys: Tensor<Element>
-    let values: Tensor<Element>
-    let tableShape: Shape
-    let table: [Int32]
+    let keys: AnyTensor
+    let values: AnyTensor
+    /// `[B, pages of a sequence]`
+    let table: Tensor<Int32>
+    let lengths: [Int]
   }
 
-  /// Keys `[B, Hkv, Tk, D]` and values `[B, Hkv, Tk, Dv]` in any strides.
-  public init(keys: Tensor<Element>, values: Tensor<Element>) {
-    storage = .part(Part(keys: keys, values: values))
-  }
-
-  /// Parts that follow each other along the keys' axis, read where they lie: attention over them is attention over their
-  /// concatenation. A prefix that all sequences share is `prefix.broadcast(to: [B, Hkv, T, D])`, which copies nothing.
+  /// A tensor of keys and one of values, in any strides.
   ///
-  /// Tiles across the border of two parts are gathered in scratch, unless there are few queries; all others are read in place where one
-  /// tensor's would be.
-  /// - Parameter parts: one at least, of equal `B`, `Hkv`, `D` and `Dv`, none of them paged: attention throws otherwise.
-  public init(joining parts: [KeyValues]) {
-    var joined: [Part] = []
-    for (index, part) in parts.enumerated() {
-      switch part.storage {
-      case .part(let one): joined.append(one)
-      case .parts(let more): joined += more
-      case .pages, .pagedPart:
-        storage = .pagedPart(index)
-        return
-      }
-    }
-    storage = joined.count == 1 ? .part(joined[0]) : .parts(joined)
-  }
-
-  /// A paged cache: position `j` of sequence `b` is row `j % blockSize` of page `blockTable[b, j / blockSize]`.
-  ///
-  /// `Tk` is `blocks · blockSize`; a mask's ``AttentionMask/keyLengths(_:)`` say how many are in use. For few queries pages are read
-  /// where they lie; for more, tiles are gathered in scratch, some hundred keys at a time.
   /// - Parameters:
-  ///   - keyPages: `[numBlocks, blockSize, Hkv, D]`, as vLLM lays them out.
-  ///   - valuePages: `[numBlocks, blockSize, Hkv, Dv]`.
-  ///   - blockTable: `[B, blocks]`; entries past a sequence's length are never looked at.
-  public init(keyPages: Tensor<Element>, valuePages: Tensor<Element>, blockTable: Tensor<Int32>) {
+  ///   - keys: `[B, Hkv, Tk, D]`.
+  ///   - values: `[B, Hkv, Tk, Dv]`.
+  ///   - lengths: how many rows of each sequence are in use, each in `0...Tk`; all of them when nil.
+  public init(
+    keys: Tensor<some AttentionElement>, values: Tensor<some AttentionElement>, lengths: [Int]? = nil
+  ) {
+    storage = .tensors(Tensors(keys: AnyTensor(keys), values: AnyTensor(values), lengths: lengths))
+  }
+
+  /// Keys and values of sequences of different lengths, one after the other without padding.
+  ///
+  /// - Parameters:
+  ///   - packedKeys: `[total, Hkv, D]`.
+  ///   - values: `[total, Hkv, Dv]`.
+  ///   - lengths: one a sequence, 0 or more, that add up to at most `total`.
+  public init(
+    packedKeys: Tensor<some AttentionElement>, values: Tensor<some AttentionElement>, lengths: [Int]
+  ) {
+    var starts: [Int] = []
+    starts.reserveCapacity(lengths.count)
+    var end = 0
+    for length in lengths {
+      starts.append(end)
+      // Sums that overflow are refused by the call.
+      end &+= length
+    }
+    storage = .packed(
+      Packed(keys: AnyTensor(packedKeys), values: AnyTensor(values), lengths: lengths, starts: starts))
+  }
+
+  /// A paged cache: position `j` of sequence `b` is row `j % pageSize` of page `pageTable[b, j / pageSize]`.
+  ///
+  /// Pages and their table are read where they lie.
+  /// - Parameters:
+  ///   - keyPages: `[pages, pageSize, Hkv, D]`, as vLLM lays them out.
+  ///   - valuePages: `[pages, pageSize, Hkv, Dv]`.
+  ///   - pageTable: `[B, pages of a sequence]`; entries past a sequence's length are never looked at.
+  ///   - lengths: how many positions of each sequence are in use.
+  public init(
+    keyPages: Tensor<some AttentionElement>, valuePages: Tensor<some AttentionElement>,
+    pageTable: Tensor<Int32>, lengths: [Int]
+  ) {
     storage = .pages(
       Pages(
-        keys: keyPages, values: valuePages, tableShape: blockTable.shape, table: blockTable.elements))
+        keys: AnyTensor(keyPages), values: AnyTensor(valuePages), table: pageTable, lengths: lengths))
+  }
+
+  /// Parts that follow each other along the keys' axis: attention over them is, bit for bit, attention over their concatenation.
+  ///
+  /// A prefix that all sequences share is `KeyValues(keys: prefix.broadcast(to: [B, Hkv, T, D]), …)`, which copies nothing. A part may be
+  /// of any source. A sequence has as many keys as its lengths in all parts add up to. Tiles across the border of two parts are gathered in
+  /// scratch, unless there are few queries.
+  /// - Parameter parts: one at least, of equal `B`, `Hkv`, `D`, `Dv` and storage types.
+  public init(joining parts: [KeyValues]) {
+    storage = .joined(parts)
   }
 }

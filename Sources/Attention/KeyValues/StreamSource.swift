@@ -7,72 +7,110 @@ struct StreamSource {
   private let tiles: TileSource<Float>
   private let columns: Int
   private let elementSize: Int
-  private let kernels: KernelTable
 
   init(_ rows: KeyValueRows, columns: Int, _ kernels: KernelTable) {
     self.rows = rows
     self.columns = columns
-    self.kernels = kernels
-    self.elementSize = rows.elementType.byteCount
+    self.elementSize = rows.type.byteCount
     self.tiles = TileSource(rows, columns: columns, kernels)
-  }
-
-  /// Where rows lie, as far as one run holds them.
-  func run(_ range: Range<Int>, _ block: RowBlock) -> RowRun {
-    rows.run(block.sequence, block.keyValueHead, from: block.extent.keyStart + range.lowerBound)
   }
 
   /// Rows of a width that are brought into scratch at a time: as Floats they stay in the second-level cache beside what is read meanwhile.
   static func gatheredRows(columns: Int) -> Int { max(1, min(128, (1 << 17) / columns)) }
 
-  /// Hands out rows in their order, in pieces that kernels can read: a run where it lies, or some rows of it as Floats in `scratch`.
+  /// The rows at some positions of a block's sequence.
+  func stretch(_ range: Range<Int>, _ block: RowBlock) -> StreamStretch? {
+    if range.isEmpty { return nil }
+    return StreamStretch(rows: rows, sequence: block.sequence, head: block.keyValueHead, range: range)
+  }
+
+  /// Hands out rows of some heads in their order, in pieces that kernels can read: a run where it lies, or some rows of it as Floats in
+  /// `scratch`. With several heads, some rows of each in turn.
   ///
   /// - Parameters:
-  ///   - range: positions of the block's sequence.
-  ///   - scratch: room for ``gatheredRows(columns:)`` rows.
+  ///   - stretch: the rows of the first head.
+  ///   - heads: how many neighbouring heads.
+  ///   - distance: how many rows ahead the kernel prefetches.
   ///   - next: what is read after them.
-  ///   - body: gets the positions of each piece, counted from the first, and the piece.
+  ///   - scratch: room for ``gatheredRows(columns:)`` rows of a head.
+  ///   - body: gets the head, counted from the first, the positions of the piece, likewise, and the piece.
   func forEachPiece(
-    of range: Range<Int>, _ block: RowBlock, _ scratch: UnsafeMutablePointer<Float>, next: RowRun?,
-    _ body: (Range<Int>, CAttentionKernels_stream, ElementType) -> Void
+    of stretch: StreamStretch, heads: Int, distance: Int, next: StreamStretch?,
+    scratch: (_ head: Int) -> UnsafeMutablePointer<Float>,
+    _ body: (_ head: Int, _ piece: Range<Int>, CAttentionKernels_stream, StorageType) -> Void
   ) {
-    var first = range.lowerBound
-    while first < range.upperBound {
-      let run = run(first..<range.upperBound, block)
+    let count = stretch.range.count
+    var first = 0
+    while first < count {
+      let run = stretch.run(at: first)
       let isInPlace = run.columnStride == elementSize || columns == 1
-      let end =
-        first + min(range.upperBound - first, isInPlace ? run.count : Self.gatheredRows(columns: columns))
-      let following = end < range.upperBound ? self.run(end..<range.upperBound, block) : next
-      var stream = CAttentionKernels_stream(
-        rows: run.base, row_stride: run.rowStride, count: end - first, columns: columns,
-        next: following?.base, next_stride: following?.rowStride ?? 0,
-        next_count: min(following?.count ?? 0, end - first))
-      if !isInPlace {
-        let tile = tiles.tile(first..<end, block, scratch)
-        stream.rows = UnsafeRawPointer(tile.base)
-        stream.row_stride = tile.leadingDimension * MemoryLayout<Float>.size
+      var most = min(count - first, isInPlace ? run.count : Self.gatheredRows(columns: columns))
+      if heads > 1 { most = min(most, Self.rowsInTurn) }
+      let piece = first..<first + most
+      for head in 0..<heads {
+        var stream = CAttentionKernels_stream()
+        stream.count = piece.count
+        stream.columns = columns
+        if isInPlace {
+          let run = head == 0 ? run : stretch.run(at: first, head: head)
+          (stream.rows, stream.row_stride) = (run.base, run.rowStride)
+        } else {
+          let rows = stretch.range.lowerBound + piece.lowerBound..<stretch.range.lowerBound + piece.upperBound
+          let tile = tiles.tile(rows, stretch.sequence, stretch.head + head, scratch(head))
+          stream.rows = UnsafeRawPointer(tile.base)
+          stream.row_stride = tile.leadingDimension * MemoryLayout<Float>.size
+        }
+        prefetch(&stream, after: piece, of: stretch, (head, heads), distance: distance, next)
+        body(head, piece, stream, isInPlace ? rows.type : .float32)
       }
-      body(
-        first - range.lowerBound..<end - range.lowerBound, stream, isInPlace ? rows.elementType : .float32)
-      first = end
+      first = piece.upperBound
     }
   }
 
-  /// The kernel that multiplies rows of a type with queries.
-  func multiply(_ products: inout CAttentionKernels_products, _ type: ElementType) {
-    switch type {
-    case .float16: kernels.pointee.products_from_f16(&products)
-    case .bfloat16: kernels.pointee.products_from_bf16(&products)
-    default: kernels.pointee.products_from_f32(&products)
+  /// Rows of a head that are read before those of the next head: what a kernel takes at once.
+  private static let rowsInTurn = 16
+
+  /// Says what a kernel prefetches while it reads a piece.
+  private func prefetch(
+    _ stream: inout CAttentionKernels_stream, after piece: Range<Int>, of stretch: StreamStretch,
+    _ place: (head: Int, heads: Int), distance: Int, _ next: StreamStretch?
+  ) {
+    // A run that is shorter than the distance prefetches what lies so far ahead, and a longer one what follows it.
+    let isShort = piece.count < distance
+    let ahead = isShort ? piece.lowerBound + distance : piece.upperBound
+    let count = stretch.range.count
+    guard
+      let run = ahead < count
+        ? stretch.run(at: ahead, head: place.head) : next?.run(within: ahead - count, head: place.head)
+    else { return }
+    stream.is_short = isShort ? 1 : 0
+    stream.next = run.base
+    stream.next_stride = run.rowStride
+    stream.next_count = min(run.count, piece.count)
+    // Where the heads are all that lies in a row, the turns of all heads prefetch the rows from their first byte to their last.
+    let bytes = columns * elementSize
+    if place.heads > 1 && run.rowStride == place.heads * bytes && run.count >= piece.count {
+      let start = run.base - place.head * bytes
+      stream.next = start + place.head * piece.count * bytes
+      stream.next_stride = bytes
     }
   }
+}
 
-  /// The kernel that adds up weighted rows of a type.
-  func addWeighted(_ sums: inout CAttentionKernels_sums, _ type: ElementType) {
-    switch type {
-    case .float16: kernels.pointee.sums_from_f16(&sums)
-    case .bfloat16: kernels.pointee.sums_from_bf16(&sums)
-    default: kernels.pointee.sums_from_f32(&sums)
-    }
+/// Some consecutive rows of a head of a sequence, in however many runs.
+struct StreamStretch {
+  fileprivate let rows: KeyValueRows
+  fileprivate let sequence: Int
+  fileprivate let head: Int
+  fileprivate let range: Range<Int>
+
+  /// The run from a row on, of this head or one after it.
+  fileprivate func run(at row: Int, head other: Int = 0) -> RowRun {
+    rows.run(sequence, head + other, from: range.lowerBound + row)
+  }
+
+  /// The same; nil past the last row.
+  fileprivate func run(within row: Int, head other: Int) -> RowRun? {
+    row < range.count ? run(at: row, head: other) : nil
   }
 }

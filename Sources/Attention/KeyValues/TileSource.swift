@@ -5,12 +5,12 @@ import LinearAlgebra
 struct KeyValueTiles<Scalar: AttentionAccumulator> {
   let keys: TileSource<Scalar>
   let values: TileSource<Scalar>
-  private let kernels: KernelTable
+  private let kernels: RowKernels<Scalar>
 
   init(_ problem: AttentionProblem, _ kernels: KernelTable) {
     self.keys = TileSource(problem.keys, columns: problem.sizes.headDimension, kernels)
     self.values = TileSource(problem.values, columns: problem.sizes.valueDimension, kernels)
-    self.kernels = kernels
+    self.kernels = RowKernels(kernels)
   }
 
   /// The transpose of the rows `range` of a block's keys, `[D × keys]`, as BLAS shall read it.
@@ -20,7 +20,7 @@ struct KeyValueTiles<Scalar: AttentionAccumulator> {
     var tile = keys.tile(range, block, work.packedKeys)
     if work.transposesKeys {
       let target = MutableMatrixOperand(work.transposedKeys, leadingDimension: work.scoreStride)
-      Scalar.transpose(tile, rows: range.count, columns: keys.columns, into: target, kernels)
+      kernels.transpose(tile, rows: range.count, columns: keys.columns, into: target)
       return MatrixOperand(target.base, leadingDimension: target.leadingDimension)
     }
     tile.isTransposed = true
@@ -39,31 +39,38 @@ struct KeyValueTiles<Scalar: AttentionAccumulator> {
 struct TileSource<Scalar: AttentionAccumulator> {
   let columns: Int
   private let rows: KeyValueRows
-  private let load: Scalar.Load
+  private let load: RowKernels<Scalar>.Load
   private let elementSize: Int
   private let isReadable: Bool
 
   init(_ rows: KeyValueRows, columns: Int, _ kernels: KernelTable) {
     self.rows = rows
     self.columns = columns
-    self.load = Scalar.load(rows.elementType, kernels)
-    self.elementSize = rows.elementType.byteCount
-    self.isReadable = rows.canBeBLASOperand(Scalar.elementType, columns: columns)
+    self.load = RowKernels<Scalar>(kernels).load(rows.type)
+    self.elementSize = rows.type.byteCount
+    self.isReadable = rows.canBeBLASOperand(AccumulatorType(Scalar.self).storage, columns: columns)
   }
 
   /// The rows at the positions `range` of a block's sequence and head: where they lie, or copied into `scratch`.
   func tile(
     _ range: Range<Int>, _ block: RowBlock, _ scratch: UnsafeMutablePointer<Scalar>
   ) -> MatrixOperand<Scalar> {
-    let first = block.extent.keyStart + range.lowerBound
-    let run = rows.run(block.sequence, block.keyValueHead, from: first)
+    tile(range, block.sequence, block.keyValueHead, scratch)
+  }
+
+  /// The rows at the positions `range` of a sequence and head, likewise.
+  func tile(
+    _ range: Range<Int>, _ sequence: Int, _ head: Int, _ scratch: UnsafeMutablePointer<Scalar>
+  ) -> MatrixOperand<Scalar> {
+    let first = range.lowerBound
+    let run = rows.run(sequence, head, from: first)
     if isReadable && run.count >= range.count {
       return MatrixOperand(
         run.base.assumingMemoryBound(to: Scalar.self), leadingDimension: run.rowStride / elementSize)
     }
     var next = 0
     while next < range.count {
-      let run = next == 0 ? run : rows.run(block.sequence, block.keyValueHead, from: first + next)
+      let run = next == 0 ? run : rows.run(sequence, head, from: first + next)
       let count = min(run.count, range.count - next)
       for row in 0..<count {
         read(run, row, into: scratch + (next + row) * columns)
@@ -79,16 +86,13 @@ struct TileSource<Scalar: AttentionAccumulator> {
   }
 
   private func read(_ run: RowRun, _ row: Int, into target: UnsafeMutablePointer<Scalar>) {
-    Scalar.run(
-      load, into: target, run.base + row &* run.rowStride, stride: run.columnStride / elementSize, columns,
-      factor: 1)
+    load(target, run.base + row &* run.rowStride, run.columnStride / elementSize, columns, 1)
   }
 
-  /// Asks for the rows at some positions to be in cache soon, as far as one run holds them.
+  /// Prefetches the rows at some positions, as far as one run holds them.
   func prefetch(_ range: Range<Int>, _ block: RowBlock) {
     if range.isEmpty { return }
-    let run = rows.run(
-      block.sequence, block.keyValueHead, from: block.extent.keyStart + range.lowerBound)
+    let run = rows.run(block.sequence, block.keyValueHead, from: range.lowerBound)
     run.prefetch(min(run.count, range.count), bytes: columns * elementSize, elementSize: elementSize)
   }
 }

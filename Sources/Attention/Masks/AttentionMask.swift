@@ -10,25 +10,24 @@
 ///
 ///     .causal                                            // j <= i + offset
 ///     .causal & .window(left: 1023)                      // the last 1024 keys
-///     .keyLengths([153, 512]) & .boolean(mask)           // padding, and a mask of the caller's own
+///     .causal & .boolean(mask)                           // and a mask of the caller's own
 ///
-/// Rules that leave each query one range of keys (causal, window, lengths, a ``KeyRangeRule`` of your own) cost nothing: keys
+/// Rules that leave each query one range of keys (causal, window, a ``KeyRangeRule`` of your own) cost nothing: keys
 /// outside the range of every query of a tile are never touched. A boolean or additive tensor is read a tile at a time,
-/// where it lies, never expanded; ALiBi and modifiers work on tiles of scores.
+/// where it lies, never expanded; ALiBi and modifiers work on tiles of scores. How many keys and queries a sequence has is no rule: it
+/// is said by ``KeyValues`` and ``Queries``.
 public struct AttentionMask: Sendable {
   var rangeRules: [any KeyRangeRule] = []
   var alignments: [QueryAlignment] = []
-  var queryLengths: [[Int]] = []
-  var keyLengths: [[Int]] = []
   var visibilityMasks: [Tensor<Bool>] = []
-  var biases: [any MaskTensor] = []
+  var biases: [AnyTensor] = []
   var alibiSlopes: [[Double]] = []
   var modifiers: [ScoreModifier] = []
 
   /// Every query sees every key.
   public static let none = AttentionMask()
 
-  /// `j <= i + offset` with the last query on the last key: `offset = Tk − Tq`, or `keyLength − Tq` where lengths are given.
+  /// `j <= i + offset` with the last query of a sequence on its last key: `offset` is its number of keys less its number of queries.
   public static var causal: AttentionMask { causal(.bottomRight) }
 
   /// `j <= i + offset`, the offset being what `alignment` says.
@@ -59,22 +58,6 @@ public struct AttentionMask: Sendable {
     AttentionMask(rangeRules: [rule], alignments: alignment.map { [$0] } ?? [])
   }
 
-  /// Keys at and past `lengths[b]` are invisible to all queries of sequence `b`; with a causal rule or a window, the
-  /// bottom-right offset becomes `lengths[b] − Tq`.
-  ///
-  /// - Parameter lengths: one a sequence, each in `0...Tk`.
-  public static func keyLengths(_ lengths: [Int]) -> AttentionMask {
-    AttentionMask(keyLengths: [lengths])
-  }
-
-  /// Queries at and past `lengths[b]` of sequence `b` are padding: nothing is computed for them, their output is 0 and their
-  /// log-sum-exp −∞. With a causal rule or a window, the bottom-right offset becomes `keyLength − lengths[b]`.
-  ///
-  /// - Parameter lengths: one a sequence, each in `0...Tq`.
-  public static func queryLengths(_ lengths: [Int]) -> AttentionMask {
-    AttentionMask(queryLengths: [lengths])
-  }
-
   /// A key is visible where the mask is true.
   ///
   /// - Parameter mask: broadcastable to `[B, Hq, Tq, Tk]`; where the last axis is shorter than `Tk` (and not 1), the keys past it are hidden.
@@ -82,12 +65,12 @@ public struct AttentionMask: Sendable {
     AttentionMask(visibilityMasks: [mask])
   }
 
-  /// The mask is added to the scaled scores, in the accumulation type; −∞ hides the key. So does what becomes −∞ there: several masks near
-  /// the type's lowest number that add up, or a Double beyond Float's range.
+  /// The mask is added to the scaled scores, in the accumulation type; −∞ hides the key, and nothing else does: a finite number that the
+  /// type cannot hold, as a Double beyond Float's range, counts as its largest finite number of that sign.
   ///
   /// - Parameter mask: broadcastable to `[B, Hq, Tq, Tk]`; where the last axis is shorter than `Tk` (and not 1), the keys past it are hidden.
   public static func additive<Element: AttentionElement>(_ mask: Tensor<Element>) -> AttentionMask {
-    AttentionMask(biases: [mask])
+    AttentionMask(biases: [AnyTensor(mask)])
   }
 
   /// `− slopes[h] · |i + offset − j|` is added to the scores: attention with linear biases, made a tile at a time.
@@ -130,8 +113,6 @@ public struct AttentionMask: Sendable {
     AttentionMask(
       rangeRules: left.rangeRules + right.rangeRules,
       alignments: left.alignments + right.alignments,
-      queryLengths: left.queryLengths + right.queryLengths,
-      keyLengths: left.keyLengths + right.keyLengths,
       visibilityMasks: left.visibilityMasks + right.visibilityMasks,
       biases: left.biases + right.biases,
       alibiSlopes: left.alibiSlopes + right.alibiSlopes,
@@ -142,29 +123,19 @@ public struct AttentionMask: Sendable {
 extension AttentionMask: CustomStringConvertible {
   /// The rules in order, `causal & window(left: 1023)` for instance; tensors by their shapes.
   public var description: String {
-    let lengths = queryLengths.map { "queryLengths\($0)" } + keyLengths.map { "keyLengths\($0)" }
     let tensors =
       visibilityMasks.map { "boolean\($0.shape)" } + biases.map { "additive\($0.shape)" }
     let scoring = alibiSlopes.map { "alibi\($0)" } + modifiers.map { _ in "modifier" }
-    let rules = rangeRules.map { $0.description } + lengths + tensors + scoring
+    let rules = rangeRules.map { $0.description } + tensors + scoring
     if rules.isEmpty { return "none" }
     let alignment = alignments.first.map { $0 == .bottomRight ? "" : ", aligned \($0)" } ?? ""
     return rules.joined(separator: " & ") + alignment
   }
 }
 
-/// A mask tensor of any element type.
-protocol MaskTensor: Sendable {
-  var shape: Shape { get }
-  /// The mask under a larger shape; throws where it does not broadcast.
-  func operand(broadcastTo shape: Shape) throws(TensorError) -> StridedOperand
-}
-
-extension Tensor: MaskTensor {}
-
 /// Where query 0 stands among the keys: query `i` has position `i + offset`.
 public enum QueryAlignment: Hashable, Sendable {
-  /// The last query stands on the last key: `offset = Tk − Tq`, per sequence where key lengths are given. The usual choice
+  /// The last query of a sequence stands on its last key: `offset` is its number of keys less its number of queries. The usual choice
   /// with a cache of earlier keys.
   case bottomRight
   /// Query 0 stands on key 0: `offset = 0`.

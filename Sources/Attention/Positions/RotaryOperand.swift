@@ -2,27 +2,27 @@
 struct RotaryOperand {
   /// The element at index `[0, 0, 0, 0]`. Written through only where it came from a view that may be.
   let base: UnsafeMutableRawPointer
-  let elementType: ElementType
+  let type: StorageType
   let shape: Shape
   /// In elements.
   let strides: Strides
 
-  init<Element>(_ tensor: Tensor<Element>) {
+  init<Element: AttentionElement>(_ tensor: Tensor<Element>) {
     base = UnsafeMutableRawPointer(mutating: tensor.unsafeBase)
-    elementType = Element.elementType
+    type = StorageType(Element.self)
     shape = tensor.shape
     strides = tensor.strides
   }
 
-  init<Element>(_ view: MutableTensorView<Element>) {
+  init<Element: AttentionElement>(_ view: MutableTensorView<Element>) {
     base = UnsafeMutableRawPointer(view.base)
-    elementType = Element.elementType
+    type = StorageType(Element.self)
     shape = view.shape
     strides = view.strides
   }
 
   /// In bytes. Wrapping: the stride of an axis with at most one index may be anything and is never used.
-  func byteStride(_ axis: Int) -> Int { strides[axis] &* elementType.byteCount }
+  func byteStride(_ axis: Int) -> Int { strides[axis] &* type.byteCount }
 
   /// The address of a row.
   func row(_ sequence: Int, _ head: Int, _ token: Int) -> UnsafeMutableRawPointer {

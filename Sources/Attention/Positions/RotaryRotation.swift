@@ -48,14 +48,14 @@ struct RotaryRotation {
   func run(on pool: WorkerPool, _ kernels: KernelTable) {
     let shape = source.shape
     if shape.contains(0) { return }
-    let rowBytes = max(1, shape[3] &* source.elementType.byteCount)
+    let rowBytes = max(1, shape[3] &* source.type.byteCount)
     let isTokenMajor = isTokenMajor
     let headsPerTask = min(shape[1], isTokenMajor ? max(1, Self.taskBytes / rowBytes) : Self.headsInTurn)
     let tokensPerTask = min(shape[2], max(1, Self.taskBytes / rowBytes / headsPerTask))
     let headGroups = (shape[1] - 1) / headsPerTask + 1
     let tokenBlocks = (shape[2] - 1) / tokensPerTask + 1
     let call = call(rowsPerTurn: isTokenMajor ? 1 : max(1, Self.turnBytes / rowBytes))
-    let rotate = kernel(kernels)
+    let rotate = kernels.rotate(source.type)
     let bytes = shape[0] &* shape[1] &* shape[2] &* rowBytes
     let tasks = shape[0] * headGroups * tokenBlocks
     pool.run(tasks, maximumThreads: max(1, bytes / Self.threadBytes)) { task in
@@ -76,17 +76,6 @@ struct RotaryRotation {
   }
 
   // MARK: Calls
-
-  private typealias Kernel = @convention(c) (UnsafePointer<CAttentionKernels_rotation>?) -> Void
-
-  private func kernel(_ kernels: KernelTable) -> Kernel {
-    switch source.elementType {
-    case .float64: kernels.pointee.rotate_f64
-    case .float16: kernels.pointee.rotate_f16
-    case .bfloat16: kernels.pointee.rotate_bf16
-    default: kernels.pointee.rotate_f32
-    }
-  }
 
   /// What all calls share.
   private func call(rowsPerTurn: Int) -> CAttentionKernels_rotation {

@@ -1,8 +1,8 @@
 extension MultiHeadAttention {
   /// Attention from hidden states to hidden states: ``project(_:keys:values:)``, then
-  /// ``attend(queries:keys:values:scale:mask:options:on:)``.
+  /// ``attend(_:_:with:)``.
   ///
-  ///     let y = try attention(x, mask: .causal)                    // self-attention
+  ///     let y = try attention(x, with: causal)                      // self-attention
   ///     let z = try attention(x, keys: memory)                      // cross-attention
   ///
   /// Products and allocations, the result included, with nothing else that grows with the input but what attention itself
@@ -25,21 +25,15 @@ extension MultiHeadAttention {
   ///   - queries: `[B, Tq, queryWidth]`, any strides.
   ///   - keys: `[B, Tk, keyWidth]`, what keys are made of; `queries` when nil.
   ///   - values: `[B, Tk, valueWidth]`, what values are made of; the same as keys when nil.
-  ///   - scale: the factor on the dot products; `1/√D` when nil.
-  ///   - mask: which keys each query sees and what is added to its scores.
-  ///   - options: what else is done to scores.
-  ///   - pool: the threads that attention runs on; the products use the library's own, as all of `LinearAlgebra` does.
+  ///   - attention: scale, mask, options and threads; the products use the library's own threads, as all of `LinearAlgebra` does.
   /// - Returns: `[B, Tq, outputWidth]`, row-major.
   /// - Throws: ``AttentionError`` where shapes, mask, scale or options do not fit.
   public func callAsFunction(
     _ queries: Tensor<Element>, keys: Tensor<Element>? = nil, values: Tensor<Element>? = nil,
-    scale: Double? = nil, mask: AttentionMask = .none, options: AttentionOptions = AttentionOptions(),
-    on pool: WorkerPool = .shared
+    with attention: ScaledDotProductAttention = ScaledDotProductAttention()
   ) throws(AttentionError) -> Tensor<Element> {
     let heads = try project(queries, keys: keys, values: values)
-    return try attend(
-      queries: heads.queries, keys: heads.keys, values: heads.values, scale: scale, mask: mask,
-      options: options, on: pool)
+    return try attend(heads.queries, KeyValues(keys: heads.keys, values: heads.values), with: attention)
   }
 
   /// The heads of queries, keys and values, where positions are turned into them or a cache is fed.
@@ -49,8 +43,9 @@ extension MultiHeadAttention {
   /// Otherwise each is a product of its own.
   ///
   ///     var (q, k, v) = try attention.project(x)
-  ///     (q, k) = (rotated(q), rotated(k))
-  ///     let y = try attention.attend(queries: q, keys: k, values: v, mask: .causal)
+  ///     try rotary.apply(to: &q, positions: positions)
+  ///     try rotary.apply(to: &k, positions: positions)
+  ///     let y = try attention.attend(q, KeyValues(keys: k, values: v), with: causal)
   ///
   /// - Parameters:
   ///   - queries: `[B, Tq, queryWidth]`, any strides.
@@ -99,28 +94,30 @@ extension MultiHeadAttention {
   /// a copy, and the result.
   ///
   /// - Parameters:
-  ///   - queries: `[B, Hq, Tq, D]`, any strides.
-  ///   - keys: `[B, Hkv, Tk, D]`, any strides: the projected ones, or a cache's.
-  ///   - values: `[B, Hkv, Tk, Dv]`, likewise.
-  ///   - scale: the factor on the dot products; `1/√D` when nil.
-  ///   - mask: which keys each query sees and what is added to its scores.
-  ///   - options: what else is done to scores.
-  ///   - pool: the threads that attention runs on.
-  /// - Returns: `[B, Tq, outputWidth]`, row-major.
+  ///   - queries: `[B, Hq, Tq, D]` in any strides, or padded or packed ``Queries`` (`[total, Hq, D]`).
+  ///   - keyValues: the projected ones, or a cache's, from any source.
+  ///   - attention: scale, mask, options and threads.
+  /// - Returns: `[B, Tq, outputWidth]`, or `[total, outputWidth]` for packed queries, row-major.
   /// - Throws: ``AttentionError`` where heads are not as many or as wide as the weights make them, or shapes, mask, scale or
   ///   options do not fit.
-  public func attend(
-    queries: Tensor<Element>, keys: Tensor<Element>, values: Tensor<Element>, scale: Double? = nil,
-    mask: AttentionMask = .none, options: AttentionOptions = AttentionOptions(),
-    on pool: WorkerPool = .shared
+  public func attend<Q: AttentionQueries<Element>>(
+    _ queries: Q, _ keyValues: KeyValues,
+    with attention: ScaledDotProductAttention = ScaledDotProductAttention()
   ) throws(AttentionError) -> Tensor<Element> {
-    try check(queries, "queries", queryHeads, "Tq", headDimension)
-    try check(keys, "keys", keyValueHeads, "Tk", headDimension)
-    try check(values, "values", keyValueHeads, "Tk", valueDimension)
-    var heads = try emptyHeads(for: queries)
-    try scaledDotProductAttention(
-      queries: queries, keys: keys, values: values, scale: scale, mask: mask, options: options, on: pool,
-      into: &heads)
+    let tensor = queries.queries.tensor
+    let isPacked = tensor.rank == 3
+    guard isPacked || tensor.rank == 4, tensor.shape[1] == queryHeads, tensor.shape.last == headDimension
+    else {
+      throw AttentionError(
+        "queries",
+        "shape \(tensor.shape) given, expected [B, \(queryHeads), Tq, \(headDimension)] or [total, \(queryHeads), \(headDimension)]"
+      )
+    }
+    try check(keyValues)
+    var heads = try emptyHeads(for: tensor)
+    try heads.withMutableView { (view) throws(AttentionError) in
+      try attention.write(queries, keyValues, to: view)
+    }
     return try output(of: heads)
   }
 
@@ -129,17 +126,21 @@ extension MultiHeadAttention {
   ///     output[b, t] = concat(heads[b, 0, t] … heads[b, Hq−1, t]) · Wo + bo
   ///
   /// One allocation, the result; one copy more where the heads of a token do not lie side by side, as in what
-  /// ``scaledDotProductAttention`` returns on its own. ``attend(queries:keys:values:scale:mask:options:on:)`` spares that.
-  /// - Parameter heads: `[B, Hq, Tq, Dv]`, any strides.
-  /// - Returns: `[B, Tq, outputWidth]`, row-major.
+  /// ``scaledDotProductAttention`` returns on its own. ``attend(_:_:with:)`` spares that.
+  /// - Parameter heads: `[B, Hq, Tq, Dv]`, or `[total, Hq, Dv]` of packed sequences, any strides.
+  /// - Returns: `[B, Tq, outputWidth]`, or `[total, outputWidth]`, row-major.
   /// - Throws: ``AttentionError`` where the shape does not fit.
   public func output(of heads: Tensor<Element>) throws(AttentionError) -> Tensor<Element> {
-    try check(heads, "heads", queryHeads, "Tq", valueDimension)
-    do {
-      return try outputProjection.applied(to: heads.mergeHeads(), named: "heads")
-    } catch {
-      throw AttentionError("heads", "shape \(heads.shape) given: \(error)")
+    let isPacked = heads.rank == 3
+    guard isPacked || heads.rank == 4, heads.shape[1] == queryHeads, heads.shape.last == valueDimension else {
+      throw AttentionError(
+        "heads",
+        "shape \(heads.shape) given, expected [B, \(queryHeads), Tq, \(valueDimension)] or [total, \(queryHeads), \(valueDimension)]"
+      )
     }
+    let batch = isPacked ? heads.expanded(axis: 0).permuted(0, 2, 1, 3) : heads
+    let result = try outputProjection.applied(to: batch.mergeHeads(), named: "heads")
+    return isPacked ? result.selected(axis: 0, 0) : result
   }
 }
 
@@ -173,13 +174,15 @@ extension MultiHeadAttention {
     }
   }
 
-  /// Throws unless heads are as many and as wide as the weights make them.
-  private func check(
-    _ heads: Tensor<Element>, _ argument: String, _ count: Int, _ tokens: String, _ width: Int
-  ) throws(AttentionError) {
-    guard heads.rank == 4, heads.shape[1] == count, heads.shape[3] == width else {
-      throw AttentionError(
-        argument, "shape \(heads.shape) given, expected [B, \(count), \(tokens), \(width)]")
+  /// Throws unless keys and values have as many heads, as wide, as the weights make them.
+  private func check(_ keyValues: KeyValues) throws(AttentionError) {
+    let sources = try keyValues.sources()
+    guard sources.heads == keyValueHeads, sources.depth == headDimension else {
+      throw sources.given.keys.refused("\(keyValueHeads) heads of width \(headDimension)")
+    }
+    if let refusal = sources.valuesRefusal { throw refusal }
+    guard sources.width == valueDimension else {
+      throw sources.given.values.refused("\(keyValueHeads) heads of width \(valueDimension)")
     }
   }
 
@@ -194,13 +197,16 @@ extension MultiHeadAttention {
     }
   }
 
-  /// Memory `[B, Hq, Tq, Dv]`, not initialised, in which the heads of a token lie side by side: merging them is a view.
+  /// Memory `[B, Hq, Tq, Dv]`, or `[total, Hq, Dv]` of packed sequences, not initialised, in which the heads of a token lie side by side: merging them is a view.
   ///
   /// In one expression, so that nothing else refers to the memory: attention then writes into it and not into a copy.
   package func emptyHeads(for queries: Tensor<Element>) throws(AttentionError) -> Tensor<Element> {
-    try allocated(
-      [queries.shape[0], queries.shape[2], queryHeads, valueDimension], for: "queries", queries.shape
-    ).permuted(0, 2, 1, 3)
+    let shape = queries.shape
+    if shape.count == 3 {
+      return try allocated([shape[0], queryHeads, valueDimension], for: "queries", shape)
+    }
+    return try allocated([shape[0], shape[2], queryHeads, valueDimension], for: "queries", shape)
+      .permuted(0, 2, 1, 3)
   }
 
   /// Whether two tensors are the same elements of the same memory.

@@ -1,3 +1,5 @@
+import LinearAlgebra
+
 /// Multi-head attention with its weights: hidden states in, hidden states out.
 ///
 ///     Q = H·Wq + bq    K = M·Wk + bk    V = N·Wv + bv        H = M = N in self-attention
@@ -10,7 +12,8 @@
 ///
 ///     let attention = try MultiHeadAttention(
 ///       queryHeads: 12, fused: Projection(weight: w, bias: b), output: Projection(weight: wo))
-///     let y = try attention(hiddenStates, mask: .causal)               // [B, T, E] → [B, T, E]
+///     let causal = ScaledDotProductAttention(mask: .causal)
+///     let y = try attention(hiddenStates, with: causal)                // [B, T, E] → [B, T, E]
 ///
 /// For Float and Double, the types that BLAS multiplies. Half-precision weights are converted first:
 /// `w.converted(to: Float.self)`.
@@ -143,23 +146,17 @@ extension MultiHeadAttention {
     }
     // Side by side in the layout that they have: what was read from a file by rows of outputs stays that way.
     let isTransposed = queryProjection.weight.strides[0] < queryProjection.weight.strides[1]
-    do {
-      let weight = try Tensor.concatenate(
-        parts.map { isTransposed ? $0.weight.transposed() : $0.weight }, axis: isTransposed ? 0 : 1)
-      var bias: Tensor<Element>?
-      if parts.contains(where: { $0.bias != nil }) {
-        bias = try Tensor.concatenate(parts.map { $0.bias ?? .zeros([$0.outputWidth]) }, axis: 0)
-      }
-      let fused =
-        isTransposed
-        ? try Projection(transposed: weight, bias: bias) : try Projection(weight: weight, bias: bias)
-      return try MultiHeadAttention(
-        queryHeads: queryHeads, keyValueHeads: keyValueHeads, fused: fused, output: outputProjection)
-    } catch let error as AttentionError {
-      throw error
-    } catch {
-      throw AttentionError("queries", "\(error)")
+    let weight = try Tensor.concatenate(
+      parts.map { isTransposed ? $0.weight.transposed() : $0.weight }, axis: isTransposed ? 0 : 1)
+    var bias: Tensor<Element>?
+    if parts.contains(where: { $0.bias != nil }) {
+      bias = try Tensor.concatenate(parts.map { $0.bias ?? .zeros([$0.outputWidth]) }, axis: 0)
     }
+    let fused =
+      isTransposed
+      ? try Projection(transposed: weight, bias: bias) : try Projection(weight: weight, bias: bias)
+    return try MultiHeadAttention(
+      queryHeads: queryHeads, keyValueHeads: keyValueHeads, fused: fused, output: outputProjection)
   }
 }
 

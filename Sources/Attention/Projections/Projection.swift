@@ -1,3 +1,5 @@
+import LinearAlgebra
+
 /// A linear map of rows, `H·W + b`: what turns hidden states into queries, keys and values, and heads into hidden states.
 ///
 /// For Float and Double, the types that BLAS multiplies.
@@ -156,7 +158,7 @@ private func copied<Element: TensorElement>(
 ) throws(AttentionError) -> Tensor<Element> {
   var copy: Tensor<Element> = try allocated(tensor.shape, for: argument, tensor.shape)
   do {
-    try copy.withMutableView { view throws(TensorError) in try view.assign(from: tensor) }
+    try copy.withMutableView { view throws(AttentionError) in try view.assign(from: tensor) }
   } catch {
     throw AttentionError(argument, error.description)
   }

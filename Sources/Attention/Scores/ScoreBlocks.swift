@@ -4,19 +4,22 @@ struct ScoreBlocks {
   struct Sequence {
     let sequence: Int
     let extent: SequenceExtent
-    /// Rows that are computed, and keys: those of the sequence, or of its tensors where stages before masks are asked for.
-    let queryCount: Int
-    let keyCount: Int
+    /// The queries asked for, padding included, and what to add to one for its row of the result.
+    let queries: Range<Int>
+    let offset: Int
     /// Rows of a block, and keys of a product.
     let rows: Int
     let keyTile: Int
     let layout: TileWorkspaceLayout
+
+    /// The number of blocks that hold queries asked for.
+    var blockCount: Int {
+      queries.isEmpty ? 0 : (queries.upperBound - 1) / rows - queries.lowerBound / rows + 1
+    }
   }
 
-  /// The most blocks that hold rows asked for, of any sequence.
-  let mostBlocks: Int
   private let problem: AttentionProblem
-  private let ignoresMasks: Bool
+  private let selection: ScoreSelection
 
   /// Keys of a product: enough for it to run well, few enough that gathered ones stay in cache.
   private static let mostKeys = 256
@@ -25,48 +28,30 @@ struct ScoreBlocks {
 
   init(_ problem: AttentionProblem, _ selection: ScoreSelection) {
     self.problem = problem
-    self.ignoresMasks = selection.stage == .scaled || selection.stage == .softcapped
-    self.mostBlocks = Self.mostBlocks(problem, selection.queries, ignoresMasks)
+    self.selection = selection
   }
 
-  private static func mostBlocks(
-    _ problem: AttentionProblem, _ queries: Range<Int>, _ ignoresMasks: Bool
-  ) -> Int {
-    if queries.isEmpty || problem.sizes.batch == 0 { return 0 }
-    func count(_ sequence: Int) -> Int {
-      let rows = rows(problem, keyCount(problem, sequence, ignoresMasks))
-      return (queries.upperBound - 1) / rows - queries.lowerBound / rows + 1
-    }
+  /// The most blocks of any sequence that is asked for.
+  var mostBlocks: Int {
     switch problem.sequences {
-    case .same: return count(0)
-    case .each(let extents): return extents.indices.reduce(0) { max($0, count($1)) }
+    case .same: return selection.sequences.isEmpty ? 0 : of(selection.sequences.lowerBound).blockCount
+    case .each: return selection.sequences.reduce(0) { max($0, of($1).blockCount) }
     }
-  }
-
-  private static func keyCount(_ problem: AttentionProblem, _ sequence: Int, _ ignoresMasks: Bool) -> Int {
-    ignoresMasks ? problem.sizes.keyCount : problem.sequences.of(sequence).keyCount
-  }
-
-  private static func rows(_ problem: AttentionProblem, _ keyCount: Int) -> Int {
-    let bytes = problem.accumulatorType.byteCount * max(1, keyCount + problem.sizes.headDimension)
-    return max(1, min(GEMMTiles.mostRows, mostBytes / bytes))
   }
 
   func of(_ sequence: Int) -> Sequence {
-    let sizes = problem.sizes
     let extent = problem.sequences.of(sequence)
-    let keyCount = Self.keyCount(problem, sequence, ignoresMasks)
-    let size = problem.accumulatorType.byteCount
-    let rows = Self.rows(problem, keyCount)
-    let keyTile = max(4, min(Self.mostKeys, Self.mostBytes / (size * sizes.headDimension)))
+    let size = problem.accumulatorType.storage.byteCount
+    let depth = problem.sizes.headDimension
+    let bytes = size * max(1, extent.keyCount + depth)
+    let rows = max(1, min(GEMMTiles.mostRows, Self.mostBytes / bytes))
+    let keyTile = max(4, min(Self.mostKeys, Self.mostBytes / (size * depth)))
+    let (queries, offset) = selection.queries(of: extent, isPacked: problem.layout.isPacked)
     return Sequence(
-      sequence: sequence, extent: extent, queryCount: ignoresMasks ? sizes.queryCount : extent.queryCount,
-      keyCount: keyCount, rows: rows, keyTile: keyTile,
+      sequence: sequence, extent: extent, queries: queries, offset: offset, rows: rows, keyTile: keyTile,
       layout: TileWorkspaceLayout(
-        scalarSize: size, rows: rows, keys: keyTile, scoreColumns: keyCount,
-        headDimension: sizes.headDimension, valueDimension: 0,
-        packedKeys: problem.keys.isReadInPlace(problem.accumulatorType, columns: sizes.headDimension)
-          ? 0 : keyTile,
-        packedValues: 0, transposesKeys: false))
+        problem,
+        TileShape(
+          rows: rows, keys: keyTile, scoreColumns: extent.keyCount, packedKeys: keyTile, packedValues: 0)))
   }
 }

@@ -24,7 +24,7 @@ struct CaseInspection<Element: AttentionElement> {
   func report(top: Int, keepsRows: Bool) throws(AttentionError) -> InspectionReport {
     var report = InspectionReport(
       name: name, sequence: sequence, queryLabels: labels.queries, keyLabels: labels.keys,
-      queryHeadCount: inspector.headCount, keyValueHeadCount: inspector.keys.shape[1],
+      queryHeadCount: inspector.headCount, keyValueHeadCount: inspector.keyValueHeadCount,
       valueWidth: inspector.valueWidth, isSingle: Element.Accumulator.elementType == .float32)
     // Runs of heads, because those that share values share what is found out about them.
     for run in heads.ranges {

@@ -1,7 +1,8 @@
 // The inner kernels of attention, one table of function pointers per instruction set.
 //
-// Pointers and counts only: whoever calls has checked that they fit. No kernel allocates, and none keeps state.
-// A table is complete for every set: it starts as the scalar one and is overridden with what a set does better.
+// Pointers and counts only: the caller has checked that they fit. No kernel allocates, and none keeps state.
+// Every table is complete: it starts as a copy of the table of the set below it, and overrides the entries that the set computes
+// better. The lowest set is scalar, which runs on any CPU.
 
 #ifndef CATTENTIONKERNELS_H
 #define CATTENTIONKERNELS_H
@@ -13,23 +14,76 @@
 extern "C" {
 #endif
 
-// A tile of scores on its way to weights: `rows` rows of `columns` scores, `row_stride` elements apart. Row r sees the
+// A tile of scores that becomes a tile of weights: `rows` rows of `columns` scores, `row_stride` elements apart. Row r sees the
 // columns begin[r] ..< end[r], cut to the tile (none where begin[r] >= end[r]). `maximum` and `sum` are the running state of
-// each row over the tiles so far (-infinity and 0 before the first). Where hides_by_infinity is 0, no rule has made scores -infinity:
-// one that is overflowed, or comes from an infinity, and makes the row's sum NaN, so that it does not pass for a hidden key.
-struct CAttentionKernels_softmax_tile_f32 {
-  float *scores;
+// each row over the tiles so far (-infinity and 0 before the first). Where hides_by_infinity is 0, no rule hides keys by a score of
+// -infinity: a score of -infinity has then overflowed, or comes from an infinity, and makes the row's sum NaN.
+// All four pointers without a type point to elements of the accumulation type.
+struct CAttentionKernels_softmax_tile {
+  void *scores;
   ptrdiff_t row_stride, rows, columns;
   int hides_by_infinity;
   const int32_t *begin, *end;
-  float *maximum, *sum, *rescale;
+  void *maximum, *sum, *rescale;
 };
-struct CAttentionKernels_softmax_tile_f64 {
-  double *scores;
-  ptrdiff_t row_stride, rows, columns;
-  int hides_by_infinity;
-  const int32_t *begin, *end;
-  double *maximum, *sum, *rescale;
+
+// The row kernels of one accumulation type, float or double: every `void *` without another type in its comment points to elements of
+// it. Factors, caps, slopes and distances arrive as double; they have to be numbers of the accumulation type, which double holds
+// exactly. A stride counts elements of what it belongs to.
+struct CAttentionKernels_rows {
+  // Scores become weights exp(score - maximum), in place; columns that a row does not see become 0. Updates maximum and
+  // sum; rescale[r] is the factor exp(old maximum - new maximum) that brings what was summed before to the new scale.
+  void (*softmax_tile)(const struct CAttentionKernels_softmax_tile *tile);
+
+  // y[i] = exp(x[i]) for x[i] <= 0, -infinity included; within 2 ulp, below the normal range too. NaN stays NaN. x and y may be the
+  // same row.
+  void (*exp_nonpositive)(const void *x, void *y, ptrdiff_t n);
+
+  // target[c * target_stride + r] = source[r * source_stride + c] for r < rows, c < columns.
+  void (*transpose)(void *target, ptrdiff_t target_stride, const void *source, ptrdiff_t source_stride,
+                    ptrdiff_t rows, ptrdiff_t columns);
+
+  // x[i] *= factor
+  void (*scale)(void *x, ptrdiff_t n, double factor);
+
+  // 1 where every x[i] is finite, else 0.
+  int (*all_finite)(const void *x, ptrdiff_t n);
+
+  // target[i] = target[i] * factor + other[i] * other_factor
+  void (*scale_and_add)(void *target, ptrdiff_t n, double factor, const void *other, double other_factor);
+
+  // scores[i] = cap * tanh(scores[i] / cap) for any finite cap > 0, subnormal ones included. Never beyond the cap, and within 6 epsilon
+  // of the result, or within the smallest normal number where that is more. NaN stays NaN; an infinite score gives the cap with its
+  // sign. Returns 1 where every score was finite before, else 0.
+  int (*softcap)(void *scores, ptrdiff_t n, double cap);
+
+  // scores[i] += -slope * |first_distance + i|, the product not rounded where the hardware has fma. i is exact up to 2^24
+  // in float, 2^53 in double; the distance is rounded once, and not at all where it is an integer up to there.
+  void (*add_alibi)(void *scores, ptrdiff_t n, double slope, double first_distance);
+
+  // scores[i] += bias[i], but -infinity where the bias is, whatever the score.
+  void (*add_bias)(void *scores, const void *bias, ptrdiff_t n);
+
+  // sum[i] += bias[i], but -infinity where either is: two biases as one.
+  void (*combine_bias)(void *sum, const void *bias, ptrdiff_t n);
+
+  // scores[i] = -infinity where visible[i * stride] is 0, whatever the score.
+  void (*hide)(void *scores, const uint8_t *visible, ptrdiff_t stride, ptrdiff_t n);
+
+  // target[i] = source[i * stride] * factor. The source is of the entry's storage type, and converted (rounded where it is wider than
+  // the accumulation type) before it is multiplied.
+  void (*load_from_f32)(void *target, const void *source, ptrdiff_t stride, ptrdiff_t n, double factor);
+  void (*load_from_f64)(void *target, const void *source, ptrdiff_t stride, ptrdiff_t n, double factor);
+  void (*load_from_f16)(void *target, const void *source, ptrdiff_t stride, ptrdiff_t n, double factor);
+  void (*load_from_bf16)(void *target, const void *source, ptrdiff_t stride, ptrdiff_t n, double factor);
+
+  // target[i * stride] = source[i] * factor, where the target is of the entry's storage type: the product is rounded to the
+  // accumulation type, then to the storage type, to nearest even. Returns 1 where every product is finite before it is rounded to the
+  // storage type, else 0.
+  int (*store_to_f32)(void *target, ptrdiff_t stride, const void *source, ptrdiff_t n, double factor);
+  int (*store_to_f64)(void *target, ptrdiff_t stride, const void *source, ptrdiff_t n, double factor);
+  int (*store_to_f16)(void *target, ptrdiff_t stride, const void *source, ptrdiff_t n, double factor);
+  int (*store_to_bf16)(void *target, ptrdiff_t stride, const void *source, ptrdiff_t n, double factor);
 };
 
 // Rows whose first 2 * `pairs` columns are rotated by pairs, from `source` to `target` (the same row for row, or apart). Pair i is
@@ -49,12 +103,12 @@ struct CAttentionKernels_rotation {
   int interleaved;
 };
 
-// Memory that is read soon, as hints: `rows` rows of `bytes` each. Kernels move it on as they ask for rows.
-struct CAttentionKernels_ahead {
+// Memory to prefetch: `rows` rows of `bytes` each. Kernels advance it past the rows that they have prefetched.
+struct CAttentionKernels_hint {
   const char *next;
   ptrdiff_t stride, bytes, rows;
 };
-enum { CAttentionKernels_aheads = 4 };
+enum { CAttentionKernels_hint_count = 6 };
 
 // The rows of a panel in a tensor: row r is query (first + r) / heads of head (first + r) % heads. Columns are neighbours.
 struct CAttentionKernels_panel_rows {
@@ -68,15 +122,21 @@ struct CAttentionKernels_panel_rows {
 struct CAttentionKernels_panel {
   const float *queries; // [head_dim], or [head_dim / 2] words of bf16 pairs
   float *output;        // [value_dim]: weights times values so far, not divided by their sum
-  // [1] each. Weights are 2^(score + shift) with scores in units of log 2; a score above the threshold moves the shift. Before the
-  // first block they are 0, -1e29 and 0.
-  float *shift, *threshold, *sum;
+  // [1] each: the running softmax. A score x has the weight 2^((x - origin) * factor + shift), with the block's factor and no rounding of
+  // the product: of scores that are close to each other nothing is lost, whatever their size. Shifts are whole numbers: what is rescaled
+  // is rescaled exactly. The origin is 0 but where scores are huge. A score above the threshold moves the shift, or the origin too where
+  // all weights so far vanish beside its own. Before the first block origin and threshold are -infinity, shift and sum 0.
+  float *origin, *shift, *threshold, *sum;
   float *mass; // [1], of kernels of pairs: the sum of the weights before they were rounded; `sum` is that of the rounded ones
   ptrdiff_t rows; // the lanes from there on are not used
   int has_output; // whether `output` holds anything
   const int32_t *begin, *end; // [1]: the keys that each row sees, counted in the sequence; NULL where all see all
-  const float *slopes;        // [1]: ALiBi slopes in units of log 2; NULL for none
+  const float *slopes;        // [1]: ALiBi slopes in the units of scores; NULL for none
   const int64_t *positions;   // [1]: the key that each row stands on, for slopes
+  // Of the keys of the block that is attended, made by pack_bias and pack_visible; NULL for none. bias[j * panel_rows + r] is added to row r's
+  // score of key j, in the units of scores. Bit r of visible[j] is set where row r sees key j, as far as its range lets it.
+  const float *bias;
+  const uint32_t *visible;
 };
 
 // A block of keys and values, read where they lie, and what all panels that see it share.
@@ -85,10 +145,12 @@ struct CAttentionKernels_block {
   ptrdiff_t key_stride, value_stride; // from row to row, in elements (values of bf16 kernels: in words)
   ptrdiff_t first, count;             // the first key's position in the sequence; at most block_keys keys
   ptrdiff_t head_dim, value_dim;
-  float factor;   // of products of bf16 pairs; those of f32 take it from their queries
-  float softcap;  // in units of log 2; 0 for none
+  // Both at least 0. A score is the product times scale, then softcap, bias and ALiBi; times factor it is in units of log 2. A scale of 1, which
+  // spares a multiplication, leaves the scaling to the factor; biases and slopes then count in units of products.
+  float scale, factor;
+  float softcap;  // 0 for none
   float *scratch; // `block_scratch` numbers, best aligned to 64 bytes
-  struct CAttentionKernels_ahead *ahead; // CAttentionKernels_aheads of them; those with no rows are passed over
+  struct CAttentionKernels_hint *hints; // CAttentionKernels_hint_count of them; those with no rows are passed over
 };
 
 // What becomes of a panel's output: rows of `value_dim` columns times 1 / sum, or times the factors where there are any.
@@ -100,14 +162,21 @@ struct CAttentionKernels_finish {
 };
 
 // Rows of keys or values that are read once, where they lie: a row's columns are neighbours, strides count bytes, elements lie at
-// multiples of their size. While a row is read, the one 64 rows further on is asked for; after the last row that is one of `next`, the
-// rows that will be read after these (the values that belong to keys, say). Only a hint: any address is fine, next_count may be 0.
+// multiples of their size. While row i is read, row i + distance is prefetched; past the last row that is a row of `next`: the rows that
+// will be read after these, such as the values that belong to keys. Where is_short is not 0, there are fewer rows than the distance, and
+// row i of `next` is prefetched while row i is read: short runs lie apart. `next` is only a hint: any address is fine, and next_count
+// may be 0.
 struct CAttentionKernels_stream {
   const void *rows;
   ptrdiff_t row_stride, count, columns;
   const void *next;
   ptrdiff_t next_stride, next_count;
+  int is_short;
 };
+
+// Rows between the row that is read and the row that is prefetched. With fewer, memory has too little time. A single query reads in
+// the order of memory by itself, and is done with a line so soon that the first-level cache has room for half as many.
+enum { CAttentionKernels_distance = 64, CAttentionKernels_distance_alone = 32 };
 
 // Scores of queries with a stream of keys: query r is at queries + r * query_stride, its scores go to scores + r * score_stride.
 struct CAttentionKernels_products {
@@ -119,8 +188,8 @@ struct CAttentionKernels_products {
   ptrdiff_t score_stride;
 };
 
-// Outputs that a stream of values is added to: row r has a weight for each value at weights + r * weight_stride and is at
-// output + r * output_stride. Where rescale is null its factors are 1.
+// Outputs to which weighted values of a stream are added: row r of the output is at output + r * output_stride, its weights, one for
+// each value, at weights + r * weight_stride. Where `rescale` is NULL all its factors are 1.
 struct CAttentionKernels_sums {
   struct CAttentionKernels_stream values;
   const float *weights;
@@ -131,7 +200,7 @@ struct CAttentionKernels_sums {
 };
 
 struct CAttentionKernels {
-  // What the set is called: "scalar", "avx2", "avx512", "avx512bf16", "neon".
+  // The name of the set: "scalar", "avx2", "avx512", "avx512bf16", "neon".
   const char *name;
 
   // Fused attention, a panel of queries by a block of keys at a time.
@@ -142,12 +211,26 @@ struct CAttentionKernels {
   ptrdiff_t panel_rows, tile_keys, block_keys, block_scratch; // block_keys is a multiple of tile_keys
   int dots_bf16_pairs; // whether the CPU multiplies bf16 pairs by itself
 
-  // queries[d * panel_rows + r] = column d of row r times factor; 0 for rows past the panel's.
-  void (*pack_panel_f32)(float *queries, const struct CAttentionKernels_panel_rows *rows, ptrdiff_t columns, float factor);
-  // Words of columns 2d and 2d + 1, as they are; `columns` is even. exact[r] is 1 where an element of row r is subnormal, or 2^64 and
-  // more, else 0: kernels of pairs take the former for 0, and would miss products of the latter with subnormal keys.
-  void (*pack_panel_bf16)(float *queries, const struct CAttentionKernels_panel_rows *rows, ptrdiff_t columns,
-                          uint8_t *exact);
+  // queries[d * panel_rows + r] = column d of row r, negated where `negates` is not 0; 0 for rows past the panel's.
+  void (*pack_panel_f32)(float *queries, const struct CAttentionKernels_panel_rows *rows, ptrdiff_t columns, int negates);
+  // Words of columns 2d and 2d + 1, likewise; `columns` is even. exact[r] is 1 where an element of row r is subnormal, or of a size above
+  // `limit`, else 0: kernels of pairs take the former for 0, and would miss products of the latter with subnormal keys.
+  void (*pack_panel_bf16)(float *queries, const struct CAttentionKernels_panel_rows *rows, ptrdiff_t columns, int negates,
+                          float limit, uint8_t *exact);
+  // tile[j * panel_rows + r] = column j of row r of an additive mask of `keys` columns, added to what the tile holds where `adds` is not 0.
+  // -infinity clears bit r of visible[j]. What is finite, or adds up to less, is at least -0x1.5p127: differences to scores then stay
+  // finite. The stride counts elements; 0 for the same number in all columns. `rows` are addresses of the first column.
+  void (*pack_bias_f32)(float *tile, uint32_t *visible, const struct CAttentionKernels_panel_rows *rows,
+                        ptrdiff_t column_stride, ptrdiff_t keys, int adds);
+  void (*pack_bias_f64)(float *tile, uint32_t *visible, const struct CAttentionKernels_panel_rows *rows,
+                        ptrdiff_t column_stride, ptrdiff_t keys, int adds);
+  void (*pack_bias_f16)(float *tile, uint32_t *visible, const struct CAttentionKernels_panel_rows *rows,
+                        ptrdiff_t column_stride, ptrdiff_t keys, int adds);
+  void (*pack_bias_bf16)(float *tile, uint32_t *visible, const struct CAttentionKernels_panel_rows *rows,
+                         ptrdiff_t column_stride, ptrdiff_t keys, int adds);
+  // Clears bit r of visible[j] where column j of row r of a boolean mask is 0; all other bits stay. Strides as above.
+  void (*pack_visible)(uint32_t *visible, const struct CAttentionKernels_panel_rows *rows, ptrdiff_t column_stride,
+                       ptrdiff_t keys);
   // words[j * columns + c] = column c of rows 2j and 2j + 1; 0 past the last row. Strides in elements.
   void (*pack_value_pairs)(float *words, const void *values, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t columns);
   // Adds what a panel sees of a block to its output and sum. Where a score that counts is NaN or -infinity, the row's sum becomes NaN.
@@ -159,74 +242,8 @@ struct CAttentionKernels {
   void (*finish_panel_f16)(const struct CAttentionKernels_finish *finish, uint8_t *finite);
   void (*finish_panel_bf16)(const struct CAttentionKernels_finish *finish, uint8_t *finite);
 
-  // Scores become weights exp(score - maximum), in place; columns that a row does not see become 0. Moves maximum and
-  // sum on; rescale[r] is the factor exp(old maximum - new maximum) that brings what was summed before to the new scale.
-  void (*softmax_tile_f32)(const struct CAttentionKernels_softmax_tile_f32 *tile);
-  void (*softmax_tile_f64)(const struct CAttentionKernels_softmax_tile_f64 *tile);
-
-  // y[i] = exp(x[i]) for x[i] <= 0, -infinity included; within 2 ulp, results below the normal range included. NaN stays NaN.
-  void (*exp_nonpositive_f32)(const float *x, float *y, ptrdiff_t n);
-  void (*exp_nonpositive_f64)(const double *x, double *y, ptrdiff_t n);
-
-  // target[c * target_stride + r] = source[r * source_stride + c] for r < rows, c < columns.
-  void (*transpose_f32)(float *target, ptrdiff_t target_stride, const float *source, ptrdiff_t source_stride,
-                        ptrdiff_t rows, ptrdiff_t columns);
-  void (*transpose_f64)(double *target, ptrdiff_t target_stride, const double *source, ptrdiff_t source_stride,
-                        ptrdiff_t rows, ptrdiff_t columns);
-
-  // x[i] *= factor
-  void (*scale_f32)(float *x, ptrdiff_t n, float factor);
-  void (*scale_f64)(double *x, ptrdiff_t n, double factor);
-
-  // 1 where every x[i] is finite, else 0.
-  int (*all_finite_f32)(const float *x, ptrdiff_t n);
-  int (*all_finite_f64)(const double *x, ptrdiff_t n);
-
-  // target[i] = target[i] * factor + other[i] * other_factor
-  void (*scale_and_add_f32)(float *target, ptrdiff_t n, float factor, const float *other, float other_factor);
-  void (*scale_and_add_f64)(double *target, ptrdiff_t n, double factor, const double *other, double other_factor);
-
-  // scores[i] = cap * tanh(scores[i] * inverse_cap), tanh within 4 ulp, never beyond cap. NaN stays NaN; an infinite score
-  // gives cap with its sign. Returns 1 where every score was finite before, else 0.
-  int (*softcap_f32)(float *scores, ptrdiff_t n, float cap, float inverse_cap);
-  int (*softcap_f64)(double *scores, ptrdiff_t n, double cap, double inverse_cap);
-
-  // scores[i] += -slope * |first_distance + i|, the product not rounded where the hardware has fma. i is exact up to 2^24
-  // in float, 2^53 in double; the distance is rounded once, not at all where it is an integer up to there.
-  void (*add_alibi_f32)(float *scores, ptrdiff_t n, float slope, float first_distance);
-  void (*add_alibi_f64)(double *scores, ptrdiff_t n, double slope, double first_distance);
-
-  // scores[i] += bias[i], but -infinity where the bias is, whatever the score.
-  void (*add_bias_f32)(float *scores, const float *bias, ptrdiff_t n);
-  void (*add_bias_f64)(double *scores, const double *bias, ptrdiff_t n);
-
-  // sum[i] += bias[i], but -infinity where either is: two biases as one.
-  void (*combine_bias_f32)(float *sum, const float *bias, ptrdiff_t n);
-  void (*combine_bias_f64)(double *sum, const double *bias, ptrdiff_t n);
-
-  // scores[i] = -infinity where visible[i * stride] is 0, whatever the score.
-  void (*hide_f32)(float *scores, const uint8_t *visible, ptrdiff_t stride, ptrdiff_t n);
-  void (*hide_f64)(double *scores, const uint8_t *visible, ptrdiff_t stride, ptrdiff_t n);
-
-  // target[i] = source[i * stride] * factor, converted to the accumulation type; the stride counts source elements.
-  void (*load_f32_from_f32)(float *target, const void *source, ptrdiff_t stride, ptrdiff_t n, float factor);
-  void (*load_f32_from_f64)(float *target, const void *source, ptrdiff_t stride, ptrdiff_t n, float factor);
-  void (*load_f32_from_f16)(float *target, const void *source, ptrdiff_t stride, ptrdiff_t n, float factor);
-  void (*load_f32_from_bf16)(float *target, const void *source, ptrdiff_t stride, ptrdiff_t n, float factor);
-  void (*load_f64_from_f32)(double *target, const void *source, ptrdiff_t stride, ptrdiff_t n, double factor);
-  void (*load_f64_from_f64)(double *target, const void *source, ptrdiff_t stride, ptrdiff_t n, double factor);
-  void (*load_f64_from_f16)(double *target, const void *source, ptrdiff_t stride, ptrdiff_t n, double factor);
-  void (*load_f64_from_bf16)(double *target, const void *source, ptrdiff_t stride, ptrdiff_t n, double factor);
-
-  // target[i * stride] = source[i] * factor, rounded to nearest even. Returns 1 where every source[i] * factor is finite
-  // before rounding, else 0.
-  int (*store_f32_to_f32)(void *target, ptrdiff_t stride, const float *source, ptrdiff_t n, float factor);
-  int (*store_f32_to_f16)(void *target, ptrdiff_t stride, const float *source, ptrdiff_t n, float factor);
-  int (*store_f32_to_bf16)(void *target, ptrdiff_t stride, const float *source, ptrdiff_t n, float factor);
-  int (*store_f64_to_f32)(void *target, ptrdiff_t stride, const double *source, ptrdiff_t n, double factor);
-  int (*store_f64_to_f64)(void *target, ptrdiff_t stride, const double *source, ptrdiff_t n, double factor);
-  int (*store_f64_to_f16)(void *target, ptrdiff_t stride, const double *source, ptrdiff_t n, double factor);
-  int (*store_f64_to_bf16)(void *target, ptrdiff_t stride, const double *source, ptrdiff_t n, double factor);
+  // The row kernels of both accumulation types.
+  struct CAttentionKernels_rows f32, f64;
 
   // (x[a], x[b]) becomes (x[a] c - x[b] s, x[b] c + x[a] s) for each pair: in float for all types but double, rounded once to the
   // type of the elements. Every set gives the same bits.
@@ -248,7 +265,7 @@ struct CAttentionKernels {
   void (*sums_from_bf16)(const struct CAttentionKernels_sums *sums);
 };
 
-// Asks for `bytes` of memory to be in the second-level cache soon. Any address is fine; nothing is read that faults.
+// Prefetches `bytes` of memory into the second-level cache. Any address is fine: a prefetch does not fault.
 void CAttentionKernels_prefetch(const void *from, ptrdiff_t bytes);
 
 // The same for memory that will be written.
@@ -256,7 +273,7 @@ void CAttentionKernels_prefetch_for_writing(void *to, ptrdiff_t bytes);
 
 // The table for this CPU: the best set that the CPU and the operating system support, or a lower one where the
 // environment variable ATTENTION_KERNELS names it (scalar, avx2, avx512, avx512bf16, neon) at the first call. A name that is unknown or not
-// supported here is reported on standard error and has no effect. Safe to call from any thread.
+// supported here is reported on standard error and has no effect. Safe to call from any thread, as are the two functions below.
 const struct CAttentionKernels *CAttentionKernels_active(void);
 
 // The table of one set, or NULL where this CPU does not support it.

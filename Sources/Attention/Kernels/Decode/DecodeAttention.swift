@@ -1,0 +1,155 @@
+import CAttentionKernels
+import Parallelism
+
+/// Attention of few queries over long keys: each key and value is read once for all query heads of its group, where it lies and in the type
+/// that it has, at the speed of memory.
+///
+/// Keys are cut into parts of a fixed size that threads share (split keys, "Flash-Decoding", Dao et al. 2023). A part leaves each row's
+/// running softmax and unfinished output; ``PartialResults`` brings the parts together in the order of the keys.
+struct DecodeAttention {
+  private let problem: AttentionProblem
+  private let kernels: KernelTable
+  private let partial: PartialResults
+  private let tileRows: TileRows<Float>
+  private let keys: StreamSource
+  private let values: StreamSource
+  private let factors: (queries: Float, products: Float)
+
+  init(
+    _ problem: AttentionProblem, _ result: AttentionResult, _ kernels: KernelTable, _ partial: PartialResults
+  ) {
+    self.problem = problem
+    self.kernels = kernels
+    self.partial = partial
+    self.factors = problem.factors()
+    self.tileRows = TileRows(problem, result, kernels, queryFactor: factors.queries)
+    self.keys = StreamSource(problem.keys, columns: problem.sizes.headDimension, kernels)
+    self.values = StreamSource(problem.values, columns: problem.sizes.valueDimension, kernels)
+  }
+
+  /// Computes some pieces of a group, parts of blocks; `next` is the piece that this thread probably computes after them.
+  func attend(
+    _ pieces: Range<Int>, of group: BlockGroup, _ tiles: DecodeTiles, next: Int,
+    _ memory: UnsafeMutableRawBufferPointer
+  ) {
+    let layout = tiles.workspace(problem)
+    withUnsafeTemporaryAllocation(of: HeadWork.self, capacity: group.headsTogether) { heads in
+      for piece in pieces {
+        for member in heads.indices {
+          let (number, part) = group.block(ofPiece: piece, member)
+          let space = UnsafeMutableRawBufferPointer(
+            rebasing: memory[member * layout.byteCount..<(member + 1) * layout.byteCount])
+          heads.initializeElement(
+            at: member,
+            to: HeadWork(
+              number: number, part: part, block: group.block(number),
+              work: TileWorkspace<Float>(space, layout)))
+        }
+        let following = piece + 1 < pieces.upperBound ? piece + 1 : next
+        attend(heads, of: group, tiles, next: following < group.pieceCount ? following : nil)
+        heads.deinitialize()
+      }
+    }
+  }
+
+  /// A head of a piece, with the memory that it is computed in.
+  private struct HeadWork {
+    /// The block's.
+    let number: Int
+    let part: Int
+    let block: RowBlock
+    let work: TileWorkspace<Float>
+  }
+
+  /// Computes one part of a block of each head: into the result where it is the only part.
+  private func attend(
+    _ heads: UnsafeMutableBufferPointer<HeadWork>, of group: BlockGroup, _ tiles: DecodeTiles, next: Int?
+  ) {
+    var seen = 0..<0
+    for head in heads {
+      // Ranges are the queries', whatever the head.
+      seen = tileRows.prepare(head.block, head.work).seenBySome
+      head.work.output.update(
+        repeating: 0, count: head.block.rows.count * problem.sizes.valueDimension)
+    }
+    let block = heads[0].block
+    let first = heads[0].part * tiles.partKeys
+    let end = min(first + tiles.partKeys, block.extent.keyCount)
+    let lower = min(max(seen.lowerBound, first), end)
+    let range = lower..<max(lower, min(seen.upperBound, end))
+    // Tiles start at multiples of their size in the part, whatever is seen of it.
+    var tile = first + (range.lowerBound - first) / tiles.keys * tiles.keys
+    while tile < range.upperBound {
+      let rest = min(tile + tiles.keys, end)..<end
+      let following =
+        rest.isEmpty ? next.flatMap { firstKeys(of: $0, group, tiles) } : keys.stretch(rest, block)
+      add(tile..<rest.lowerBound, of: heads, next: following)
+      tile = rest.lowerBound
+    }
+    for head in heads {
+      if tiles.parts == 1 {
+        tileRows.finish(head.block, probe: tiles.keys, head.work)
+      } else {
+        partial.save(head.work, head.block, head.number, part: head.part, of: group)
+      }
+    }
+  }
+
+  /// Brings the parts of a block together and writes its rows.
+  func merge(
+    _ number: Int, of group: BlockGroup, _ tiles: DecodeTiles, _ memory: UnsafeMutableRawBufferPointer
+  ) {
+    let work = TileWorkspace<Float>(memory, tiles.workspace(problem))
+    let block = group.block(number)
+    tileRows.findRanges(block, work)
+    partial.merge(into: work, block, number, of: group, kernels)
+    tileRows.finish(block, probe: tiles.keys, work)
+  }
+
+  /// Where the keys of a piece begin.
+  private func firstKeys(of piece: Int, _ group: BlockGroup, _ tiles: DecodeTiles) -> StreamStretch? {
+    let (number, part) = group.block(ofPiece: piece, 0)
+    let block = group.block(number)
+    let first = part * tiles.partKeys
+    return keys.stretch(min(first, block.extent.keyCount)..<block.extent.keyCount, block)
+  }
+
+  private func add(
+    _ tile: Range<Int>, of heads: UnsafeMutableBufferPointer<HeadWork>, next: StreamStretch?
+  ) {
+    let (depth, width) = (problem.sizes.headDimension, problem.sizes.valueDimension)
+    var rows = 0..<0
+    for head in heads { rows = tileRows.rowsSeeing(tile, of: head.block, head.work) }
+    let block = heads[0].block
+    guard !rows.isEmpty, let tileKeys = keys.stretch(tile, block),
+      let tileValues = values.stretch(tile, block)
+    else { return }
+    let distance = rows.count == 1 ? CAttentionKernels_distance_alone : CAttentionKernels_distance
+    keys.forEachPiece(
+      of: tileKeys, heads: heads.count, distance: distance, next: tileValues,
+      scratch: { heads[$0].work.packedKeys }
+    ) { head, piece, stream, type in
+      let work = heads[head].work
+      var products = CAttentionKernels_products(
+        keys: stream, queries: work.queries + rows.lowerBound * depth, query_stride: depth,
+        query_count: rows.count, scale: factors.products,
+        scores: work.scores + rows.lowerBound * work.scoreStride + piece.lowerBound,
+        score_stride: work.scoreStride)
+      kernels.streamProducts(type)(&products)
+    }
+    for head in heads { tileRows.weigh(tile, rows, of: head.block, head.work) }
+    values.forEachPiece(
+      of: tileValues, heads: heads.count, distance: distance, next: next,
+      scratch: { heads[$0].work.packedValues }
+    ) { head, piece, stream, type in
+      let work = heads[head].work
+      // What was summed before comes to the new scale once.
+      var sums = CAttentionKernels_sums(
+        values: stream, weights: work.scores + rows.lowerBound * work.scoreStride + piece.lowerBound,
+        weight_stride: work.scoreStride, row_count: rows.count,
+        rescale: piece.lowerBound == 0 ? UnsafePointer(work.softmax.rescale + rows.lowerBound) : nil,
+        output: work.output + rows.lowerBound * width, output_stride: width)
+      kernels.streamSums(type)(&sums)
+    }
+  }
+}

@@ -1,0 +1,44 @@
+import CAttentionKernels
+
+/// The units that the fused kernel counts scores in.
+///
+/// Queries are packed as they are, negated where the scale is below 0: nothing is rounded to other units before the difference of two
+/// scores is taken. Where all is linear in the products, they are the scores, and the scale is a part of `factor`; a softcap and
+/// biases ask for scores as the formula has them.
+struct FusedUnits {
+  /// What products are multiplied with, at least 0.
+  let scale: Float
+  /// What differences of scores are multiplied with: then they count powers of two.
+  let factor: Float
+  /// What makes a score that of the formula.
+  let natural: Double
+  /// A power of two in the formula's units, by the factor as it was rounded: that is what shifts count.
+  private let step: Double
+  /// 1 where queries are negated, else 0.
+  let negatesQueries: Int32
+  /// Above this size, products of bfloat16 pairs are not trusted: keys below 2^−126 count as 0 there, and a score would be off by more
+  /// than 1.2e-8 a column.
+  let largestPairedQuery: Float
+
+  /// Scales that slopes can be divided by: quotients stay far inside Float's range.
+  private static let usualScales = 1e-6...1e6
+
+  init(_ problem: AttentionProblem) {
+    let size = problem.scale.magnitude
+    let rules = problem.scoring
+    let isFormula =
+      rules.softcap != nil || rules.biases != nil
+      || (rules.alibiSlopes != nil && !Self.usualScales.contains(size))
+    scale = isFormula ? Float(size) : 1
+    natural = isFormula ? 1 : size
+    factor = Float(natural * binaryOrders)
+    step = factor > 0 ? natural / Double(factor) : 1 / binaryOrders
+    negatesQueries = problem.scale < 0 ? 1 : 0
+    largestPairedQuery = Float(1e30 / size)
+  }
+
+  /// The logarithm of what counts as 1 among a lane's weights, in Double: it is large where scores are.
+  func maximum(_ panel: CAttentionKernels_panel, _ lane: Int) -> Double {
+    Double(panel.origin[lane]) * natural - Double(panel.shift[lane]) * step
+  }
+}

@@ -1,0 +1,36 @@
+/// Pages of equal size that a table strings together: a cache whose sequences grow without moving.
+struct PagedRows: RowSource {
+  /// A page stands where a sequence does.
+  let pages: StridedOperand
+  let table: PageTable
+
+  var type: StorageType { pages.type }
+  var isOneRun: Bool { false }
+  var interleavesHeads: Bool { pages.interleavesHeads }
+
+  func run(_ sequence: Int, _ head: Int, from position: Int) -> RowRun {
+    let (place, row) = position.quotientAndRemainder(dividingBy: table.pageSize)
+    return RowRun(
+      base: pages.row(table.page(sequence, place), head, row), rowStride: pages.byteStrides.row,
+      columnStride: pages.byteStrides.column, count: table.pageSize - row)
+  }
+
+  func canBeBLASOperand(_ type: StorageType, columns: Int) -> Bool {
+    pages.canBeBLASOperand(type, columns: columns)
+  }
+}
+
+/// Which page holds which positions of a sequence, read where the caller keeps it.
+struct PageTable {
+  let base: UnsafeRawPointer
+  /// In entries.
+  let rowStride: Int
+  let columnStride: Int
+  let pageSize: Int
+
+  /// The page at some place of a sequence; the entries that sequences use were checked.
+  func page(_ sequence: Int, _ place: Int) -> Int {
+    let entry = sequence &* rowStride &+ place &* columnStride
+    return Int(base.load(fromByteOffset: entry &* MemoryLayout<Int32>.stride, as: Int32.self))
+  }
+}

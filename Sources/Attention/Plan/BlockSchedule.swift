@@ -1,0 +1,129 @@
+/// Which blocks of query rows a problem has, and which of them a thread takes at a time.
+///
+/// Sequences of one size form one group; of different sizes, a group each, the most work first: what is left for the end is short,
+/// and all threads finish together. The schedule says who computes what; results do not depend on it.
+struct BlockSchedule: Sendable {
+  let groups: BlockGroups
+  /// How many tasks there are.
+  let count: Int
+  /// Threads that take part, at most.
+  let threads: Int
+  /// Whether there is too little work for more than one thread.
+  let isSmall: Bool
+  /// Rows of parts that are merged at the end.
+  let partialRows: Int
+
+  init(_ problem: AttentionProblem, threads: Int, _ variant: KernelVariant) {
+    var draft = ScheduleDraft(threads: threads)
+    switch problem.sequences {
+    case .same(let extent):
+      var group = BlockGroup(
+        problem, extent, 0..<problem.sizes.batch, BlockTiles(problem, extent, variant), threads: threads)
+      draft.operations = group.operations
+      draft.place(&group)
+      groups = group.blockCount == 0 ? .none : .one(group)
+    case .each(let extents):
+      var all = Self.groups(of: extents, problem, threads: threads, variant)
+      draft.operations = all.reduce(0) { $0 + $1.operations }
+      for index in all.indices { draft.place(&all[index]) }
+      groups = .many(all)
+    }
+    count = draft.tasks
+    partialRows = draft.partialRows
+    isSmall = draft.operations < Self.fewestSharedOperations
+    self.threads = isSmall ? 1 : max(1, min(threads, count))
+  }
+
+  /// Multiplications and additions below which one thread finishes sooner: waking a worker takes microseconds.
+  private static let fewestSharedOperations = 1e6
+
+  /// A group for each sequence that has queries, the most work first.
+  private static func groups(
+    of extents: [SequenceExtent], _ problem: AttentionProblem, threads: Int, _ variant: KernelVariant
+  ) -> [BlockGroup] {
+    var groups: [BlockGroup] = []
+    var tiles: (extent: SequenceExtent, tiles: BlockTiles)?
+    for (sequence, extent) in extents.enumerated() {
+      // Neighbours are often alike.
+      if tiles?.extent.queryCount != extent.queryCount || tiles?.extent.keyCount != extent.keyCount {
+        tiles = (extent, BlockTiles(problem, extent, variant))
+      }
+      if let tiles {
+        groups.append(
+          BlockGroup(problem, extent, sequence..<sequence + 1, tiles.tiles, threads: threads))
+      }
+    }
+    groups.removeAll { $0.blockCount == 0 }
+    // By index where work is equal: the order must not depend on how sorting treats ties.
+    groups.sort {
+      ($1.operationsPerBlock * Double($1.blocksPerHead), $0.sequences.lowerBound)
+        < ($0.operationsPerBlock * Double($0.blocksPerHead), $1.sequences.lowerBound)
+    }
+    return groups
+  }
+
+  /// The group of a task, and its pieces: blocks, or parts of their keys where a group's keys are cut.
+  func work(of task: Int) -> (group: BlockGroup, pieces: Range<Int>) {
+    let group = group(of: task)
+    let first = (task - group.tasks.lowerBound) * group.blocksPerTask
+    return (group, first..<min(first + group.blocksPerTask, group.pieceCount))
+  }
+
+  private func group(of task: Int) -> BlockGroup {
+    switch groups {
+    case .none: preconditionFailure("task \(task) of none")
+    case .one(let group): return group
+    case .many(let groups):
+      var (low, high) = (0, groups.count - 1)
+      while low < high {
+        let middle = (low + high) / 2
+        if task < groups[middle].tasks.upperBound { high = middle } else { low = middle + 1 }
+      }
+      return groups[low]
+    }
+  }
+}
+
+/// The groups of a schedule, none of them without blocks. The usual single one lies in place: an array would be allocated for each call.
+enum BlockGroups: Sendable {
+  case none
+  case one(BlockGroup)
+  case many([BlockGroup])
+
+  /// Goes through the groups in their order.
+  func forEach(_ body: (BlockGroup) -> Void) {
+    switch self {
+    case .none: break
+    case .one(let group): body(group)
+    case .many(let groups): groups.forEach(body)
+    }
+  }
+
+  /// All groups in their order.
+  var all: [BlockGroup] {
+    switch self {
+    case .none: []
+    case .one(let group): [group]
+    case .many(let groups): groups
+    }
+  }
+}
+
+/// What a schedule comes to as its groups are placed one after the other.
+private struct ScheduleDraft {
+  let threads: Int
+  /// Of all groups.
+  var operations = 0.0
+  var tasks = 0
+  var partialRows = 0
+
+  init(threads: Int) { self.threads = threads }
+
+  mutating func place(_ group: inout BlockGroup) {
+    if group.blockCount == 0 { return }
+    group.cutTasks(from: tasks, operations, threads: threads)
+    tasks = group.tasks.upperBound
+    group.firstPartialRow = partialRows
+    partialRows += group.partialRows
+  }
+}

@@ -1,0 +1,117 @@
+import Parallelism
+
+/// A checked call with its plan: which kernel computes which blocks, and where every byte of scratch lies. It is what runs.
+///
+/// One run of the pool serves all groups, whatever computes each; where keys were cut into parts, a second one brings them together.
+struct PlannedAttention {
+  let problem: AttentionProblem
+  let variant: KernelVariant
+  let tasks: BlockSchedule
+  let scratch: ScratchLayout
+
+  /// Checks a call and plans it.
+  ///
+  /// - Throws: ``AttentionError`` where something does not fit, or a kernel that is asked for cannot compute the problem.
+  init(
+    _ attention: ScaledDotProductAttention, _ queries: QueryRows, _ keyValues: KeyValues,
+    _ variant: KernelVariant = .best
+  ) throws(AttentionError) {
+    let problem = try AttentionProblem(attention, queries, keyValues)
+    if let kernel = variant.kernel, let refusal = KernelRule.refusal(of: kernel, problem, variant) {
+      throw AttentionError(
+        "kernel", "\(kernel.rawValue) given for a problem that it cannot compute: \(refusal.rawValue)")
+    }
+    self.problem = problem
+    self.variant = variant
+    self.tasks = BlockSchedule(problem, threads: max(1, attention.pool.threadCount), variant)
+    self.scratch = ScratchLayout(problem, tasks, variant)
+  }
+
+  /// Computes the problem with scratch memory of the calling thread's.
+  func run(into result: AttentionResult, on pool: WorkerPool) {
+    ThreadScratch.withBytes(scratch.byteCount) { run(into: result, on: pool, scratch: $0) }
+  }
+
+  /// Computes the problem.
+  ///
+  /// - Parameter memory: `scratch.byteCount` bytes, aligned to 64, that no other call uses meanwhile.
+  func run(
+    into result: AttentionResult, on pool: WorkerPool, scratch memory: UnsafeMutableRawBufferPointer
+  ) {
+    let padding = problem.layout.paddedRows
+    if !padding.isEmpty { pool.run(padding.count) { result.clear(padding[$0], problem.sizes) } }
+    if tasks.count == 0 { return }
+    switch problem.accumulatorType {
+    case .float64: run(as: Double.self, result, pool, memory)
+    case .float32: run(as: Float.self, result, pool, memory)
+    }
+  }
+
+  private func run<Scalar: AttentionAccumulator>(
+    as _: Scalar.Type, _ result: AttentionResult, _ pool: WorkerPool, _ memory: UnsafeMutableRawBufferPointer
+  ) {
+    let partial = PartialResults(scratch.partial(memory), valueDimension: problem.sizes.valueDimension)
+    pool.run(tasks.count, maximumThreads: tasks.threads) { task, thread in
+      let (group, pieces) = tasks.work(of: task)
+      let work = scratch.workspace(of: thread, memory)
+      // The other threads take the pieces between; this one's next ones come after those.
+      let next = pieces.upperBound + (tasks.threads - 1) * group.blocksPerTask
+      switch group.tiles {
+      case .gemm(let tiles):
+        GEMMAttention<Scalar>(problem, result, variant).attend(pieces, of: group, tiles, work)
+      case .fused(let tiles):
+        FusedAttention(problem, result, variant.kernels).attend(pieces, of: group, tiles, next: next, work)
+      case .decode(let tiles):
+        DecodeAttention(problem, result, variant.kernels, partial).attend(
+          pieces, of: group, tiles, next: next, work)
+      }
+    }
+    if tasks.partialRows > 0 { merge(partial, result, pool, memory) }
+  }
+
+  /// Merging is cheap: use several threads only from four blocks a thread on.
+  private func merge(
+    _ partial: PartialResults, _ result: AttentionResult, _ pool: WorkerPool,
+    _ memory: UnsafeMutableRawBufferPointer
+  ) {
+    tasks.groups.forEach { group in
+      guard case .decode(let tiles) = group.tiles, tiles.parts > 1 else { return }
+      let threads = group.blockCount < 4 * tasks.threads ? 1 : tasks.threads
+      pool.run(group.blockCount, maximumThreads: threads) { number, thread in
+        DecodeAttention(problem, result, variant.kernels, partial).merge(
+          number, of: group, tiles, scratch.workspace(of: thread, memory))
+      }
+    }
+  }
+}
+
+/// Where a call's scratch memory lies: a workspace for each thread, then the results of parts.
+struct ScratchLayout: Sendable {
+  let threads: Int
+  /// A thread's workspace, for the tiles of any group.
+  let workspaceBytes: Int
+  let partialBytes: Int
+
+  init(_ problem: AttentionProblem, _ tasks: BlockSchedule, _ variant: KernelVariant) {
+    threads = tasks.threads
+    var largest = 0
+    tasks.groups.forEach {
+      largest = max(largest, $0.headsTogether * $0.tiles.workspaceBytes(problem, variant.kernels))
+    }
+    // Whole pages: no two threads write to neighbouring lines.
+    workspaceBytes = (largest + 4095) / 4096 * 4096
+    partialBytes = PartialResults.byteCount(
+      rows: tasks.partialRows, valueDimension: problem.sizes.valueDimension)
+  }
+
+  var byteCount: Int { threads * workspaceBytes + partialBytes }
+
+  func workspace(of thread: Int, _ memory: UnsafeMutableRawBufferPointer) -> UnsafeMutableRawBufferPointer {
+    UnsafeMutableRawBufferPointer(
+      rebasing: memory[thread * workspaceBytes..<(thread + 1) * workspaceBytes])
+  }
+
+  func partial(_ memory: UnsafeMutableRawBufferPointer) -> UnsafeMutableRawBufferPointer {
+    UnsafeMutableRawBufferPointer(rebasing: memory[(threads * workspaceBytes)...])
+  }
+}

@@ -1,0 +1,63 @@
+/// The shapes of a call, checked: sizes that fit each other, what each sequence covers, and what results have to be.
+struct CallLayout: Sendable {
+  let sizes: AttentionSizes
+  let sequences: SequenceExtents
+  let isPacked: Bool
+  /// Rows of the queries' tensor along its axis of rows.
+  let rowCount: Int
+  /// Results of rows that are no sequence's queries.
+  let paddedRows: [PaddedRows]
+  let given: (queries: GivenArgument, keys: GivenArgument)
+
+  init(
+    _ queries: QueryRows, _ layout: QueryLayout, _ keyValues: KeyValues, _ sources: KeyValueSources,
+    _ mask: AttentionMask
+  ) throws(AttentionError) {
+    sizes = try AttentionSizes(layout, sources)
+    isPacked = layout.isPacked
+    rowCount = layout.rowCount
+    given = (layout.given, sources.given.keys)
+    let extents: SequenceExtents
+    switch queries.arrangement {
+    case .batch:
+      let whole = SequenceExtent(queryCount: sizes.queryCount, keyCount: sizes.keyCount)
+      extents =
+        keyValues.fillsTensors
+        ? .same(whole)
+        : .each(
+          (0..<sizes.batch).map {
+            SequenceExtent(queryCount: whole.queryCount, keyCount: keyValues.length($0))
+          })
+      paddedRows = []
+    case .padded(let lengths):
+      extents = .each(
+        lengths.enumerated().map { SequenceExtent(queryCount: $1, keyCount: keyValues.length($0)) })
+      let count = layout.rowCount
+      paddedRows = lengths.enumerated().compactMap {
+        $1 < count ? PaddedRows(sequence: $0, rows: $1..<count) : nil
+      }
+    case .packed(let lengths):
+      var start = 0
+      extents = .each(
+        lengths.enumerated().map { sequence, length in
+          defer { start += length }
+          return SequenceExtent(
+            queryStart: start, queryCount: length, keyCount: keyValues.length(sequence))
+        })
+      paddedRows = start < layout.rowCount ? [PaddedRows(sequence: 0, rows: start..<layout.rowCount)] : []
+    }
+    sequences = try extents.aligned(by: mask, count: sizes.batch)
+  }
+
+  /// `[B, Hq, Tq, Dv]`, or `[total, Hq, Dv]` where sequences are packed.
+  var outputShape: Shape {
+    isPacked
+      ? [rowCount, sizes.queryHeads, sizes.valueDimension]
+      : [sizes.batch, sizes.queryHeads, rowCount, sizes.valueDimension]
+  }
+
+  /// `[B, Hq, Tq]`, or `[Hq, total]` where sequences are packed.
+  var logSumExpShape: Shape {
+    isPacked ? [sizes.queryHeads, rowCount] : [sizes.batch, sizes.queryHeads, rowCount]
+  }
+}

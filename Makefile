@@ -6,15 +6,16 @@
 # make bench-check   benchmarks, and fails where something became slower twice than in the results that are committed for such machines
 # make report        writes .build/report.html from the results that are committed for such machines, or from RESULTS="a.json b.json";
 #                    CHARTS=folder keeps the charts as well; make test-report checks what writes it
-# make test-kernels, make test-neon   check the C kernels alone: this machine's, and AArch64's in an emulator
+# make test-kernels, make test-neon   check the C kernels alone: this machine's (SANITIZE=1 with sanitizers), and AArch64's in an emulator
+# make example       builds Examples/TinyLlama as a package of its own, checks it against its expected results, and runs it
 # make format  rewrites the Swift sources in the repository's style; make lint only checks it
 
 SHELL := /bin/bash
 comma := ,
 .DELETE_ON_ERROR:
-.PHONY: test test-kernels test-neon bench bench-check peers report report-setup test-report format lint setup
+.PHONY: test test-kernels test-neon bench bench-check peers report report-setup test-report example format lint setup
 
-SWIFT_SOURCES := Package.swift Sources Tests Benchmarks
+SWIFT_SOURCES := Package.swift Sources Tests Benchmarks Examples
 ARGS ?=
 RESULTS ?=
 CHARTS ?=
@@ -27,12 +28,13 @@ LOWER_SETS := $(if $(filter avx2,$(FLAGS)),scalar) $(if $(filter avx512bw,$(FLAG
   $(if $(filter avx512_bf16,$(FLAGS)),avx512)
 
 # Tests compile with testing enabled, the benchmark without: a build folder each spares both from starting over. What depends on the
-# instruction set runs again with each lower one forced: fewer random draws, and without the suite that goes through all sets itself.
+# instruction set runs again with each lower one forced: fewer random draws, and without the suites that go through all sets themselves.
 test: setup
 	OPENBLAS_CORETYPE=$(BLAS_CORE) swift test -c release --scratch-path .build/test
 	for set in $(LOWER_SETS); do echo "Once more with ATTENTION_KERNELS=$$set"; \
 	  ATTENTION_KERNELS=$$set ATTENTION_PROPERTY_DRAWS=480 OPENBLAS_CORETYPE=$(BLAS_CORE) swift test -c release --skip-build \
-	    --scratch-path .build/test --filter 'AttentionTests\.|AttentionCommandTests\.' --skip 'KernelTests' || exit 1; done
+	    --scratch-path .build/test --filter 'AttentionTests\.|ConformanceTests|ExplainTests' --skip 'KernelTests|KernelDutyTests|NewRuleTests' \
+	    || exit 1; done
 
 bench: setup
 	@swift build -c release --product attention-bench >&2
@@ -77,6 +79,13 @@ report: setup report-setup
 test-report: report-setup
 	$(REPORT_PYTHON) -B -m unittest discover -s Benchmarks/Report
 
+# The tests' build has the programs too: another one would compile the library once more.
+EXAMPLE := -c release --package-path Examples/TinyLlama --scratch-path .build/example
+
+example: setup
+	swift test $(EXAMPLE)
+	@programs="$$(swift build $(EXAMPLE) --show-bin-path)" && "$$programs/TinyLlama" && "$$programs/Arrays"
+
 format:
 	swift format -i -r $(SWIFT_SOURCES)
 
@@ -84,13 +93,24 @@ lint:
 	swift format lint --strict -r $(SWIFT_SOURCES)
 
 # Every instruction set of Sources/CAttentionKernels against its definition, in C: on this machine, and for AArch64 in an emulator.
-# The tests proper run on this machine's sets only.
+# The Swift tests run on this machine's sets only.
 KERNEL_DRIVER := $(MAKE) -s -j2 -f Tests/KernelDriver/Makefile
 DRIVERS := .build/kernel-driver
 
+# SANITIZE=1 also stops at undefined behaviour and at accesses out of bounds of arrays on the stack.
+SANITIZE ?=
+ifeq ($(SANITIZE),)
+NATIVE_DRIVER := $(DRIVERS)/native
+else
+NATIVE_DRIVER := $(DRIVERS)/sanitized
+SANITIZE_CFLAGS := -g -fsanitize=address,undefined -fno-sanitize-recover=undefined
+# Swift's clang links with gold otherwise, which warns about every symbol of the sanitizers.
+SANITIZE_LDFLAGS := -fsanitize=address,undefined -fuse-ld=bfd
+endif
+
 test-kernels:
-	@$(KERNEL_DRIVER) CC=clang OUT=$(DRIVERS)/native
-	$(DRIVERS)/native/driver
+	@$(KERNEL_DRIVER) CC=clang CFLAGS="$(SANITIZE_CFLAGS)" LDFLAGS="$(SANITIZE_LDFLAGS)" OUT=$(NATIVE_DRIVER)
+	$(NATIVE_DRIVER)/driver
 
 ifeq ($(shell uname -m),aarch64)
 test-neon: test-kernels

@@ -1,0 +1,22 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+let package = Package(
+  name: "TinyLlama",
+  dependencies: [.package(name: "swift-attention", path: "../..")],
+  targets: [
+    .executableTarget(
+      name: "TinyLlama",
+      dependencies: [
+        .product(name: "Attention", package: "swift-attention"),
+        .product(name: "TensorFiles", package: "swift-attention"),
+      ],
+      resources: [.copy("Model")]),
+    .executableTarget(
+      name: "Arrays", dependencies: [.product(name: "Attention", package: "swift-attention")]),
+    .testTarget(
+      name: "TinyLlamaTests", dependencies: ["TinyLlama", "Arrays"], resources: [.copy("Expected")]),
+  ],
+  swiftLanguageModes: [.v6]
+)

@@ -2,7 +2,7 @@
 struct KeyValueSources {
   let batch: Int
   let heads: Int
-  /// `Tk`: the rows of tensors; the longest sequence of packed ones and of pages.
+  /// `Tk`: the rows of tensors; the longest sequence of packed ones and of pages; the sum over joined parts.
   let count: Int
   let depth: Int
   let width: Int
@@ -59,13 +59,13 @@ extension KeyValues {
   private static func joined(_ parts: [KeyValues]) throws(AttentionError) -> KeyValueSources {
     var sources: [KeyValueSources] = []
     for (index, part) in parts.enumerated() {
-      do {
+      do throws(AttentionError) {
         let next = try part.sources()
         if let refusal = next.valuesRefusal { throw refusal }
         if let first = sources.first { try check(next, beside: first) }
         sources.append(next)
       } catch {
-        throw AttentionError("keyValues", "part \(index): \(error)")
+        throw AttentionError(error.kind, "keyValues", "part \(index): \(error)")
       }
     }
     guard let first = sources.first else {

@@ -5,7 +5,7 @@ struct AttentionSizes: Sendable {
   let keyValueHeads: Int
   /// `Tq`: the rows of a batch; the queries of the longest packed sequence.
   let queryCount: Int
-  /// `Tk`: the rows of tensors; the keys of the longest sequence of other sources.
+  /// `Tk`: the rows of tensors; the keys of the longest sequence of packed ones and of pages; the sum over joined parts.
   let keyCount: Int
   /// D
   let headDimension: Int

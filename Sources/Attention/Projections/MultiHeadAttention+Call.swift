@@ -193,7 +193,7 @@ extension MultiHeadAttention {
     do {
       return try projected.splitHeads(heads)
     } catch {
-      throw AttentionError(argument, error.description)
+      throw AttentionError(error.kind, argument, error.description)
     }
   }
 

@@ -132,7 +132,7 @@ extension Projection {
       try BLAS.gemm(input.reshaped(to: [rows, width]), weight, beta: bias == nil ? 0 : 1, into: &result)
       return try result.reshaped(to: shape)
     } catch {
-      throw AttentionError(argument, "shape \(input.shape) given: \(error)")
+      throw AttentionError(error.kind, argument, "shape \(input.shape) given: \(error)")
     }
   }
 
@@ -160,7 +160,7 @@ private func copied<Element: TensorElement>(
   do {
     try copy.withMutableView { view throws(AttentionError) in try view.assign(from: tensor) }
   } catch {
-    throw AttentionError(argument, error.description)
+    throw AttentionError(error.kind, argument, error.description)
   }
   return copy
 }

@@ -28,8 +28,8 @@ extension ScaledDotProductAttention {
   ///   - keyValues: keys and values from any source; values are not read.
   ///   - stage: which scores.
   ///   - rows: along the axis of rows of the queries' tensor; all when nil.
-  /// - Returns: `[B, Hq, rows, Tk]`, or `[Hq, rows, Tk]` for packed queries, in the accumulation type; `Tk` is the axis of tensors, or the
-  ///   longest sequence's number of keys. Beside it a thread uses about 3 MiB, or as much as a row of `Tk` scores and 4 keys take where that is
+  /// - Returns: `[B, Hq, rows, Tk]`, or `[Hq, rows, Tk]` for packed queries, in the accumulation type; `Tk` is the axis of tensors, the
+  ///   longest sequence's number of keys of packed ones and of pages, and the sum of these over joined parts. Beside it a thread uses about 3 MiB, or as much as a row of `Tk` scores and 4 keys take where that is
   ///   more.
   /// - Throws: ``AttentionError`` where something does not fit, or no memory holds the result.
   public func scores<Q: AttentionQueries>(

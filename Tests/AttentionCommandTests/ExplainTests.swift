@@ -30,7 +30,7 @@ import Testing
       "V": Tensor<Float>.zeros([6, 2, 8]), "cu_seqlens_q": try Tensor<Int32>([0, 1, 4, 6], shape: [4]),
     ]
     for (name, tensors, more) in [
-      ("padded", padded, "2 sequences"), ("paged", paged, "read as they are"),
+      ("padded", padded, "2 sequences"), ("paged", paged, "; values"),
       ("packed", packed, "3 sequences"),
     ] {
       let contents = CaseContents(["softcap": "2"], tensors.merging(scoring) { $1 })

@@ -63,6 +63,7 @@ func copyRow<Element: TensorElement>(
   case 1: copy(UInt8.self)
   case 2: copy(UInt16.self)
   case 4: copy(UInt32.self)
-  default: copy(UInt64.self)
+  case 8: copy(UInt64.self)
+  default: preconditionFailure("elements of \(MemoryLayout<Element>.size) bytes are not copied by rows")
   }
 }

@@ -3,7 +3,8 @@ import Parallelism
 /// How a call is computed: the kernel, its tiles, the tasks that threads take, and every byte of scratch memory. It runs, as often as wanted.
 ///
 /// Made by ``ScaledDotProductAttention/plan(_:_:)`` for one call, it serves every call whose tensors have the same sizes, types and
-/// lengths: in a model, each layer of a step. A run allocates nothing where keys and values lie in tensors, packed or in pages.
+/// lengths: in a model, each layer of a step. A run of the
+/// fused or the decode kernel allocates nothing where keys and values lie in tensors, packed or in pages.
 ///
 ///     let plan = try attend.plan(q, keyValues(0))
 ///     for layer in layers { try plan.run(q, keyValues(layer), to: view) }

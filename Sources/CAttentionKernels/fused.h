@@ -45,11 +45,27 @@ struct fused_sums {
   f32_vec lanes[2], mass[2];
 };
 
-// Exponents that are not weights yet, and where their weights belong.
+// Scores that are not weights yet, and where their weights belong. A score x has the exponent (x - origin) * factor + shift, a lane each of
+// origin and shift.
 struct fused_pending {
   const float *scores;
   float *weights;
+  const float *origin, *shift;
+  float factor;
 };
+
+static const float fused_zeros[2 * f32_lanes] __attribute__((aligned(64)));
+
+// Pending exponents: what is computed of them changes no bit.
+static inline struct fused_pending fused_exponents(const float *exponents, float *weights) {
+  return (struct fused_pending){exponents, weights, fused_zeros, fused_zeros, 1};
+}
+
+// The exponents of scores of vector c.
+static inline f32_vec fused_exponent(const struct fused_pending *pending, const float *scores, int c) {
+  const f32_vec x = f32_sub(f32_load(scores), f32_load(pending->origin + c * f32_lanes));
+  return f32_fma_exact(x, f32_set1(pending->factor), f32_load(pending->shift + c * f32_lanes));
+}
 
 // The keys of a block, counted from its first, that some row of one vector of queries sees, and those that all its rows see.
 struct fused_reach {
@@ -67,6 +83,8 @@ struct fused_run {
   ptrdiff_t first_key, last_key;
   // Whether scores are more than products: scaled, capped, biased.
   int has_rules;
+  // Which vectors see all keys where nothing hides any: as in `sees`. 0 where that is for each tile to find out.
+  uint8_t all_see;
   // The lanes that are rows, a bit each.
   uint32_t used;
   // Of the tile that is computed: whether some row does not see all its keys, and then which lanes see each key.
@@ -132,15 +150,9 @@ static inline uint32_t fused_range_bits(const struct fused_run *run, ptrdiff_t k
   return bits;
 }
 
-// Finds who sees the tile at key j; which vectors do.
-static inline uint8_t fused_look(struct fused_run *run, ptrdiff_t j, ptrdiff_t rows) {
-  const struct fused_reach *a = &run->reach[0], *b = &run->reach[1];
+// Finds who sees a tile whose keys some row does not see; which vectors do.
+static __attribute__((noinline)) uint8_t fused_look_closely(struct fused_run *run, ptrdiff_t j, ptrdiff_t rows, int cuts) {
   const uint32_t *visible = run->panel->visible;
-  const int cuts = fused_cuts(a, j, rows) | fused_cuts(b, j, rows);
-  const uint8_t reaches = (uint8_t)(fused_reaches(a, j, rows) | fused_reaches(b, j, rows) << 1);
-  run->hides = 0;
-  if (!cuts && !visible)
-    return reaches;
   uint32_t some = 0, all = UINT32_MAX;
   for (ptrdiff_t r = 0; r < rows; r++) {
     uint32_t shown = cuts ? fused_range_bits(run, j + r) : UINT32_MAX;
@@ -152,7 +164,20 @@ static inline uint8_t fused_look(struct fused_run *run, ptrdiff_t j, ptrdiff_t r
   }
   run->hides = (all & run->used) != run->used;
   const int first = (some & run->used & fused_first_vector) != 0, second = (some & run->used & ~fused_first_vector) != 0;
-  return reaches & (uint8_t)(first | second << 1);
+  return (uint8_t)(first | second << 1);
+}
+
+// Finds who sees the tile at key j; which vectors do.
+static inline __attribute__((always_inline)) uint8_t fused_look(struct fused_run *run, ptrdiff_t j, ptrdiff_t rows) {
+  run->hides = 0;
+  if (run->all_see)
+    return run->all_see;
+  const struct fused_reach *a = &run->reach[0], *b = &run->reach[1];
+  const int cuts = fused_cuts(a, j, rows) | fused_cuts(b, j, rows);
+  uint8_t sees = (uint8_t)(fused_reaches(a, j, rows) | fused_reaches(b, j, rows) << 1);
+  if (cuts || run->panel->visible)
+    sees &= fused_look_closely(run, j, rows, cuts);
+  return sees;
 }
 
 // Finds what a panel sees of a block; whether that is anything.
@@ -163,6 +188,7 @@ static inline int fused_start(struct fused_run *run, const struct CAttentionKern
   run->weights = block->scratch + 3 * f32_tile_rows * fused_width;
   run->has_rules = block->scale != 1 || block->softcap > 0 || panel->bias != NULL || panel->slopes != NULL;
   run->used = UINT32_MAX >> (32 - panel->rows);
+  run->all_see = panel->begin || panel->visible ? 0 : panel->rows <= f32_lanes ? 1 : 3;
   if (panel->slopes)
     for (int i = 0; i < fused_width; i++)
       run->position[i] = (float)(panel->positions[i] - block->first);

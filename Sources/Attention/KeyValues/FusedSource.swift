@@ -28,7 +28,7 @@ struct FusedSource {
   ) -> (base: UnsafePointer<UInt16>, stride: Int) {
     let first = range.lowerBound
     let run = rows.run(block.sequence, block.keyValueHead, from: first)
-    if run.count >= range.count && (run.columnStride == elementSize || columns == 1) {
+    if run.count >= range.count && run.hasNeighbouringColumns(columns, elementSize: elementSize) {
       return (run.base.assumingMemoryBound(to: UInt16.self), run.rowStride / elementSize)
     }
     let target = UnsafeMutableRawPointer(scratch).assumingMemoryBound(to: UInt16.self)
@@ -36,14 +36,22 @@ struct FusedSource {
     while next < range.count {
       let run = rows.run(block.sequence, block.keyValueHead, from: first + next)
       let count = min(run.count, range.count - next)
-      for row in 0..<count {
-        let source = (run.base + row &* run.rowStride).assumingMemoryBound(to: UInt16.self)
-        let stride = run.columnStride / elementSize
-        for column in 0..<columns { target[(next + row) * columns + column] = source[column &* stride] }
+      if run.hasNeighbouringColumns(columns, elementSize: elementSize) {
+        run.copy(count, bytes: columns * elementSize, to: target + next * columns)
+      } else {
+        copyWords(of: run, count, to: target + next * columns)
       }
       next += count
     }
     return (UnsafePointer(target), columns)
+  }
+
+  private func copyWords(of run: RowRun, _ rows: Int, to target: UnsafeMutablePointer<UInt16>) {
+    let stride = run.columnStride / elementSize
+    for row in 0..<rows {
+      let source = (run.base + row &* run.rowStride).assumingMemoryBound(to: UInt16.self)
+      for column in 0..<columns { target[row * columns + column] = source[column &* stride] }
+    }
   }
 
   /// Rows to prefetch, as far as one run holds them.

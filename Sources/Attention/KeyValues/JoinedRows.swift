@@ -50,7 +50,7 @@ struct JoinedRows: RowSource {
     }
     let run = parts[part].run(sequence, head, from: position - start)
     return RowRun(
-      base: run.base, rowStride: run.rowStride, columnStride: run.columnStride,
+      base: run.base, rowStride: run.rowStride, headStride: run.headStride, columnStride: run.columnStride,
       count: min(run.count, end - position))
   }
 

@@ -12,7 +12,7 @@ struct PagedRows: RowSource {
     let (place, row) = position.quotientAndRemainder(dividingBy: table.pageSize)
     return RowRun(
       base: pages.row(table.page(sequence, place), head, row), rowStride: pages.byteStrides.row,
-      columnStride: pages.byteStrides.column, count: table.pageSize - row)
+      headStride: pages.byteStrides.head, columnStride: pages.byteStrides.column, count: table.pageSize - row)
   }
 
   func canBeBLASOperand(_ type: StorageType, columns: Int) -> Bool {

@@ -83,11 +83,25 @@ enum KeyValueRows: RowSource {
 struct RowRun {
   let base: UnsafeRawPointer
   let rowStride: Int
+  /// From a row to the next head's row of the same position.
+  let headStride: Int
   let columnStride: Int
   let count: Int
 }
 
 extension RowRun {
+  /// Whether the columns of a row follow each other without a gap.
+  func hasNeighbouringColumns(_ columns: Int, elementSize: Int) -> Bool {
+    columnStride == elementSize || columns == 1
+  }
+
+  /// Copies the first rows of a run whose columns are neighbours, one behind the other.
+  func copy(_ rows: Int, bytes: Int, to target: UnsafeMutableRawPointer) {
+    for row in 0..<rows {
+      (target + row &* bytes).copyMemory(from: base + row &* rowStride, byteCount: bytes)
+    }
+  }
+
   /// Prefetches rows into the second-level cache; not where columns are not neighbours.
   func prefetch(_ rows: Int, bytes: Int, elementSize: Int) {
     if columnStride != elementSize { return }
@@ -107,8 +121,8 @@ extension StridedOperand: RowSource {
 
   func run(_ sequence: Int, _ head: Int, from position: Int) -> RowRun {
     RowRun(
-      base: row(sequence, head, position), rowStride: byteStrides.row, columnStride: byteStrides.column,
-      count: .max)
+      base: row(sequence, head, position), rowStride: byteStrides.row, headStride: byteStrides.head,
+      columnStride: byteStrides.column, count: .max)
   }
 
   /// Whether BLAS can read a tile of it where it lies: the right type, neighbours side by side, rows that do not overlap.

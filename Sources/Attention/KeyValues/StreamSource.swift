@@ -24,77 +24,94 @@ struct StreamSource {
     return StreamStretch(rows: rows, sequence: block.sequence, head: block.keyValueHead, range: range)
   }
 
-  /// Hands out rows of some heads in their order, in pieces that kernels can read: a run where it lies, or some rows of it as Floats in
-  /// `scratch`. With several heads, some rows of each in turn.
+  /// Hands out rows in their order, in pieces that kernels can read: a run where it lies, or some rows of it as Floats in scratch.
   ///
   /// - Parameters:
   ///   - stretch: the rows of the first head.
-  ///   - heads: how many neighbouring heads.
-  ///   - distance: how many rows ahead the kernel prefetches.
+  ///   - heads: the heads whose rows are read together.
+  ///   - queries: how many query rows of a head read them.
   ///   - next: what is read after them.
-  ///   - scratch: room for ``gatheredRows(columns:)`` rows of a head.
-  ///   - body: gets the head, counted from the first, the positions of the piece, likewise, and the piece.
+  ///   - body: gets the positions of the piece, counted from the stretch's first, and the piece.
   func forEachPiece(
-    of stretch: StreamStretch, heads: Int, distance: Int, next: StreamStretch?,
-    scratch: (_ head: Int) -> UnsafeMutablePointer<Float>,
-    _ body: (_ head: Int, _ piece: Range<Int>, CAttentionKernels_stream, StorageType) -> Void
+    of stretch: StreamStretch, heads: StreamHeads, queries: Int, next: StreamStretch?,
+    _ body: (_ piece: Range<Int>, CAttentionKernels_stream, StorageType) -> Void
   ) {
     let count = stretch.range.count
+    let distance = distance(heads: heads.count, queries: queries)
     var first = 0
     while first < count {
       let run = stretch.run(at: first)
-      let isInPlace = run.columnStride == elementSize || columns == 1
-      var most = min(count - first, isInPlace ? run.count : Self.gatheredRows(columns: columns))
-      if heads > 1 { most = min(most, Self.rowsInTurn) }
-      let piece = first..<first + most
-      for head in 0..<heads {
-        var stream = CAttentionKernels_stream()
-        stream.count = piece.count
-        stream.columns = columns
-        if isInPlace {
-          let run = head == 0 ? run : stretch.run(at: first, head: head)
-          (stream.rows, stream.row_stride) = (run.base, run.rowStride)
-        } else {
-          let rows = stretch.range.lowerBound + piece.lowerBound..<stretch.range.lowerBound + piece.upperBound
-          let tile = tiles.tile(rows, stretch.sequence, stretch.head + head, scratch(head))
-          stream.rows = UnsafeRawPointer(tile.base)
-          stream.row_stride = tile.leadingDimension * MemoryLayout<Float>.size
-        }
-        prefetch(&stream, after: piece, of: stretch, (head, heads), distance: distance, next)
-        body(head, piece, stream, isInPlace ? rows.type : .float32)
+      let isInPlace = run.hasNeighbouringColumns(columns, elementSize: elementSize)
+      let most = isInPlace ? run.count : Self.gatheredRows(columns: columns)
+      let piece = first..<first + min(count - first, most)
+      var stream = CAttentionKernels_stream()
+      stream.count = piece.count
+      stream.columns = columns
+      stream.heads = heads.count
+      if isInPlace {
+        (stream.rows, stream.row_stride, stream.head_stride) = (run.base, run.rowStride, run.headStride)
+      } else {
+        gather(piece, of: stretch, heads, into: &stream)
       }
+      prefetch(&stream, after: piece, of: stretch, distance: distance, next)
+      body(piece, stream, isInPlace ? rows.type : .float32)
       first = piece.upperBound
     }
   }
 
-  /// Rows of a head that are read before those of the next head: what a kernel takes at once.
-  private static let rowsInTurn = 16
+  /// Brings rows of all heads into their scratch.
+  private func gather(
+    _ piece: Range<Int>, of stretch: StreamStretch, _ heads: StreamHeads,
+    into stream: inout CAttentionKernels_stream
+  ) {
+    let start = stretch.range.lowerBound
+    let rows = start + piece.lowerBound..<start + piece.upperBound
+    stream.rows = UnsafeRawPointer(heads.scratch)
+    stream.head_stride = heads.stride * MemoryLayout<Float>.size
+    for head in 0..<heads.count {
+      let scratch = heads.scratch + head * heads.stride
+      let tile = tiles.tile(rows, stretch.sequence, stretch.head + head, scratch)
+      // What is not read in place cannot be a BLAS operand either.
+      assert(tile.base == UnsafePointer(scratch))
+      stream.row_stride = tile.leadingDimension * MemoryLayout<Float>.size
+    }
+  }
+
+  /// Rows between the row that is read and the row that is prefetched. With fewer, memory has too little time; with more, what was
+  /// prefetched has left the cache before it is read.
+  ///
+  /// A single query is done with a line so soon that the first-level cache has room for half as many. Rows of several heads are read in
+  /// the order of memory, where the hardware prefetcher helps: some 16 KiB ahead are enough, and fit the first-level cache.
+  private func distance(heads: Int, queries: Int) -> Int {
+    if heads == 1 { return queries == 1 ? 32 : 64 }
+    return max(1, (16 << 10) / (heads * columns * elementSize))
+  }
 
   /// Says what a kernel prefetches while it reads a piece.
   private func prefetch(
     _ stream: inout CAttentionKernels_stream, after piece: Range<Int>, of stretch: StreamStretch,
-    _ place: (head: Int, heads: Int), distance: Int, _ next: StreamStretch?
+    distance: Int, _ next: StreamStretch?
   ) {
+    stream.distance = distance
     // A run that is shorter than the distance prefetches what lies so far ahead, and a longer one what follows it.
     let isShort = piece.count < distance
     let ahead = isShort ? piece.lowerBound + distance : piece.upperBound
     let count = stretch.range.count
-    guard
-      let run = ahead < count
-        ? stretch.run(at: ahead, head: place.head) : next?.run(within: ahead - count, head: place.head)
-    else { return }
+    guard let run = ahead < count ? stretch.run(at: ahead) : next?.run(within: ahead - count) else { return }
     stream.is_short = isShort ? 1 : 0
     stream.next = run.base
     stream.next_stride = run.rowStride
     stream.next_count = min(run.count, piece.count)
-    // Where the heads are all that lies in a row, the turns of all heads prefetch the rows from their first byte to their last.
-    let bytes = columns * elementSize
-    if place.heads > 1 && run.rowStride == place.heads * bytes && run.count >= piece.count {
-      let start = run.base - place.head * bytes
-      stream.next = start + place.head * piece.count * bytes
-      stream.next_stride = bytes
-    }
   }
+}
+
+/// Neighbouring heads whose rows are read together.
+struct StreamHeads {
+  let count: Int
+  /// Room for ``StreamSource/gatheredRows(columns:)`` rows of the first head.
+  let scratch: UnsafeMutablePointer<Float>
+  /// From a head's scratch, and from all else in its workspace, to the next head's, in Floats.
+  let stride: Int
 }
 
 /// Some consecutive rows of a head of a sequence, in however many runs.
@@ -104,13 +121,9 @@ struct StreamStretch {
   fileprivate let head: Int
   fileprivate let range: Range<Int>
 
-  /// The run from a row on, of this head or one after it.
-  fileprivate func run(at row: Int, head other: Int = 0) -> RowRun {
-    rows.run(sequence, head + other, from: range.lowerBound + row)
-  }
+  /// The run from a row on.
+  fileprivate func run(at row: Int) -> RowRun { rows.run(sequence, head, from: range.lowerBound + row) }
 
   /// The same; nil past the last row.
-  fileprivate func run(within row: Int, head other: Int) -> RowRun? {
-    row < range.count ? run(at: row, head: other) : nil
-  }
+  fileprivate func run(within row: Int) -> RowRun? { row < range.count ? run(at: row) : nil }
 }

@@ -42,13 +42,16 @@ struct TileSource<Scalar: AttentionAccumulator> {
   private let load: RowKernels<Scalar>.Load
   private let elementSize: Int
   private let isReadable: Bool
+  private let isStoredAsRead: Bool
 
   init(_ rows: KeyValueRows, columns: Int, _ kernels: KernelTable) {
     self.rows = rows
     self.columns = columns
     self.load = RowKernels<Scalar>(kernels).load(rows.type)
     self.elementSize = rows.type.byteCount
-    self.isReadable = rows.canBeBLASOperand(AccumulatorType(Scalar.self).storage, columns: columns)
+    let read = AccumulatorType(Scalar.self).storage
+    self.isStoredAsRead = rows.type == read
+    self.isReadable = rows.canBeBLASOperand(read, columns: columns)
   }
 
   /// The rows at the positions `range` of a block's sequence and head: where they lie, or copied into `scratch`.
@@ -72,8 +75,11 @@ struct TileSource<Scalar: AttentionAccumulator> {
     while next < range.count {
       let run = next == 0 ? run : rows.run(sequence, head, from: first + next)
       let count = min(run.count, range.count - next)
-      for row in 0..<count {
-        read(run, row, into: scratch + (next + row) * columns)
+      let target = scratch + next * columns
+      if isStoredAsRead && run.hasNeighbouringColumns(columns, elementSize: elementSize) {
+        run.copy(count, bytes: columns * elementSize, to: target)
+      } else {
+        for row in 0..<count { read(run, row, into: target + row * columns) }
       }
       next += count
     }

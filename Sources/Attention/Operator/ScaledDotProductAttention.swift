@@ -71,6 +71,9 @@ extension ScaledDotProductAttention {
   ///   - queries: a tensor `[B, Hq, Tq, D]`, or padded or packed ``Queries``.
   ///   - keyValues: keys and values from any source.
   /// - Throws: ``AttentionError`` where shapes, lengths, types, mask, scale or options do not fit; nothing is computed then.
+  @_specialize(where Q == Tensor<Float>)
+  @_specialize(where Q == Tensor<Float16>)
+  @_specialize(where Q == Tensor<BFloat16>)
   public func callAsFunction<Q: AttentionQueries>(
     _ queries: Q, _ keyValues: KeyValues
   ) throws(AttentionError) -> Tensor<Q.Element> {
@@ -78,7 +81,7 @@ extension ScaledDotProductAttention {
     let call = try PlannedAttention(self, rows, keyValues)
     var output: Tensor<Q.Element> = try newTensor(call.problem.layout.outputShape, call)
     output.withMutableView { call.run(into: AttentionResult($0), on: pool) }
-    withExtendedLifetime((rows, keyValues)) {}
+    withExtendedLifetime(rows) { withExtendedLifetime(keyValues) {} }
     return output
   }
 
@@ -94,7 +97,7 @@ extension ScaledDotProductAttention {
     let rows = queries.queries.rows
     let results: (Tensor<Q.Element>, Tensor<Q.Element.Accumulator>) = try newResults(
       of: PlannedAttention(self, rows, keyValues))
-    withExtendedLifetime((rows, keyValues)) {}
+    withExtendedLifetime(rows) { withExtendedLifetime(keyValues) {} }
     return results
   }
 
@@ -107,6 +110,9 @@ extension ScaledDotProductAttention {
   ///     none of them in the inputs. All of it is overwritten.
   ///   - logSumExp: `[B, Hq, Tq]`, or `[Hq, total]`, likewise; not computed when nil.
   /// - Throws: ``AttentionError``, as ``callAsFunction(_:_:)``; nothing is written then.
+  @_specialize(where Q == Tensor<Float>)
+  @_specialize(where Q == Tensor<Float16>)
+  @_specialize(where Q == Tensor<BFloat16>)
   public func write<Q: AttentionQueries>(
     _ queries: Q, _ keyValues: KeyValues, to output: MutableTensorView<Q.Element>,
     logSumExp: MutableTensorView<Q.Element.Accumulator>? = nil
@@ -115,7 +121,7 @@ extension ScaledDotProductAttention {
     let call = try PlannedAttention(self, rows, keyValues)
     let result = try AttentionResult(output, logSumExp: logSumExp, checkedFor: call.problem.layout)
     call.run(into: result, on: pool)
-    withExtendedLifetime((rows, keyValues)) {}
+    withExtendedLifetime(rows) { withExtendedLifetime(keyValues) {} }
   }
 
   /// How a call with these operands is computed, ready to run: made once for a step, it runs for each layer whose tensors have the same

@@ -1,3 +1,5 @@
+import CAttentionKernels
+
 /// How the decode kernel cuts a sequence's keys: into parts that threads share, and parts into tiles.
 ///
 /// The sizes follow from those of one (sequence, head): however many threads there are, the same parts are merged in the same order.
@@ -38,15 +40,15 @@ struct DecodeTiles: Sendable {
         packedValues: StreamSource.gatheredRows(columns: problem.sizes.valueDimension)))
   }
 
-  /// Key/value heads whose rows one thread reads together, a few rows of each in turn.
+  /// Key/value heads whose rows one thread reads together, row by row and head by head.
   ///
   /// In pages, and in what a projection writes, a token's heads lie side by side. Reading one head alone jumps from row to row, and the
-  /// hardware prefetcher sees no stream; reading all heads of some rows, then of the next, is the order of memory. As many heads as leave
-  /// each thread three pieces of work. It does not touch results: each head's tiles and their order are the same.
+  /// hardware prefetcher sees no stream; reading all heads of a row, then of the next, is the order of memory. As many heads as the kernel
+  /// takes and as leave each thread three pieces of work. It does not touch results: each head's tiles and their order are the same.
   func headsTogether(_ problem: AttentionProblem, threads: Int) -> Int {
     let sizes = problem.sizes
     guard problem.keys.interleavesHeads, problem.values.interleavesHeads else { return 1 }
-    var heads = max(1, sizes.keyValueHeads)
+    var heads = min(max(1, sizes.keyValueHeads), CAttentionKernels_most_heads)
     while heads > 1 {
       let pieces = sizes.batch * parts * (sizes.keyValueHeads / heads)
       if sizes.keyValueHeads.isMultiple(of: heads) && (pieces >= 3 * threads || threads == 1) { return heads }

@@ -162,41 +162,45 @@ struct CAttentionKernels_finish {
 };
 
 // Rows of keys or values that are read once, where they lie: a row's columns are neighbours, strides count bytes, elements lie at
-// multiples of their size. While row i is read, row i + distance is prefetched; past the last row that is a row of `next`: the rows that
-// will be read after these, such as the values that belong to keys. Where is_short is not 0, there are fewer rows than the distance, and
-// row i of `next` is prefetched while row i is read: short runs lie apart. `next` is only a hint: any address is fine, and next_count
-// may be 0.
+// multiples of their size. Row i of head h is at rows + h * head_stride + i * row_stride. Several heads are read row by row and
+// head by head: where a token's heads lie side by side, that is the order of memory.
+//
+// While row i is read, row i + distance is prefetched; past the last row that is a row of `next`: the rows that will be read after these,
+// such as the values that belong to keys. Where is_short is not 0, there are fewer rows than the distance, and row i of `next` is
+// prefetched while row i is read: short runs lie apart. `next` is only a hint: any address is fine, and next_count may be 0.
 struct CAttentionKernels_stream {
   const void *rows;
   ptrdiff_t row_stride, count, columns;
+  ptrdiff_t heads, head_stride; // 1 to CAttentionKernels_most_heads heads
+  ptrdiff_t distance;
   const void *next;
   ptrdiff_t next_stride, next_count;
   int is_short;
 };
+// Heads that are read together at most: with eight queries of a head and four keys, what waits to be reduced takes 8 KiB.
+enum { CAttentionKernels_most_heads = 8 };
 
-// Rows between the row that is read and the row that is prefetched. With fewer, memory has too little time. A single query reads in
-// the order of memory by itself, and is done with a line so soon that the first-level cache has room for half as many.
-enum { CAttentionKernels_distance = 64, CAttentionKernels_distance_alone = 32 };
-
-// Scores of queries with a stream of keys: query r is at queries + r * query_stride, its scores go to scores + r * score_stride.
+// Scores of queries with a stream of keys: query r is at queries + r * query_stride, its scores go to scores + r * score_stride; for head h
+// both lie h * work_stride numbers further on.
 struct CAttentionKernels_products {
   struct CAttentionKernels_stream keys;
   const float *queries;
   ptrdiff_t query_stride, query_count;
   float scale;
   float *scores;
-  ptrdiff_t score_stride;
+  ptrdiff_t score_stride, work_stride;
 };
 
 // Outputs to which weighted values of a stream are added: row r of the output is at output + r * output_stride, its weights, one for
-// each value, at weights + r * weight_stride. Where `rescale` is NULL all its factors are 1.
+// each value, at weights + r * weight_stride; for head h both, and the factors, lie h * work_stride numbers further on. Where `rescale` is
+// NULL all its factors are 1.
 struct CAttentionKernels_sums {
   struct CAttentionKernels_stream values;
   const float *weights;
   ptrdiff_t weight_stride, row_count;
   const float *rescale;
   float *output;
-  ptrdiff_t output_stride;
+  ptrdiff_t output_stride, work_stride;
 };
 
 struct CAttentionKernels {

@@ -77,13 +77,14 @@ struct DecodeAttention {
     let end = min(first + tiles.partKeys, block.extent.keyCount)
     let lower = min(max(seen.lowerBound, first), end)
     let range = lower..<max(lower, min(seen.upperBound, end))
+    let stride = tiles.workspace(problem).byteCount / MemoryLayout<Float>.size
     // Tiles start at multiples of their size in the part, whatever is seen of it.
     var tile = first + (range.lowerBound - first) / tiles.keys * tiles.keys
     while tile < range.upperBound {
       let rest = min(tile + tiles.keys, end)..<end
       let following =
         rest.isEmpty ? next.flatMap { firstKeys(of: $0, group, tiles) } : keys.stretch(rest, block)
-      add(tile..<rest.lowerBound, of: heads, next: following)
+      add(tile..<rest.lowerBound, of: heads, stride: stride, next: following)
       tile = rest.lowerBound
     }
     for head in heads {
@@ -115,7 +116,7 @@ struct DecodeAttention {
   }
 
   private func add(
-    _ tile: Range<Int>, of heads: UnsafeMutableBufferPointer<HeadWork>, next: StreamStretch?
+    _ tile: Range<Int>, of heads: UnsafeMutableBufferPointer<HeadWork>, stride: Int, next: StreamStretch?
   ) {
     let (depth, width) = (problem.sizes.headDimension, problem.sizes.valueDimension)
     var rows = 0..<0
@@ -124,31 +125,29 @@ struct DecodeAttention {
     guard !rows.isEmpty, let tileKeys = keys.stretch(tile, block),
       let tileValues = values.stretch(tile, block)
     else { return }
-    let distance = rows.count == 1 ? CAttentionKernels_distance_alone : CAttentionKernels_distance
+    let work = heads[0].work
     keys.forEachPiece(
-      of: tileKeys, heads: heads.count, distance: distance, next: tileValues,
-      scratch: { heads[$0].work.packedKeys }
-    ) { head, piece, stream, type in
-      let work = heads[head].work
+      of: tileKeys, heads: StreamHeads(count: heads.count, scratch: work.packedKeys, stride: stride),
+      queries: rows.count, next: tileValues
+    ) { piece, stream, type in
       var products = CAttentionKernels_products(
         keys: stream, queries: work.queries + rows.lowerBound * depth, query_stride: depth,
         query_count: rows.count, scale: factors.products,
         scores: work.scores + rows.lowerBound * work.scoreStride + piece.lowerBound,
-        score_stride: work.scoreStride)
+        score_stride: work.scoreStride, work_stride: stride)
       kernels.streamProducts(type)(&products)
     }
     for head in heads { tileRows.weigh(tile, rows, of: head.block, head.work) }
     values.forEachPiece(
-      of: tileValues, heads: heads.count, distance: distance, next: next,
-      scratch: { heads[$0].work.packedValues }
-    ) { head, piece, stream, type in
-      let work = heads[head].work
+      of: tileValues, heads: StreamHeads(count: heads.count, scratch: work.packedValues, stride: stride),
+      queries: rows.count, next: next
+    ) { piece, stream, type in
       // What was summed before comes to the new scale once.
       var sums = CAttentionKernels_sums(
         values: stream, weights: work.scores + rows.lowerBound * work.scoreStride + piece.lowerBound,
         weight_stride: work.scoreStride, row_count: rows.count,
         rescale: piece.lowerBound == 0 ? UnsafePointer(work.softmax.rescale + rows.lowerBound) : nil,
-        output: work.output + rows.lowerBound * width, output_stride: width)
+        output: work.output + rows.lowerBound * width, output_stride: width, work_stride: stride)
       kernels.streamSums(type)(&sums)
     }
   }

@@ -57,14 +57,17 @@ struct FusedFinish {
     if !isWrittenInPlace { spread(block, rows, work) }
     let exact = work.exact + rows.lowerBound
     for lane in 0..<rows.count {
+      let isEmpty = panel.pointee.sum[lane] == 0
+      let isWritten = !isEmpty && work.finite[lane] != 0 && exact[lane] == 0
+      if isWritten && !result.wantsLogSumExp { continue }
       let row = rows.lowerBound + lane
       let index = block.index(row)
-      if exact[lane] == 0 && panel.pointee.sum[lane] == 0 {
+      if exact[lane] == 0 && isEmpty {
         clear(index, work)
-      } else if work.finite[lane] == 0 || exact[lane] != 0 {
+      } else if !isWritten {
         let visible = problem.visibility.visibleKeys(sequence: index.sequence, query: index.query)
         ExactRow(problem, kernels).attend(row, of: block, visible, into: result)
-      } else if result.wantsLogSumExp {
+      } else {
         let mass = pairs ? panel.pointee.mass[lane] : panel.pointee.sum[lane]
         result.setLogSumExp(logSumExp(panel.pointee, lane, mass), index)
       }

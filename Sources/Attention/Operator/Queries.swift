@@ -6,8 +6,8 @@
 ///
 /// A value of a tensor and its lengths; it copies nothing.
 public struct Queries<Element: AttentionElement>: Sendable {
-  let tensor: Tensor<Element>
-  let arrangement: QueryArrangement
+  /// Without the element type, as attention takes them: a call asks for no type when it runs.
+  let rows: QueryRows
 
   /// `[B, Hq, Tq, D]`, every row a query.
   public init(_ tensor: Tensor<Element>) {
@@ -15,12 +15,8 @@ public struct Queries<Element: AttentionElement>: Sendable {
   }
 
   init(_ tensor: Tensor<Element>, _ arrangement: QueryArrangement) {
-    self.tensor = tensor
-    self.arrangement = arrangement
+    rows = QueryRows(tensor: AnyTensor(tensor), arrangement: arrangement)
   }
-
-  /// The same without its element type.
-  var rows: QueryRows { QueryRows(tensor: AnyTensor(tensor), arrangement: arrangement) }
 }
 
 /// Which rows of a tensor of queries belong to which sequence.

@@ -71,9 +71,6 @@ extension ScaledDotProductAttention {
   ///   - queries: a tensor `[B, Hq, Tq, D]`, or padded or packed ``Queries``.
   ///   - keyValues: keys and values from any source.
   /// - Throws: ``AttentionError`` where shapes, lengths, types, mask, scale or options do not fit; nothing is computed then.
-  @_specialize(where Q == Tensor<Float>)
-  @_specialize(where Q == Tensor<Float16>)
-  @_specialize(where Q == Tensor<BFloat16>)
   public func callAsFunction<Q: AttentionQueries>(
     _ queries: Q, _ keyValues: KeyValues
   ) throws(AttentionError) -> Tensor<Q.Element> {
@@ -110,9 +107,6 @@ extension ScaledDotProductAttention {
   ///     none of them in the inputs. All of it is overwritten.
   ///   - logSumExp: `[B, Hq, Tq]`, or `[Hq, total]`, likewise; not computed when nil.
   /// - Throws: ``AttentionError``, as ``callAsFunction(_:_:)``; nothing is written then.
-  @_specialize(where Q == Tensor<Float>)
-  @_specialize(where Q == Tensor<Float16>)
-  @_specialize(where Q == Tensor<BFloat16>)
   public func write<Q: AttentionQueries>(
     _ queries: Q, _ keyValues: KeyValues, to output: MutableTensorView<Q.Element>,
     logSumExp: MutableTensorView<Q.Element.Accumulator>? = nil

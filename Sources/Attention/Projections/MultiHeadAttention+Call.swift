@@ -104,7 +104,7 @@ extension MultiHeadAttention {
     _ queries: Q, _ keyValues: KeyValues,
     with attention: ScaledDotProductAttention = ScaledDotProductAttention()
   ) throws(AttentionError) -> Tensor<Element> {
-    let tensor = queries.queries.tensor
+    let tensor = queries.queries.rows.tensor
     let isPacked = tensor.rank == 3
     guard isPacked || tensor.rank == 4, tensor.shape[1] == queryHeads, tensor.shape.last == headDimension
     else {
@@ -200,7 +200,7 @@ extension MultiHeadAttention {
   /// Memory `[B, Hq, Tq, Dv]`, or `[total, Hq, Dv]` of packed sequences, not initialised, in which the heads of a token lie side by side: merging them is a view.
   ///
   /// In one expression, so that nothing else refers to the memory: attention then writes into it and not into a copy.
-  package func emptyHeads(for queries: Tensor<Element>) throws(AttentionError) -> Tensor<Element> {
+  package func emptyHeads(for queries: AnyTensor) throws(AttentionError) -> Tensor<Element> {
     let shape = queries.shape
     if shape.count == 3 {
       return try allocated([shape[0], queryHeads, valueDimension], for: "queries", shape)

@@ -12,26 +12,26 @@ extension BenchInputs {
 
   /// The shape's mask.
   private var mask: AttentionMask {
-    var mask = shape.mask == .causal ? AttentionMask.causal : .none
-    if let left = shape.leftWindowSize { mask = mask & .window(left: left) }
+    var mask = shape.mask.kind == .causal ? AttentionMask.causal : .none
+    if let left = shape.mask.leftWindowSize { mask = mask & .window(left: left) }
     if let alibiSlopes { mask = mask & .alibi(slopes: alibiSlopes) }
     return mask
   }
 
   /// The shape's softcap and sinks.
-  private var options: AttentionOptions { AttentionOptions(softcap: shape.softcap, sinks: sinks) }
+  private var options: AttentionOptions { AttentionOptions(softcap: shape.scores.softcap, sinks: sinks) }
 
   /// The queries and which rows belong to which sequence.
   var sequencedQueries: Queries<E> {
     if let packedLengths { return .packed(queries, lengths: packedLengths) }
-    if let lengths = shape.queryLengths { return .padded(queries, lengths: lengths) }
+    if let lengths = shape.storage.queryLengths { return .padded(queries, lengths: lengths) }
     return Queries(queries)
   }
 
   /// The keys and values and how many of each sequence are in use.
   var keyValues: KeyValues {
     if let packedLengths { return KeyValues(packedKeys: keys, values: values, lengths: packedLengths) }
-    return KeyValues(keys: keys, values: values, lengths: shape.keyLengths)
+    return KeyValues(keys: keys, values: values, lengths: shape.storage.keyLengths)
   }
 
   /// How the library would compute it.
@@ -41,10 +41,10 @@ extension BenchInputs {
 
   /// A tensor for the output, of NaN, so that what a kernel forgets to write is seen.
   func unwrittenOutput() -> Tensor<E> {
-    let (heads, width) = (shape.queryHeads, shape.valueDim)
+    let (heads, width) = (shape.sizes.queryHeads, shape.sizes.valueDim)
     return Tensor(
       repeating: E(nearest: .nan),
       shape: packedLengths == nil
-        ? [shape.batch, heads, shape.queries, width] : [shape.storedQueries, heads, width])
+        ? [shape.sizes.batch, heads, shape.sizes.queries, width] : [shape.storedQueries, heads, width])
   }
 }

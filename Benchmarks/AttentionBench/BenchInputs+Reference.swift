@@ -7,7 +7,7 @@ import BenchmarkKit
 extension BenchInputs {
   /// Whether a query of a sequence sees a key; nil where all see all.
   private func isVisible(sequence: Int) -> ((_ query: Int, _ key: Int) -> Bool)? {
-    if shape.mask == .none && shape.queryLengths == nil { return nil }
+    if shape.mask.kind == .none && shape.storage.queryLengths == nil { return nil }
     let ranges = (0..<shape.storedQueries(sequence: sequence)).map {
       shape.visibleKeys(sequence: sequence, query: $0)
     }
@@ -26,13 +26,15 @@ extension BenchInputs {
     func select(_ tensor: Tensor<E>, _ head: Int) -> Tensor<E> {
       self.sequence(sequence, of: tensor).sliced(axis: 1, head..<head + 1)
     }
-    let keyHead = head / (shape.queryHeads / shape.keyValueHeads)
+    let keyHead = head / (shape.sizes.queryHeads / shape.sizes.keyValueHeads)
     let first = queries.lowerBound
     return naiveAttention(
       queries: select(self.queries, head).sliced(axis: 2, queries), keys: select(keys, keyHead),
-      values: select(values, keyHead), softcap: shape.softcap, sinks: sinks.map { [$0[head]] },
-      isVisible: isVisible(sequence: sequence).map { rule in { rule($2 + first, $3) } },
-      bias: bias(sequence: sequence, head: head).map { rule in { rule($2 + first, $3) } })
+      values: select(values, keyHead),
+      rules: ScoreRules(
+        softcap: shape.scores.softcap, sinks: sinks.map { [$0[head]] },
+        isVisible: isVisible(sequence: sequence).map { rule in { rule($2 + first, $3) } },
+        bias: bias(sequence: sequence, head: head).map { rule in { rule($2 + first, $3) } }))
   }
 
   /// A row of the naive kernel's output.
@@ -45,9 +47,11 @@ extension BenchInputs {
     let (shape, sequence) = (shape, row.sequence)
     let oracle = AttentionOracle(
       queries: self.sequence(sequence, of: queries), keys: self.sequence(sequence, of: keys),
-      values: self.sequence(sequence, of: values), softcap: shape.softcap, sinks: sinks,
-      isVisible: { shape.visibleKeys(sequence: sequence, query: $2).contains($3) },
-      bias: bias(sequence: sequence, head: row.head).map { rule in { rule($2, $3) } })
+      values: self.sequence(sequence, of: values),
+      rules: ScoreRules(
+        softcap: shape.scores.softcap, sinks: sinks,
+        isVisible: { shape.visibleKeys(sequence: sequence, query: $2).contains($3) },
+        bias: bias(sequence: sequence, head: row.head).map { rule in { rule($2, $3) } }))
     return oracle.row(sequence: 0, head: row.head, query: row.query).output
   }
 }

@@ -35,22 +35,23 @@ struct BenchInputs<E: BenchElement> {
 extension BenchInputs {
   /// Normally distributed numbers of mean 0 and variance 1, the same ones for the same seed.
   init(random shape: BenchmarkShape, seed: UInt64) throws {
+    let sizes = shape.sizes
     func draw(_ heads: Int, _ length: Int, _ rows: Int, _ width: Int, _ seed: UInt64) -> Tensor<E> {
-      let isPacked = shape.layout == .packed
-      return randomTensor(isPacked ? [rows, heads, width] : [shape.batch, heads, length, width], seed: seed)
+      let isPacked = shape.storage.layout == .packed
+      return randomTensor(isPacked ? [rows, heads, width] : [sizes.batch, heads, length, width], seed: seed)
     }
     self.shape = shape
-    let (Hq, Hkv) = (shape.queryHeads, shape.keyValueHeads)
-    queries = draw(Hq, shape.queries, shape.storedQueries, shape.headDim, seed &* 3)
-    keys = draw(Hkv, shape.keys, shape.storedKeys, shape.headDim, seed &* 3 &+ 1)
-    values = draw(Hkv, shape.keys, shape.storedKeys, shape.valueDim, seed &* 3 &+ 2)
-    if shape.layout == .packed { packedLengths = shape.keyLengths ?? [] }
-    if shape.hasSinks {
+    let (Hq, Hkv) = (sizes.queryHeads, sizes.keyValueHeads)
+    queries = draw(Hq, sizes.queries, shape.storedQueries, sizes.headDim, seed &* 3)
+    keys = draw(Hkv, sizes.keys, shape.storedKeys, sizes.headDim, seed &* 3 &+ 1)
+    values = draw(Hkv, sizes.keys, shape.storedKeys, sizes.valueDim, seed &* 3 &+ 2)
+    if shape.storage.layout == .packed { packedLengths = shape.storage.keyLengths ?? [] }
+    if shape.scores.hasSinks {
       // Near the log-sum-exp of as many scores: they take about a third of the weight, so that no tolerance hides a
       // forgotten one.
-      sinks = Tensor<Double>.normal([Hq], mean: log(Double(shape.keys)), seed: seed &* 3 &+ 3).elements
+      sinks = Tensor<Double>.normal([Hq], mean: log(Double(sizes.keys)), seed: seed &* 3 &+ 3).elements
     }
-    if shape.hasALiBi { alibiSlopes = AttentionMask.alibiSlopes(heads: Hq) }
+    if shape.scores.hasALiBi { alibiSlopes = AttentionMask.alibiSlopes(heads: Hq) }
   }
 }
 

@@ -25,11 +25,11 @@ final class NaiveContender<E: BenchElement>: AttentionContender {
     self.inputs = inputs
     let shape = inputs.shape
     func scores(_ sequence: Int) -> Double { inputs.scores(sequence: sequence) }
-    sequences = (0..<shape.batch).sorted { (scores($0), $1) > (scores($1), $0) }
-    allPairs = shape.batch * shape.queryHeads
+    sequences = (0..<shape.sizes.batch).sorted { (scores($0), $1) > (scores($1), $0) }
+    allPairs = shape.sizes.batch * shape.sizes.queryHeads
     // It computes hidden scores too. 2 GFLOP/s is what it reaches on a slow machine.
     let most = scores(sequences[0])
-    let seconds = most * 2 * Double(shape.headDim + shape.valueDim) / 2e9
+    let seconds = most * 2 * Double(shape.sizes.headDim + shape.sizes.valueDim) / 2e9
     guard seconds < 60 else {
       throw Unsuitable(reason: "one head would take about \(short(seconds)) s")
     }
@@ -73,7 +73,7 @@ final class NaiveContender<E: BenchElement>: AttentionContender {
   }
 
   private func place(_ pair: Int) -> (sequence: Int, head: Int) {
-    let (sequence, head) = pair.quotientAndRemainder(dividingBy: inputs.shape.queryHeads)
+    let (sequence, head) = pair.quotientAndRemainder(dividingBy: inputs.shape.sizes.queryHeads)
     return (sequences[sequence], head)
   }
 

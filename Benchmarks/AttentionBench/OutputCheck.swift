@@ -26,9 +26,9 @@ private func fileMismatch<E>(_ contender: any AttentionContender, _ inputs: Benc
   guard let expected = inputs.expected else { return nil }
   let shape = inputs.shape
   let (relative, absolute) = E.fileTolerance
-  for sequence in 0..<shape.batch {
-    for head in 0..<shape.queryHeads {
-      for query in 0..<shape.queries {
+  for sequence in 0..<shape.sizes.batch {
+    for head in 0..<shape.sizes.queryHeads {
+      for query in 0..<shape.sizes.queries {
         let output = contender.outputRow(RowIndex(sequence: sequence, head: head, query: query))
         for (column, value) in output.enumerated() {
           let right = expected[sequence, head, query, column].doubleValue

@@ -70,7 +70,8 @@ final class PeerContender<E: BenchElement>: AttentionContender {
       to: "finish", Finish(problem: problem, output: file.path), Nothing.self,
       within: peer.patience.turn + 10 * callSeconds)
     peer.hasFinished()
-    let expected: Shape = [shape.batch, shape.queryHeads, shape.queries, shape.valueDim]
+    let sizes = shape.sizes
+    let expected: Shape = [sizes.batch, sizes.queryHeads, sizes.queries, sizes.valueDim]
     do {
       // Float64 at most, and a header.
       let bytes = try file.read(most: expected.reduce(8, *) + 4096)
@@ -88,7 +89,7 @@ final class PeerContender<E: BenchElement>: AttentionContender {
 
   func outputRow(_ row: RowIndex) -> [Double] {
     guard let output else { return [] }
-    return (0..<shape.valueDim).map { output[row.sequence, row.head, row.query, $0] }
+    return (0..<shape.sizes.valueDim).map { output[row.sequence, row.head, row.query, $0] }
   }
 
   func defect() -> String? {
@@ -146,14 +147,14 @@ private struct PeerRules: Encodable {
 
   init<E>(_ inputs: BenchInputs<E>) {
     let shape = inputs.shape
-    mask = shape.mask.rawValue
-    key_lengths = shape.keyLengths
-    query_lengths = shape.queryLengths
-    left_window_size = shape.leftWindowSize
-    packed = shape.layout == .packed
-    softcap = shape.softcap
+    mask = shape.mask.kind.rawValue
+    key_lengths = shape.storage.keyLengths
+    query_lengths = shape.storage.queryLengths
+    left_window_size = shape.mask.leftWindowSize
+    packed = shape.storage.layout == .packed
+    softcap = shape.scores.softcap
     alibi_slopes = inputs.alibiSlopes
-    sinks = shape.hasSinks
+    sinks = shape.scores.hasSinks
   }
 }
 

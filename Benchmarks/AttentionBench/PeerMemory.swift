@@ -5,19 +5,20 @@ extension PeerName {
   ///
   /// It has the inputs as they came and in the type that it computes in, some in another layout as well; its output becomes Float64 here.
   func bytes(for shape: BenchmarkShape, elementBytes: Int) -> Double {
-    let outputs = Double(shape.batch * shape.queryHeads * shape.queries * shape.valueDim)
+    let sizes = shape.sizes
+    let outputs = Double(sizes.batch * sizes.queryHeads * sizes.queries * sizes.valueDim)
     return shape.tensorBytes(elementBytes: elementBytes)
       + 2 * shape.tensorBytes(elementBytes: max(elementBytes, MemoryLayout<Float>.size))
-      + 8 * outputs + bytesForEachPair(shape) * Double(shape.queries) * Double(shape.keys)
+      + 8 * outputs + bytesForEachPair(shape) * Double(sizes.queries) * Double(sizes.keys)
   }
 
   /// For each query and key of the tensors, all heads and sequences together: masks as `Peers/problem.py` makes them, copies that it makes
   /// on the way among them, and scores.
   private func bytesForEachPair(_ shape: BenchmarkShape) -> Double {
-    let heads = Double(shape.queryHeads)
+    let heads = Double(shape.sizes.queryHeads)
     // A Boolean mask, Float32 biases from it, and both once more while their type is changed; distances between positions, their
     // products with slopes in Float64 and in Float32.
-    let biases = shape.hasALiBi ? 13 + 12 * heads : 13
+    let biases = shape.scores.hasALiBi ? 13 + 12 * heads : 13
     switch self {
     case .numpy:
       return shape.hasMask ? biases : 0
@@ -25,8 +26,9 @@ extension PeerName {
       return shape.hasMask && !shape.isPlainlyCausal ? biases : 0
     case .onnxruntime:
       // Its operators for attention keep all scores, and a second copy while they work on them; each query has its mask.
-      let scores = 2 * Double(MemoryLayout<Float>.size) * Double(shape.batch) * heads
-      return scores + (shape.mask == .none ? 0 : 3 * Double(shape.batch)) + (shape.hasALiBi ? biases : 0)
+      let scores = 2 * Double(MemoryLayout<Float>.size) * Double(shape.sizes.batch) * heads
+      let masks = shape.mask.kind == .none ? 0 : 3 * Double(shape.sizes.batch)
+      return scores + masks + (shape.scores.hasALiBi ? biases : 0)
     }
   }
 }
@@ -34,11 +36,11 @@ extension PeerName {
 extension BenchmarkShape {
   /// Whether what happens to scores depends on the query, and somebody has to spell it out.
   fileprivate var hasMask: Bool {
-    hasALiBi || (mask == .causal && (queries > 1 || leftWindowSize != nil))
+    scores.hasALiBi || (mask.kind == .causal && (sizes.queries > 1 || mask.leftWindowSize != nil))
   }
 
   /// Causal in a way that a flag can say.
   fileprivate var isPlainlyCausal: Bool {
-    mask == .causal && queries == keys && leftWindowSize == nil && !hasALiBi
+    mask.kind == .causal && sizes.queries == sizes.keys && mask.leftWindowSize == nil && !scores.hasALiBi
   }
 }

@@ -11,32 +11,13 @@ extension BenchmarkShape {
   ///   their fields do not fit, the stated work is not what the mask gives, or the tensors do not fit in `memoryLimit` bytes.
   package init(_ record: ShapeRecord, memoryLimit: Double = ShapeFile.physicalMemory) throws(BenchmarkError) {
     try Self.checkName(record.name)
-    let layout: Layout = try Self.choice("layout", record.layout ?? Layout.padded.rawValue, of: record.name)
-    self.init(
-      name: record.name, batch: record.batch, queryHeads: record.queryHeads,
-      keyValueHeads: record.keyValueHeads, queries: record.queries, keys: record.keys,
-      headDim: record.headDim, valueDim: record.valueDim,
-      mask: try Self.choice("mask", record.mask, of: record.name), keyLengths: record.keyLengths,
-      queryLengths: layout == .packed ? record.keyLengths : record.queryLengths,
-      leftWindowSize: record.leftWindowSize, layout: layout, softcap: record.softcap,
-      hasALiBi: record.alibi ?? false, hasSinks: record.sinks ?? false, compareWith: record.compareWith,
-      why: record.why ?? "")
+    try self.init(unchecked: record)
     try checkSizes()
     try checkMask()
-    if layout == .packed { try checkPacking(queryLengths: record.queryLengths) }
+    if storage.layout == .packed { try checkPacking(queryLengths: record.queryLengths) }
     try checkSoftcap()
     try checkMemory(limit: memoryLimit)
     try checkWork(stated: record.usefulFlops)
-  }
-
-  private static func choice<Choice: RawRepresentable<String> & CaseIterable>(
-    _ field: String, _ text: String, of name: String
-  ) throws(BenchmarkError) -> Choice {
-    if let choice = Choice(rawValue: text) { return choice }
-    let known = Choice.allCases.map(\.rawValue)
-    throw BenchmarkError(
-      "shape \(name): \(field) is \(quoted(text)), expected one of \(known.joined(separator: ", "))"
-        + suggestion(for: text, among: known))
   }
 
   private static func checkName(_ name: String) throws(BenchmarkError) {
@@ -54,38 +35,41 @@ extension BenchmarkShape {
   }
 
   private func checkSizes() throws(BenchmarkError) {
-    let sizes = [
-      ("batch", batch), ("query_heads", queryHeads), ("key_value_heads", keyValueHeads), ("queries", queries),
-      ("keys", keys), ("head_dim", headDim), ("value_dim", valueDim),
+    let fields = [
+      ("batch", sizes.batch), ("query_heads", sizes.queryHeads), ("key_value_heads", sizes.keyValueHeads),
+      ("queries", sizes.queries), ("keys", sizes.keys), ("head_dim", sizes.headDim),
+      ("value_dim", sizes.valueDim),
     ]
-    for (field, size) in sizes where size < 1 || size > Int(Int32.max) {
+    for (field, size) in fields where size < 1 || size > Int(Int32.max) {
       throw BenchmarkError("shape \(name): \(field) is \(size), expected 1 to \(Int32.max)")
     }
-    guard queryHeads.isMultiple(of: keyValueHeads) else {
+    guard sizes.queryHeads.isMultiple(of: sizes.keyValueHeads) else {
       throw BenchmarkError(
-        "shape \(name): query_heads is \(queryHeads), expected a multiple of key_value_heads, \(keyValueHeads)"
+        "shape \(name): query_heads is \(sizes.queryHeads), expected a multiple of key_value_heads, \(sizes.keyValueHeads)"
       )
     }
   }
 
   private func checkMask() throws(BenchmarkError) {
-    guard (mask == .none) == (keyLengths == nil) || mask == .causal else {
+    guard (mask.kind == .none) == (storage.keyLengths == nil) || mask.kind == .causal else {
       throw BenchmarkError(
         "shape \(name): key_lengths and mask \"lengths\" belong together; mask \"causal\" may have them")
     }
     for (field, lengths, size) in [
-      ("key_lengths", keyLengths, keys), ("query_lengths", queryLengths, queries),
+      ("key_lengths", storage.keyLengths, sizes.keys),
+      ("query_lengths", storage.queryLengths, sizes.queries),
     ] {
       guard let lengths else { continue }
-      guard lengths.count == batch else {
-        throw BenchmarkError("shape \(name): \(field) has \(lengths.count) entries, expected batch, \(batch)")
+      guard lengths.count == sizes.batch else {
+        throw BenchmarkError(
+          "shape \(name): \(field) has \(lengths.count) entries, expected batch, \(sizes.batch)")
       }
       if let wrong = lengths.first(where: { $0 < 0 || $0 > size }) {
         throw BenchmarkError("shape \(name): \(field) has \(wrong), expected 0 to \(size)")
       }
     }
-    if let leftWindowSize {
-      guard mask == .causal, leftWindowSize >= 0 else {
+    if let leftWindowSize = mask.leftWindowSize {
+      guard mask.kind == .causal, leftWindowSize >= 0 else {
         throw BenchmarkError(
           "shape \(name): left_window_size is \(leftWindowSize), expected 0 or more, with mask \"causal\"")
       }
@@ -93,10 +77,10 @@ extension BenchmarkShape {
   }
 
   private func checkPacking(queryLengths: [Int]?) throws(BenchmarkError) {
-    guard keyLengths != nil else {
+    guard storage.keyLengths != nil else {
       throw BenchmarkError("shape \(name): layout \"packed\" needs key_lengths")
     }
-    guard queryLengths == nil, queries == keys else {
+    guard queryLengths == nil, sizes.queries == sizes.keys else {
       throw BenchmarkError(
         "shape \(name): layout \"packed\" has as many queries as keys, and takes no query_lengths")
     }
@@ -104,7 +88,9 @@ extension BenchmarkShape {
 
   private func checkSoftcap() throws(BenchmarkError) {
     // Kernels in Float32 multiply by its inverse.
-    guard let softcap, !(softcap > 0 && Float(softcap).isNormal && (1 / Float(softcap)).isNormal) else {
+    guard let softcap = scores.softcap,
+      !(softcap > 0 && Float(softcap).isNormal && (1 / Float(softcap)).isNormal)
+    else {
       return
     }
     throw BenchmarkError(

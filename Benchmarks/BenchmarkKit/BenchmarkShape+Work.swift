@@ -5,27 +5,29 @@
 extension BenchmarkShape {
   /// Query rows of a sequence that exist in memory, padding included.
   package func storedQueries(sequence: Int) -> Int {
-    layout == .packed ? queryLength(sequence: sequence) : queries
+    storage.layout == .packed ? queryLength(sequence: sequence) : sizes.queries
   }
 
   /// Key rows of a sequence that exist in memory, padding included.
   package func storedKeys(sequence: Int) -> Int {
-    layout == .packed ? keyLength(sequence: sequence) : keys
+    storage.layout == .packed ? keyLength(sequence: sequence) : sizes.keys
   }
 
   /// Query rows of all sequences together.
   package var storedQueries: Int {
-    layout == .packed ? (0..<batch).reduce(0) { $0 + queryLength(sequence: $1) } : batch * queries
+    storage.layout == .packed
+      ? (0..<sizes.batch).reduce(0) { $0 + queryLength(sequence: $1) } : sizes.batch * sizes.queries
   }
 
   /// Key rows of all sequences together.
   package var storedKeys: Int {
-    layout == .packed ? (0..<batch).reduce(0) { $0 + keyLength(sequence: $1) } : batch * keys
+    storage.layout == .packed
+      ? (0..<sizes.batch).reduce(0) { $0 + keyLength(sequence: $1) } : sizes.batch * sizes.keys
   }
 
-  private func queryLength(sequence: Int) -> Int { queryLengths?[sequence] ?? queries }
+  private func queryLength(sequence: Int) -> Int { storage.queryLengths?[sequence] ?? sizes.queries }
 
-  private func keyLength(sequence: Int) -> Int { keyLengths?[sequence] ?? keys }
+  private func keyLength(sequence: Int) -> Int { storage.keyLengths?[sequence] ?? sizes.keys }
 }
 
 // MARK: - Visible keys
@@ -40,20 +42,20 @@ extension BenchmarkShape {
   package func visibleKeys(sequence: Int, query: Int) -> Range<Int> {
     guard query < queryLength(sequence: sequence) else { return 0..<0 }
     let end = keyLength(sequence: sequence)
-    switch mask {
+    switch mask.kind {
     case .none, .lengths:
       return 0..<end
     case .causal:
       let position = position(sequence: sequence, query: query)
       let upper = min(max(position + 1, 0), end)
-      let lower = leftWindowSize.map { max(position - $0, 0) } ?? 0
+      let lower = mask.leftWindowSize.map { max(position - $0, 0) } ?? 0
       return min(lower, upper)..<upper
     }
   }
 
   /// Whether some query sees no key at all. Later ones see more: the first tells.
   package var hasBlindQueries: Bool {
-    (0..<batch).contains {
+    (0..<sizes.batch).contains {
       queryLength(sequence: $0) > 0 && visibleKeys(sequence: $0, query: 0).isEmpty
     }
   }
@@ -80,25 +82,26 @@ extension BenchmarkShape {
   ///
   ///     2 · (D + Dv) · Hq · Σ visible pairs
   package var usefulFlops: Double {
-    let pairs = (0..<batch).reduce(0.0) { $0 + Double(visiblePairs(sequence: $1)) }
-    return 2 * Double(headDim + valueDim) * Double(queryHeads) * pairs
+    let pairs = (0..<sizes.batch).reduce(0.0) { $0 + Double(visiblePairs(sequence: $1)) }
+    return 2 * Double(sizes.headDim + sizes.valueDim) * Double(sizes.queryHeads) * pairs
   }
 
   /// Bytes of the keys and values that some query sees, each read once.
   package func usefulKeyValueBytes(elementBytes: Int) -> Double {
-    let rows = (0..<batch).reduce(0.0) { $0 + Double(usedKeys(sequence: $1)) }
-    return rows * Double(keyValueHeads) * Double(headDim + valueDim) * Double(elementBytes)
+    let rows = (0..<sizes.batch).reduce(0.0) { $0 + Double(usedKeys(sequence: $1)) }
+    return rows * Double(sizes.keyValueHeads) * Double(sizes.headDim + sizes.valueDim) * Double(elementBytes)
   }
 
   /// Bytes of all keys and values, seen or not.
   package func keyValueBytes(elementBytes: Int) -> Double {
-    Double(storedKeys) * Double(keyValueHeads) * Double(headDim + valueDim) * Double(elementBytes)
+    Double(storedKeys) * Double(sizes.keyValueHeads) * Double(sizes.headDim + sizes.valueDim)
+      * Double(elementBytes)
   }
 
   /// Bytes of queries, keys, values and so many outputs together.
   package func tensorBytes(elementBytes: Int, outputs: Int = 1) -> Double {
-    let width = Double(headDim) + Double(outputs) * Double(valueDim)
+    let width = Double(sizes.headDim) + Double(outputs) * Double(sizes.valueDim)
     return keyValueBytes(elementBytes: elementBytes)
-      + Double(storedQueries) * Double(queryHeads) * width * Double(elementBytes)
+      + Double(storedQueries) * Double(sizes.queryHeads) * width * Double(elementBytes)
   }
 }

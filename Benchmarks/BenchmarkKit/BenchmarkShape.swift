@@ -1,58 +1,133 @@
 /// One attention problem to measure: sizes, a mask and what else changes scores, under a name. Every one that exists is valid
 /// and fits in memory.
 package struct BenchmarkShape: Sendable, Equatable {
-  /// The masks that a shapes file can name.
-  package enum Mask: String, Sendable, CaseIterable {
-    /// Every query sees every key.
-    case none
-    /// `j <= i + Tk − Tq`, a sequence's own lengths where it has some: the last query stands on the last key.
-    case causal
-    /// The keys of each sequence end at its own length.
-    case lengths
+  /// How many sequences, heads and tokens there are, and how wide a token is.
+  package struct Sizes: Sendable, Equatable {
+    /// `B`
+    package let batch: Int
+    /// `Hq`, a multiple of ``keyValueHeads``.
+    package let queryHeads: Int
+    /// `Hkv`
+    package let keyValueHeads: Int
+    /// `Tq`
+    package let queries: Int
+    /// `Tk`
+    package let keys: Int
+    /// `D`
+    package let headDim: Int
+    /// `Dv`
+    package let valueDim: Int
+
+    init(_ record: ShapeRecord) {
+      batch = record.batch
+      queryHeads = record.queryHeads
+      keyValueHeads = record.keyValueHeads
+      queries = record.queries
+      keys = record.keys
+      headDim = record.headDim
+      valueDim = record.valueDim
+    }
   }
 
-  /// How the sequences of a batch lie in memory.
-  package enum Layout: String, Sendable, CaseIterable {
-    /// `[B, H, T, D]`: each takes as much room as the longest.
-    case padded
-    /// `[total, H, D]`: one after the other, each as long as it is.
-    case packed
+  /// What hides keys.
+  package struct Mask: Sendable, Equatable {
+    /// The masks that a shapes file can name.
+    package enum Kind: String, Sendable, CaseIterable {
+      /// Every query sees every key.
+      case none
+      /// `j <= i + Tk − Tq`, a sequence's own lengths where it has some: the last query stands on the last key.
+      case causal
+      /// The keys of each sequence end at its own length.
+      case lengths
+    }
+
+    /// Which one.
+    package let kind: Kind
+    /// With a causal mask, how many keys before its own position a query sees; all when nil.
+    package let leftWindowSize: Int?
+
+    init(_ record: ShapeRecord) throws(BenchmarkError) {
+      kind = try choice("mask", record.mask, of: record.name)
+      leftWindowSize = record.leftWindowSize
+    }
+  }
+
+  /// How the sequences of a batch lie in memory, and how long they are.
+  package struct Storage: Sendable, Equatable {
+    /// The layouts that a shapes file can name.
+    package enum Layout: String, Sendable, CaseIterable {
+      /// `[B, H, T, D]`: each takes as much room as the longest.
+      case padded
+      /// `[total, H, D]`: one after the other, each as long as it is.
+      case packed
+    }
+
+    /// How they lie.
+    package let layout: Layout
+    /// One a sequence: its keys end there. Always with ``Mask/Kind/lengths`` and ``Layout/packed``, never with ``Mask/Kind/none``.
+    package let keyLengths: [Int]?
+    /// One a sequence: its queries end there, and what follows is padding. The key lengths where sequences are packed.
+    package let queryLengths: [Int]?
+
+    init(_ record: ShapeRecord) throws(BenchmarkError) {
+      layout = try choice("layout", record.layout ?? Layout.padded.rawValue, of: record.name)
+      keyLengths = record.keyLengths
+      queryLengths = layout == .packed ? record.keyLengths : record.queryLengths
+    }
+  }
+
+  /// What changes scores, beside the mask.
+  package struct Scores: Sendable, Equatable {
+    /// The bound that they approach; none when nil.
+    package let softcap: Double?
+    /// Whether they fall with the distance between query and key, by the slopes of the paper.
+    package let hasALiBi: Bool
+    /// Whether each query head has a sink.
+    package let hasSinks: Bool
+
+    init(_ record: ShapeRecord) {
+      softcap = record.softcap
+      hasALiBi = record.alibi ?? false
+      hasSinks = record.sinks ?? false
+    }
   }
 
   /// Unique in its file: letters, digits, `.`, `_`, `-`, `+` and `=`.
   package let name: String
-  /// `B`
-  package let batch: Int
-  /// `Hq`, a multiple of ``keyValueHeads``.
-  package let queryHeads: Int
-  /// `Hkv`
-  package let keyValueHeads: Int
-  /// `Tq`
-  package let queries: Int
-  /// `Tk`
-  package let keys: Int
-  /// `D`
-  package let headDim: Int
-  /// `Dv`
-  package let valueDim: Int
+  /// How many there are of everything.
+  package let sizes: Sizes
   /// What hides keys.
   package let mask: Mask
-  /// One a sequence: its keys end there. Always with ``Mask/lengths`` and ``Layout/packed``, never with ``Mask/none``.
-  package let keyLengths: [Int]?
-  /// One a sequence: its queries end there, and what follows is padding. The key lengths where sequences are packed.
-  package let queryLengths: [Int]?
-  /// With a causal mask, how many keys before its own position a query sees; all when nil.
-  package let leftWindowSize: Int?
   /// How the sequences lie in memory.
-  package let layout: Layout
-  /// The bound that scores approach; none when nil.
-  package let softcap: Double?
-  /// Whether scores fall with the distance between query and key, by the slopes of the paper.
-  package let hasALiBi: Bool
-  /// Whether each query head has a sink.
-  package let hasSinks: Bool
+  package let storage: Storage
+  /// What changes scores.
+  package let scores: Scores
   /// The plain shape whose time for the same work this one's is compared with; nil for none.
   package let compareWith: String?
   /// What the shape stands for.
   package let why: String
+
+  /// What a record says, not checked yet but for the names of mask and layout.
+  init(unchecked record: ShapeRecord) throws(BenchmarkError) {
+    name = record.name
+    sizes = Sizes(record)
+    storage = try Storage(record)
+    mask = try Mask(record)
+    scores = Scores(record)
+    compareWith = record.compareWith
+    why = record.why ?? ""
+  }
+}
+
+/// What a word of a shape's field means.
+///
+/// - Throws: ``BenchmarkError`` that lists the words, where it is none of them.
+private func choice<Choice: RawRepresentable<String> & CaseIterable>(
+  _ field: String, _ text: String, of name: String
+) throws(BenchmarkError) -> Choice {
+  if let choice = Choice(rawValue: text) { return choice }
+  let known = Choice.allCases.map(\.rawValue)
+  throw BenchmarkError(
+    "shape \(name): \(field) is \(quoted(text)), expected one of \(known.joined(separator: ", "))"
+      + suggestion(for: text, among: known))
 }

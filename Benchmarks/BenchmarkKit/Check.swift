@@ -63,9 +63,10 @@ package struct Check: Equatable, Sendable {
   package static func sampleRows(of shape: BenchmarkShape, maximum: Int = 48, work: Int = 20_000_000)
     -> [RowIndex]
   {
-    let rowWork = shape.keys * (shape.headDim + shape.valueDim)
+    let sizes = shape.sizes
+    let rowWork = sizes.keys * (sizes.headDim + sizes.valueDim)
     return sampleRows(
-      heads: shape.queryHeads, queries: (0..<shape.batch).map { shape.storedQueries(sequence: $0) },
+      heads: sizes.queryHeads, queries: (0..<sizes.batch).map { shape.storedQueries(sequence: $0) },
       maximum: max(4, min(maximum, work / max(rowWork, 1))))
   }
 

@@ -130,18 +130,25 @@ private struct Document: Encodable {
       let ratio: Double?
       let interval: [Double]?
       let machine: [Double]?
+
+      init(_ row: RowComparison) {
+        func ends(_ range: ClosedRange<Double>) -> [Double] { [range.lowerBound, range.upperBound] }
+        name = row.name
+        isOurs = row.isOurs
+        verdict = row.verdict.rawValue
+        note = row.note
+        oldSeconds = row.change?.old
+        newSeconds = row.change?.new
+        ratio = row.change?.ratio
+        interval = row.change.map { ends($0.interval) }
+        machine = row.change.map { ends($0.machine) }
+      }
     }
 
     init(path: String, _ comparison: Comparison) {
-      func ends(_ range: ClosedRange<Double>?) -> [Double]? { range.map { [$0.lowerBound, $0.upperBound] } }
       new = path
       warnings = comparison.warnings
-      rows = comparison.rows.map { row in
-        Row(
-          name: row.name, isOurs: row.isOurs, verdict: row.verdict.rawValue, note: row.note,
-          oldSeconds: row.change?.old, newSeconds: row.change?.new, ratio: row.change?.ratio,
-          interval: ends(row.change?.interval), machine: ends(row.change?.machine))
-      }
+      rows = comparison.rows.map(Row.init)
       geometricMean = comparison.geometricMean
       threshold = comparison.threshold
       runNoise = Comparison.runNoise

@@ -50,8 +50,8 @@ extension ResultRow {
   }
 
   private var sizes: [(name: String, value: Field)] {
-    func count(_ size: KeyPath<BenchmarkShape, Int>) -> Field {
-      shape.map { .count($0[keyPath: size]) } ?? .missing
+    func count(_ size: KeyPath<BenchmarkShape.Sizes, Int>) -> Field {
+      shape.map { .count($0.sizes[keyPath: size]) } ?? .missing
     }
     let (flops, bytes): (Double?, Double?) =
       switch work {
@@ -62,7 +62,7 @@ extension ResultRow {
       ("batch", count(\.batch)), ("query_heads", count(\.queryHeads)),
       ("key_value_heads", count(\.keyValueHeads)), ("queries", count(\.queries)), ("keys", count(\.keys)),
       ("head_dim", count(\.headDim)), ("value_dim", count(\.valueDim)),
-      ("mask", shape.map { .text($0.mask.rawValue) } ?? .missing), ("useful_flops", Field(flops)),
+      ("mask", shape.map { .text($0.mask.kind.rawValue) } ?? .missing), ("useful_flops", Field(flops)),
       ("kv_bytes", Field(bytes)),
     ]
   }

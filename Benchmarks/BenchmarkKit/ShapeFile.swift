@@ -1,6 +1,6 @@
 import Foundation
 
-/// A list of shapes in JSON: an array of objects with the fields of ``BenchmarkShape`` in snake_case.
+/// A list of shapes in JSON: an array of objects with the fields of ``ShapeRecord`` in snake_case.
 package enum ShapeFile {
   /// The shapes of a file, in its order.
   ///

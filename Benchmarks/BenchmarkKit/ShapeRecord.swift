@@ -47,7 +47,7 @@ package struct ShapeRecord: Decodable {
     self.keys = keys[2]
     headDim = queries[3]
     valueDim = values[3]
-    mask = BenchmarkShape.Mask.none.rawValue
+    mask = BenchmarkShape.Mask.Kind.none.rawValue
     self.why = why
   }
 }

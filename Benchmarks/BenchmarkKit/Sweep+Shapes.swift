@@ -33,7 +33,7 @@ extension Sweep {
           record.set(field, value)
         }
       }
-      record.follow(base, swept: fields.map(\.field))
+      record.follow(base.sizes, swept: fields.map(\.field))
       shapes.append(SweptShape(shape: try BenchmarkShape(record, memoryLimit: memoryLimit), threads: threads))
     }
     return shapes
@@ -57,27 +57,28 @@ extension ShapeRecord {
     }
   }
 
-  fileprivate mutating func follow(_ base: BenchmarkShape, swept: [SweepField]) {
+  fileprivate mutating func follow(_ base: BenchmarkShape.Sizes, swept: [SweepField]) {
     if !swept.contains(.keys), base.keys == base.queries { keys = queries }
     if !swept.contains(.keyValueHeads), base.keyValueHeads == base.queryHeads { keyValueHeads = queryHeads }
     if !swept.contains(.valueDim), base.valueDim == base.headDim { valueDim = headDim }
-    if !swept.contains(.window), mask != BenchmarkShape.Mask.causal.rawValue { leftWindowSize = nil }
+    if !swept.contains(.window), mask != BenchmarkShape.Mask.Kind.causal.rawValue { leftWindowSize = nil }
   }
 
   /// A shape as a file would spell it, compared with none.
   fileprivate init(_ shape: BenchmarkShape) {
+    let sizes = shape.sizes
     self.init(
-      name: shape.name, queries: [shape.batch, shape.queryHeads, shape.queries, shape.headDim],
-      keys: [shape.batch, shape.keyValueHeads, shape.keys, shape.headDim],
-      values: [shape.batch, shape.keyValueHeads, shape.keys, shape.valueDim], why: shape.why)
-    mask = shape.mask.rawValue
-    keyLengths = shape.keyLengths
+      name: shape.name, queries: [sizes.batch, sizes.queryHeads, sizes.queries, sizes.headDim],
+      keys: [sizes.batch, sizes.keyValueHeads, sizes.keys, sizes.headDim],
+      values: [sizes.batch, sizes.keyValueHeads, sizes.keys, sizes.valueDim], why: shape.why)
+    mask = shape.mask.kind.rawValue
+    keyLengths = shape.storage.keyLengths
     // Those of packed sequences are the key lengths.
-    queryLengths = shape.layout == .packed ? nil : shape.queryLengths
-    leftWindowSize = shape.leftWindowSize
-    layout = shape.layout.rawValue
-    softcap = shape.softcap
-    alibi = shape.hasALiBi
-    sinks = shape.hasSinks
+    queryLengths = shape.storage.layout == .packed ? nil : shape.storage.queryLengths
+    leftWindowSize = shape.mask.leftWindowSize
+    layout = shape.storage.layout.rawValue
+    softcap = shape.scores.softcap
+    alibi = shape.scores.hasALiBi
+    sinks = shape.scores.hasSinks
   }
 }

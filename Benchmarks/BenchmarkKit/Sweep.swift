@@ -101,8 +101,8 @@ private struct SweepValues {
   private func one(_ text: String) throws(BenchmarkError) -> [SweepValue] {
     switch field {
     case .mask:
-      guard BenchmarkShape.Mask(rawValue: text) != nil else {
-        let masks = BenchmarkShape.Mask.allCases.map(\.rawValue)
+      guard BenchmarkShape.Mask.Kind(rawValue: text) != nil else {
+        let masks = BenchmarkShape.Mask.Kind.allCases.map(\.rawValue)
         throw BenchmarkError(
           "expected one of \(masks.joined(separator: ", "))\(suggestion(for: text, among: masks))")
       }

@@ -153,16 +153,19 @@ struct InspectCommand: ParsableCommand {
     ])
     return CaseInspection(
       inspector: inspector, name: metadata["case"] ?? URL(fileURLWithPath: source.input).lastPathComponent,
-      sequence: sequence, heads: heads,
-      queries: try query?.indices(below: inspector.queryCount, flag: "--query", of: "queries") ?? RangeSet(),
-      keys: try (key ?? all).indices(below: inspector.keyCount, flag: "--key", of: "keys"), labels: labels)
+      selection: InspectedPart(
+        sequence: sequence, heads: heads,
+        queries: try query?.indices(below: inspector.queryCount, flag: "--query", of: "queries")
+          ?? RangeSet(),
+        keys: try (key ?? all).indices(below: inspector.keyCount, flag: "--key", of: "keys")),
+      labels: labels)
   }
 
   private func report<E>(of inspection: CaseInspection<E>) throws -> String {
     guard format == .json else {
       return try inspection.report(top: top, keepsRows: false).text(top: top)
     }
-    let (heads, queries) = (inspection.heads.memberCount, inspection.queries.memberCount)
+    let (heads, queries) = (inspection.selection.heads.memberCount, inspection.selection.queries.memberCount)
     let keys = inspection.inspector.keyCount
     let count = keys.multipliedReportingOverflow(by: 2 * heads * (1 + queries))
     guard !count.overflow, count.partialValue <= InspectionReport.largestNumberCount else {

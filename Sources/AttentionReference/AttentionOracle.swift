@@ -25,25 +25,14 @@ import Tensors
 /// * A single score of +∞ takes all the weight, and lse is +∞. Several leave the weights undefined: NaN, and so is lse.
 /// * NaN in a visible score gives NaN in the whole row; NaN or ∞ in a visible value reaches its own column only.
 public struct AttentionOracle<E: FloatingPointElement> {
-  /// A question about one score: `(sequence, head, query, key)`, the head being a query head.
-  public typealias Rule<Answer> = (_ sequence: Int, _ head: Int, _ query: Int, _ key: Int) -> Answer
-
   /// `[B, Hq, Tq, D]`
   public let queries: Tensor<E>
   /// `[B, Hkv, Tk, D]`
   public let keys: Tensor<E>
   /// `[B, Hkv, Tk, Dv]`
   public let values: Tensor<E>
-  /// What scores are multiplied by; `1/√D` when nil.
-  public var scale: Double?
-  /// The bound that scores approach; none when nil or 0.
-  public var softcap: Double?
-  /// For each query head, a score that takes part in the sum of the weights and has no value; none when nil.
-  public var sinks: [Double]?
-  /// Whether a key counts; all do when nil.
-  public var isVisible: Rule<Bool>?
-  /// What is added to a score; nothing when nil. −∞ hides the key.
-  public var bias: Rule<Double>?
+  /// Scale, softcap, sinks, visibility and bias.
+  public var rules: ScoreRules
   /// What a score becomes after the bias, from what it was; nil leaves it. −∞ hides the key.
   public var modifier: ((_ score: Double, _ sequence: Int, _ head: Int, _ query: Int, _ key: Int) -> Double)?
 
@@ -53,21 +42,14 @@ public struct AttentionOracle<E: FloatingPointElement> {
   ///
   /// - Precondition: shapes that fit, and one sink for each query head where sinks are given.
   public init(
-    queries: Tensor<E>, keys: Tensor<E>, values: Tensor<E>, scale: Double? = nil, softcap: Double? = nil,
-    sinks: [Double]? = nil, isVisible: Rule<Bool>? = nil, bias: Rule<Double>? = nil
+    queries: Tensor<E>, keys: Tensor<E>, values: Tensor<E>, rules: ScoreRules = ScoreRules()
   ) {
     sizes = ReferenceSizes(queries: queries.shape, keys: keys.shape, values: values.shape)
-    precondition(
-      sinks == nil || sinks?.count == sizes.queryHeads,
-      "\(sinks?.count ?? 0) sinks for \(sizes.queryHeads) query heads")
+    rules.check(sizes)
     self.queries = queries
     self.keys = keys
     self.values = values
-    self.scale = scale
-    self.softcap = softcap
-    self.sinks = sinks
-    self.isVisible = isVisible
-    self.bias = bias
+    self.rules = rules
   }
 
   /// The output `[Dv]` and the log-sum-exp of one query.
@@ -130,22 +112,22 @@ extension AttentionOracle {
   /// The keys that one query sees, their weights, and the log-sum-exp of their scores.
   private func attend(_ sequence: Int, _ head: Int, _ query: Int) -> (seen: [Int], [Double], Double) {
     let (seen, scores) = score(sequence, head, query)
-    let (weights, logSumExp) = softmax(scores, sink: sinks?[head])
+    let (weights, logSumExp) = softmax(scores, sink: rules.sinks?[head])
     return (seen, weights, logSumExp)
   }
 
   /// The keys that one query sees, and their scores.
   private func score(_ sequence: Int, _ head: Int, _ query: Int) -> (seen: [Int], [Double]) {
     let q = vector(queries, sequence, head, query)
-    let scale = scale ?? 1 / Double(sizes.width).squareRoot()
+    let scale = rules.scale ?? 1 / Double(sizes.width).squareRoot()
     var seen: [Int] = []
     var scores: [Double] = []
-    for key in 0..<sizes.keyCount where isVisible?(sequence, head, query, key) ?? true {
-      let added = bias?(sequence, head, query, key) ?? 0
+    for key in 0..<sizes.keyCount where rules.isVisible?(sequence, head, query, key) ?? true {
+      let added = rules.bias?(sequence, head, query, key) ?? 0
       if added == -.infinity { continue }
       let k = vector(keys, sequence, keyHead(of: head), key)
       var score = scale * zip(q, k).reduce(0) { $0 + $1.0 * $1.1 }
-      if let softcap, softcap > 0 { score = softcap * tanh(score / softcap) }
+      if let softcap = rules.softcap, softcap > 0 { score = softcap * tanh(score / softcap) }
       score += added
       if let modifier {
         score = modifier(score, sequence, head, query, key)

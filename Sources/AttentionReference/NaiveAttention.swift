@@ -15,11 +15,7 @@ import Tensors
 ///   - queries: `[B, Hq, Tq, D]`
 ///   - keys: `[B, Hkv, Tk, D]`; query head `h` reads key head `h / (Hq / Hkv)`.
 ///   - values: `[B, Hkv, Tk, Dv]`
-///   - scale: `1/√D` when nil.
-///   - softcap: scaled scores become `softcap · tanh(score / softcap)` before the bias; nil and 0 leave them as they are.
-///   - sinks: for each query head, a score that takes part in the sum of the weights and has no value; none when nil.
-///   - isVisible: whether `(sequence, head, query, key)` counts; where it does not, the score is −∞. All count when nil.
-///   - bias: added to the score of `(sequence, head, query, key)`; nothing when nil.
+///   - rules: scale, softcap, sinks, visibility and bias. The score of a key that does not count is −∞.
 ///   - pairs: the (sequence, head) pairs `b · Hq + h` to work on, so that a benchmark can time a sample; all when nil.
 /// - Returns: `[B, Hq, Tq, Dv]`; 0 in rows that see no key and in pairs that were not asked for.
 /// - Precondition: shapes that fit, one sink for each query head, and `pairs` within `0..<B · Hq`.
@@ -29,10 +25,7 @@ import Tensors
 @_specialize(where E == Float16)
 @_specialize(where E == BFloat16)
 public func naiveAttention<E: FloatingPointElement>(
-  queries: Tensor<E>, keys: Tensor<E>, values: Tensor<E>, scale: Double? = nil,
-  softcap: Double? = nil, sinks: [Double]? = nil,
-  isVisible: ((_ sequence: Int, _ head: Int, _ query: Int, _ key: Int) -> Bool)? = nil,
-  bias: ((_ sequence: Int, _ head: Int, _ query: Int, _ key: Int) -> Double)? = nil,
+  queries: Tensor<E>, keys: Tensor<E>, values: Tensor<E>, rules: ScoreRules = ScoreRules(),
   pairs: Range<Int>? = nil
 ) -> Tensor<E> {
   let sizes = ReferenceSizes(queries: queries.shape, keys: keys.shape, values: values.shape)
@@ -41,9 +34,7 @@ public func naiveAttention<E: FloatingPointElement>(
   precondition(
     pairs.lowerBound >= 0 && pairs.upperBound <= allPairs.upperBound,
     "pairs \(pairs) of \(allPairs.upperBound) (sequence, head) pairs")
-  precondition(
-    sinks == nil || sinks?.count == sizes.queryHeads,
-    "\(sinks?.count ?? 0) sinks for \(sizes.queryHeads) query heads")
+  rules.check(sizes)
 
   var output = Tensor<E>.zeros([sizes.batch, sizes.queryHeads, sizes.queryCount, sizes.valueWidth])
   output.withMutableView { view in
@@ -53,15 +44,15 @@ public func naiveAttention<E: FloatingPointElement>(
       let q = queries.selected(axis: 0, b).selected(axis: 0, h)
       let k = keys.selected(axis: 0, b).selected(axis: 0, keyHead)
       let v = values.selected(axis: 0, b).selected(axis: 0, keyHead)
-      let rules = NaiveRules(
-        scale: scale ?? 1 / Double(sizes.width).squareRoot(), softcap: softcap ?? 0, sink: sinks?[h],
-        isVisible: isVisible.map { rule in { rule(b, h, $0, $1) } },
-        bias: bias.map { rule in { rule(b, h, $0, $1) } })
+      let headRules = NaiveRules(
+        scale: rules.scale ?? 1 / Double(sizes.width).squareRoot(), softcap: rules.softcap ?? 0,
+        sink: rules.sinks?[h], isVisible: rules.isVisible.map { rule in { rule(b, h, $0, $1) } },
+        bias: rules.bias.map { rule in { rule(b, h, $0, $1) } })
       let target = view.base + pair * sizes.queryCount * sizes.valueWidth
       if E.elementType == .float64 {
-        attendOneHead(q, k, v, rules, into: target, sumsIn: Double.self)
+        attendOneHead(q, k, v, headRules, into: target, sumsIn: Double.self)
       } else {
-        attendOneHead(q, k, v, rules, into: target, sumsIn: Float.self)
+        attendOneHead(q, k, v, headRules, into: target, sumsIn: Float.self)
       }
     }
   }

@@ -108,7 +108,8 @@ extension Tensor where Element: FloatingPointElement {
           forEachRowPair(shape: left.shape, strides: left.strides, right.strides) {
             offset1, step1, offset2, step2, count in
             combineRow(
-              operation, leftBase + offset1, step1, rightBase + offset2, step2, into: next, count: count)
+              operation, StridedRow(base: leftBase + offset1, step: step1),
+              StridedRow(base: rightBase + offset2, step: step2), into: next, count: count)
             next += count
           }
         }
@@ -117,23 +118,35 @@ extension Tensor where Element: FloatingPointElement {
   }
 }
 
+/// Elements that are read one after the other, some way apart.
+private struct StridedRow<Element> {
+  let base: UnsafePointer<Element>
+  /// From one to the next, in elements.
+  let step: Int
+
+  subscript(index: Int) -> Element { base[index * step] }
+
+  /// The same memory by another name of its type.
+  func assumingMemoryBound<Other>(to type: Other.Type) -> StridedRow<Other> {
+    StridedRow<Other>(base: UnsafeRawPointer(base).assumingMemoryBound(to: type), step: step)
+  }
+}
+
 /// Combines two rows in Float or Double, whichever the elements are or fit into.
 private func combineRow<Element: FloatingPointElement>(
-  _ operation: ArithmeticOperation, _ left: UnsafePointer<Element>, _ leftStep: Int,
-  _ right: UnsafePointer<Element>, _ rightStep: Int, into target: UnsafeMutablePointer<Element>, count: Int
+  _ operation: ArithmeticOperation, _ left: StridedRow<Element>, _ right: StridedRow<Element>,
+  into target: UnsafeMutablePointer<Element>, count: Int
 ) {
   let rawTarget = UnsafeMutableRawPointer(target)
   switch Element.elementType {
   case .float32:
     combine(
-      operation, UnsafeRawPointer(left).assumingMemoryBound(to: Float.self), leftStep,
-      UnsafeRawPointer(right).assumingMemoryBound(to: Float.self), rightStep,
-      rawTarget.assumingMemoryBound(to: Float.self), count)
+      operation, left.assumingMemoryBound(to: Float.self), right.assumingMemoryBound(to: Float.self),
+      into: rawTarget.assumingMemoryBound(to: Float.self), count: count)
   case .float64:
     combine(
-      operation, UnsafeRawPointer(left).assumingMemoryBound(to: Double.self), leftStep,
-      UnsafeRawPointer(right).assumingMemoryBound(to: Double.self), rightStep,
-      rawTarget.assumingMemoryBound(to: Double.self), count)
+      operation, left.assumingMemoryBound(to: Double.self), right.assumingMemoryBound(to: Double.self),
+      into: rawTarget.assumingMemoryBound(to: Double.self), count: count)
   // No integers come here. They are named so that a new type must be.
   case .float16, .bfloat16, .int64, .int32, .int8, .uint8, .bool:
     let capacity = 512
@@ -142,9 +155,11 @@ private func combineRow<Element: FloatingPointElement>(
       let wideRight = wideLeft + capacity
       for start in stride(from: 0, to: count, by: capacity) {
         let length = min(capacity, count - start)
-        convertRow(from: left + start * leftStep, stride: leftStep, to: wideLeft, count: length)
-        convertRow(from: right + start * rightStep, stride: rightStep, to: wideRight, count: length)
-        combine(operation, wideLeft, 1, wideRight, 1, wideLeft, length)
+        convertRow(from: left.base + start * left.step, stride: left.step, to: wideLeft, count: length)
+        convertRow(from: right.base + start * right.step, stride: right.step, to: wideRight, count: length)
+        combine(
+          operation, StridedRow(base: wideLeft, step: 1), StridedRow(base: wideRight, step: 1),
+          into: wideLeft, count: length)
         convertRow(from: wideLeft, stride: 1, to: target + start, count: length)
       }
     }
@@ -153,14 +168,14 @@ private func combineRow<Element: FloatingPointElement>(
 
 @inline(__always)
 private func combine<Wide: BinaryFloatingPoint>(
-  _ operation: ArithmeticOperation, _ left: UnsafePointer<Wide>, _ leftStep: Int,
-  _ right: UnsafePointer<Wide>, _ rightStep: Int, _ target: UnsafeMutablePointer<Wide>, _ count: Int
+  _ operation: ArithmeticOperation, _ left: StridedRow<Wide>, _ right: StridedRow<Wide>,
+  into target: UnsafeMutablePointer<Wide>, count: Int
 ) {
   switch operation {
-  case .add: for index in 0..<count { target[index] = left[index * leftStep] + right[index * rightStep] }
-  case .subtract: for index in 0..<count { target[index] = left[index * leftStep] - right[index * rightStep] }
-  case .multiply: for index in 0..<count { target[index] = left[index * leftStep] * right[index * rightStep] }
-  case .divide: for index in 0..<count { target[index] = left[index * leftStep] / right[index * rightStep] }
+  case .add: for index in 0..<count { target[index] = left[index] + right[index] }
+  case .subtract: for index in 0..<count { target[index] = left[index] - right[index] }
+  case .multiply: for index in 0..<count { target[index] = left[index] * right[index] }
+  case .divide: for index in 0..<count { target[index] = left[index] / right[index] }
   }
 }
 

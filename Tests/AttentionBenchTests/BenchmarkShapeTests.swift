@@ -30,10 +30,13 @@ import Testing
       name in
       try #require(shapes.first { $0.name == name }, "\(name)")
     }
-    #expect(steps.map(\.queries) == [1, 2, 4, 8, 16, 32])
+    #expect(steps.map(\.sizes.queries) == [1, 2, 4, 8, 16, 32])
     for step in steps {
-      let sizes = [step.batch, step.queryHeads, step.keyValueHeads, step.keys, step.headDim, step.valueDim]
-      #expect(sizes == [1, 32, 8, 4096, 128, 128] && step.mask == .causal, "\(step.name)")
+      let sizes = step.sizes
+      let others = [
+        sizes.batch, sizes.queryHeads, sizes.keyValueHeads, sizes.keys, sizes.headDim, sizes.valueDim,
+      ]
+      #expect(others == [1, 32, 8, 4096, 128, 128] && step.mask.kind == .causal, "\(step.name)")
     }
   }
 
@@ -48,13 +51,16 @@ import Testing
     for shape in compared {
       let plain = try #require(shapes.first { $0.name == shape.compareWith }, "\(shape.name)")
       #expect(abs(shape.usefulFlops / plain.usefulFlops - 1) < 0.01, "\(shape.name)")
-      #expect(shape.headDim == 64 && plain.headDim == 64, "\(shape.name)")
-      let isPlain = plain.softcap == nil && !plain.hasALiBi && !plain.hasSinks && plain.keyLengths == nil
-      #expect(isPlain && plain.layout == .padded && plain.mask != .lengths, "\(plain.name)")
+      #expect(shape.sizes.headDim == 64 && plain.sizes.headDim == 64, "\(shape.name)")
+      let scores = plain.scores
+      let isPlain =
+        scores.softcap == nil && !scores.hasALiBi && !scores.hasSinks && plain.storage.keyLengths == nil
+      #expect(isPlain && plain.storage.layout == .padded && plain.mask.kind != .lengths, "\(plain.name)")
       // Each differs from its plain shape in one thing.
       let features = [
-        shape.softcap != nil, shape.hasALiBi, shape.hasSinks, shape.layout == .packed,
-        shape.layout == .padded && shape.queryLengths != nil,
+        shape.scores.softcap != nil, shape.scores.hasALiBi, shape.scores.hasSinks,
+        shape.storage.layout == .packed,
+        shape.storage.layout == .padded && shape.storage.queryLengths != nil,
       ]
       #expect(features.filter { $0 }.count == 1, "\(shape.name)")
     }
@@ -62,10 +68,11 @@ import Testing
 
   @Test func featuresAreRead() throws {
     let plain = try Self.shape(#""queries": 4, "keys": 4, "mask": "none""#)
-    #expect(plain.softcap == nil && !plain.hasALiBi && !plain.hasSinks && plain.compareWith == nil)
+    #expect(plain.scores.softcap == nil && !plain.scores.hasALiBi && !plain.scores.hasSinks)
+    #expect(plain.compareWith == nil)
     let all = try Self.shape(
       #""queries": 4, "keys": 4, "mask": "none", "softcap": 2, "alibi": true, "sinks": true"#)
-    #expect(all.softcap == 2 && all.hasALiBi && all.hasSinks)
+    #expect(all.scores.softcap == 2 && all.scores.hasALiBi && all.scores.hasSinks)
     let none = try Self.shape(#""queries": 4, "keys": 4, "mask": "none", "alibi": false, "sinks": false"#)
     #expect(none == plain)
   }
@@ -87,7 +94,7 @@ import Testing
         for shape in [packed, padded] {
           #expect(
             Array(shape.visibleKeys(sequence: sequence, query: query)) == expected,
-            "\(mask), \(shape.layout), sequence \(sequence), query \(query)")
+            "\(mask), \(shape.storage.layout), sequence \(sequence), query \(query)")
         }
       }
     }

@@ -79,10 +79,12 @@ import Testing
         "base+queries=64+threads=1+head-dim=4", "base+queries=64+threads=2+head-dim=4",
       ])
     #expect(swept.map(\.threads) == [1, 2, 1, 2])
-    #expect(swept.map(\.shape.queries) == [32, 32, 64, 64] && swept.map(\.shape.keys) == [32, 32, 64, 64])
+    #expect(swept.map(\.shape.sizes.queries) == [32, 32, 64, 64])
+    #expect(swept.map(\.shape.sizes.keys) == [32, 32, 64, 64])
     for shape in swept.map(\.shape) {
-      #expect(shape.headDim == 4 && shape.valueDim == 4 && shape.batch == 2 && shape.mask == .causal)
-      #expect(shape.leftWindowSize == 3 && shape.softcap == 2.5 && shape.queryHeads == 4)
+      #expect(shape.sizes.headDim == 4 && shape.sizes.valueDim == 4 && shape.sizes.batch == 2)
+      #expect(shape.mask.kind == .causal && shape.mask.leftWindowSize == 3)
+      #expect(shape.scores.softcap == 2.5 && shape.sizes.queryHeads == 4)
     }
   }
 
@@ -90,9 +92,10 @@ import Testing
     let base = try Self.base(
       #""query_heads": 4, "key_value_heads": 2, "queries": 1, "keys": 16, "mask": "none""#)
     let queries = try Sweep(["queries=2", "query-heads=8"], allThreads: 1).shapes(of: base)[0]
-    #expect(queries.shape.queries == 2 && queries.shape.keys == 16 && queries.threads == nil)
-    #expect(queries.shape.queryHeads == 8 && queries.shape.keyValueHeads == 2)
-    let both = try Sweep(["head-dim=4", "value-dim=6", "keys=9"], allThreads: 1).shapes(of: base)[0].shape
+    #expect(queries.shape.sizes.queries == 2 && queries.shape.sizes.keys == 16 && queries.threads == nil)
+    #expect(queries.shape.sizes.queryHeads == 8 && queries.shape.sizes.keyValueHeads == 2)
+    let others = try Sweep(["head-dim=4", "value-dim=6", "keys=9"], allThreads: 1).shapes(of: base)[0]
+    let both = others.shape.sizes
     #expect(both.headDim == 4 && both.valueDim == 6 && both.keys == 9 && both.queries == 1)
   }
 
@@ -101,9 +104,9 @@ import Testing
       #""query_heads": 1, "key_value_heads": 1, "queries": 8, "keys": 8, "mask": "causal", "left_window_size": 3"#
     )
     let masks = try Sweep(["mask=causal,none"], allThreads: 1).shapes(of: base).map(\.shape)
-    #expect(masks.map(\.leftWindowSize) == [3, nil] && masks.map(\.mask) == [.causal, .none])
-    let windows = try Sweep(["window=none,5"], allThreads: 1).shapes(of: base).map(\.shape.leftWindowSize)
-    #expect(windows == [nil, 5])
+    #expect(masks.map(\.mask.leftWindowSize) == [3, nil] && masks.map(\.mask.kind) == [.causal, .none])
+    let windows = try Sweep(["window=none,5"], allThreads: 1).shapes(of: base).map(\.shape)
+    #expect(windows.map(\.mask.leftWindowSize) == [nil, 5])
     #expect(throws: BenchmarkError.self) {
       try Sweep(["mask=none", "window=5"], allThreads: 1).shapes(of: base)
     }

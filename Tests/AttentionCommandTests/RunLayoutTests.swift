@@ -40,9 +40,10 @@ import Testing
       let keys = try rows("K", keyEnds, sequence)
       let offset = offset(queries.shape[2], keys.shape[2])
       let alone = AttentionOracle(
-        queries: queries, keys: keys, values: try rows("V", keyEnds, sequence), softcap: 3, sinks: sinks,
-        isVisible: { _, _, i, j in j <= i + offset },
-        bias: { [slopes] _, h, i, j in -slopes[h] * Double(abs(i + offset - j)) }
+        queries: queries, keys: keys, values: try rows("V", keyEnds, sequence),
+        rules: ScoreRules(
+          softcap: 3, sinks: sinks, isVisible: { _, _, i, j in j <= i + offset },
+          bias: { [slopes] _, h, i, j in -slopes[h] * Double(abs(i + offset - j)) })
       ).all()
       let rows = Int(queryEnds[sequence])..<Int(queryEnds[sequence + 1])
       try output.withMutableView {
@@ -218,7 +219,8 @@ import Testing
       return swapped.permuted(1, 0, 2).expanded(axis: 0)
     }
     let oracle = try AttentionOracle(
-      queries: queries, keys: inOrder(keys), values: inOrder(values), isVisible: { $3 <= $2 })
+      queries: queries, keys: inOrder(keys), values: inOrder(values),
+      rules: ScoreRules(isVisible: { $3 <= $2 }))
     try results(of: contents).expect("Y", .float32, near: oracle.all().output, "no lengths")
   }
 }

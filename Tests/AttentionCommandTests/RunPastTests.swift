@@ -21,11 +21,11 @@ import Testing
   }
 
   private func expectOracle(
-    _ contents: CaseContents, bias: AttentionOracle<Float>.Rule<Double>? = nil, _ comment: String,
-    _ isVisible: @escaping AttentionOracle<Float>.Rule<Bool>
+    _ contents: CaseContents, bias: ScoreRules.Rule<Double>? = nil, _ comment: String,
+    _ isVisible: @escaping ScoreRules.Rule<Bool>
   ) throws {
     let oracle = AttentionOracle(
-      queries: queries, keys: keys, values: values, isVisible: isVisible, bias: bias)
+      queries: queries, keys: keys, values: values, rules: ScoreRules(isVisible: isVisible, bias: bias))
     let exact = oracle.all()
     let isMerged = contents.metadata["q_num_heads"] != nil
     let computed = try results(of: contents, [], comment)
@@ -59,7 +59,7 @@ import Testing
     var contents = contents(past: 4, [:])
     contents.tensors["attn_mask"] = mask
     contents.tensors["alibi_slopes"] = try Tensor<Float>([1, 0.5, 0.25, 0.125], shape: [4])
-    let bias: AttentionOracle<Float>.Rule<Double> = { _, h, i, j in
+    let bias: ScoreRules.Rule<Double> = { _, h, i, j in
       Double(mask[i, j]) - Double(abs(i + 4 - j)) / Double(1 << h)
     }
     try expectOracle(contents, bias: bias, "slopes and mask") { _, _, _, _ in true }

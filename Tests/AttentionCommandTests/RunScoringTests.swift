@@ -27,11 +27,11 @@ private struct Inputs<E: FloatingPointElement> {
   private func expectEverything<E: FloatingPointElement>(_: E.Type) throws {
     let inputs = Inputs<E>()
     var oracle = inputs.oracle
-    oracle.scale = 0.75
-    oracle.softcap = 1.5
-    oracle.sinks = sinks
-    oracle.isVisible = { _, _, i, j in j <= i + 4 && j >= i + 1 }
-    oracle.bias = { [slopes] _, h, i, j in -slopes[h] * Double(abs(i + 4 - j)) }
+    oracle.rules.scale = 0.75
+    oracle.rules.softcap = 1.5
+    oracle.rules.sinks = sinks
+    oracle.rules.isVisible = { _, _, i, j in j <= i + 4 && j >= i + 1 }
+    oracle.rules.bias = { [slopes] _, h, i, j in -slopes[h] * Double(abs(i + 4 - j)) }
     let exact = oracle.all()
     let metadata = [
       "is_causal": "1", "left_window_size": "3", "causal_alignment": "bottom_right", "softcap": "1.5",
@@ -59,7 +59,7 @@ private struct Inputs<E: FloatingPointElement> {
   @Test func flagsOverrideTheFilesScoring() throws {
     let inputs = Inputs<Float>()
     var oracle = inputs.oracle
-    oracle.softcap = 0.5
+    oracle.rules.softcap = 0.5
     let computed = try results(of: inputs.contents(["softcap": "7"]), ["--softcap", "0.5"])
     try computed.expect("Y", .float32, near: oracle.all().output, "softcap")
     let uncapped = try results(of: inputs.contents(["softcap": "7"]), ["--softcap", "0"])
@@ -72,10 +72,10 @@ private struct Inputs<E: FloatingPointElement> {
     var tensors: [String: any WritableTensor] = ["alibi_slopes": try Tensor(slopes, shape: [4])]
     var oracle = inputs.oracle
     let offset = (length ?? 5) - 5
-    oracle.bias = { [slopes] _, h, i, j in -slopes[h] * Double(abs(i + offset - j)) }
+    oracle.rules.bias = { [slopes] _, h, i, j in -slopes[h] * Double(abs(i + offset - j)) }
     if let length {
       tensors["nonpad_kv_seqlen"] = try Tensor<Int64>([Int64(length), Int64(length)], shape: [2])
-      oracle.isVisible = { _, _, _, j in j < length }
+      oracle.rules.isVisible = { _, _, _, j in j < length }
     }
     let computed = try results(of: inputs.contents([:], tensors))
     try computed.expect("Y", .float32, near: oracle.all().output, "length \(length ?? 9)")
@@ -110,9 +110,9 @@ private struct Inputs<E: FloatingPointElement> {
     let bias: Tensor<Double> = randomTensor([5, 9], seed: 44)
     var expected = stages(inputs, softcap: 2, bias)
     var oracle = inputs.oracle
-    oracle.softcap = 2
-    oracle.isVisible = { _, _, i, j in j <= i }
-    oracle.bias = { _, _, i, j in bias[i, j] }
+    oracle.rules.softcap = 2
+    oracle.rules.isVisible = { _, _, i, j in j <= i }
+    oracle.rules.bias = { _, _, i, j in bias[i, j] }
     var weights: [Double] = []
     for b in 0..<2 {
       for h in 0..<4 { for i in 0..<5 { weights += oracle.weights(sequence: b, head: h, query: i) } }

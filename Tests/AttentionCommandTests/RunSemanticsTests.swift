@@ -53,7 +53,8 @@ struct MaskCase: Sendable, CustomStringConvertible {
 
   private func oracle(_ isVisible: ((_ query: Int, _ key: Int) -> Bool)? = nil) -> AttentionOracle<Float> {
     AttentionOracle(
-      queries: queries, keys: keys, values: values, isVisible: isVisible.map { rule in { rule($2, $3) } })
+      queries: queries, keys: keys, values: values,
+      rules: ScoreRules(isVisible: isVisible.map { rule in { rule($2, $3) } }))
   }
 
   @Test(arguments: [
@@ -104,7 +105,7 @@ struct MaskCase: Sendable, CustomStringConvertible {
       as [([String: String], [String], Double)])
   func scaleComesFromTheFileOrTheFlag(metadata: [String: String], flags: [String], scale: Double) throws {
     var oracle = oracle()
-    oracle.scale = scale
+    oracle.rules.scale = scale
     try expectOracle(oracle, metadata, flags, "\(metadata) \(flags)")
   }
 
@@ -120,13 +121,13 @@ struct MaskCase: Sendable, CustomStringConvertible {
     let width = shape.fromEnd(1)
     let broadcast = try numbers.broadcast(to: [1, 4, 4, width])
     var additive = oracle { _, key in key < width }
-    additive.bias = { b, h, i, j in j < width ? Double(broadcast[b, h, i, j]) : 0 }
+    additive.rules.bias = { b, h, i, j in j < width ? Double(broadcast[b, h, i, j]) : 0 }
     try expectOracle(additive, tensors: ["attn_mask": numbers], "additive \(shape)")
 
     let flags = try Tensor<Bool>(numbers.elements.map { $0 > -0.5 }, shape: shape)
     let visible = try flags.broadcast(to: [1, 4, 4, width])
     var boolean = oracle()
-    boolean.isVisible = { b, h, i, j in j < width && visible[b, h, i, j] }
+    boolean.rules.isVisible = { b, h, i, j in j < width && visible[b, h, i, j] }
     try expectOracle(boolean, tensors: ["attn_mask": flags], "boolean \(shape)")
   }
   @Test func masksMayHaveAnyFloatingPointType() throws {
@@ -134,7 +135,7 @@ struct MaskCase: Sendable, CustomStringConvertible {
     var numbers = (0..<28).map { Double($0 % 9) / 4 }
     for hidden in stride(from: 4, to: 28, by: 5) { numbers[hidden] = -.infinity }
     var oracle = oracle()
-    oracle.bias = { [numbers] _, _, i, j in numbers[7 * i + j] }
+    oracle.rules.bias = { [numbers] _, _, i, j in numbers[7 * i + j] }
     let double = try Tensor(numbers, shape: [4, 7])
     let masks: [any WritableTensor] = [
       double, converted(double, to: Float.self), converted(double, to: Float16.self),

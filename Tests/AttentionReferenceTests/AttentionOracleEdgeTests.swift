@@ -7,15 +7,15 @@ private func oracle(keys: [Double], values: [[Double]]) throws -> AttentionOracl
   AttentionOracle(
     queries: Tensor(repeating: 1, shape: [1, 1, 1, 1]),
     keys: try Tensor(keys, shape: [1, 1, keys.count, 1]),
-    values: try Tensor(values.flatMap { $0 }, shape: [1, 1, keys.count, 2]), scale: 1)
+    values: try Tensor(values.flatMap { $0 }, shape: [1, 1, keys.count, 2]), rules: ScoreRules(scale: 1))
 }
 
 @Suite struct AttentionOracleEdgeTests {
   @Test func rowThatSeesNoKeyIsZero() throws {
     var oracle = try oracle(keys: [1, 2], values: [[.nan, 1], [2, .infinity]])
-    oracle.isVisible = { _, _, _, _ in false }
+    oracle.rules.isVisible = { _, _, _, _ in false }
     for sinks in [nil, [0.0]] {
-      oracle.sinks = sinks
+      oracle.rules.sinks = sinks
       let (output, logSumExp) = oracle.row(sequence: 0, head: 0, query: 0)
       #expect(output == [0, 0])
       #expect(logSumExp == -.infinity)
@@ -33,10 +33,10 @@ private func oracle(keys: [Double], values: [[Double]]) throws -> AttentionOracl
     garbage: Double
   ) throws {
     var oracle = try oracle(keys: [0, garbage, 0], values: [[1, 2], [garbage, garbage], [3, 4]])
-    oracle.isVisible = { _, _, _, key in key != 1 }
+    oracle.rules.isVisible = { _, _, _, key in key != 1 }
     #expect(oracle.row(sequence: 0, head: 0, query: 0).output == [2, 3])
-    oracle.isVisible = nil
-    oracle.bias = { _, _, _, key in key == 1 ? -.infinity : 0 }
+    oracle.rules.isVisible = nil
+    oracle.rules.bias = { _, _, _, key in key == 1 ? -.infinity : 0 }
     #expect(oracle.row(sequence: 0, head: 0, query: 0).output == [2, 3])
   }
 
@@ -75,7 +75,7 @@ private func oracle(keys: [Double], values: [[Double]]) throws -> AttentionOracl
 
   @Test func biasOfNaNIsNotHidden() throws {
     var oracle = try oracle(keys: [0, 0], values: [[1, 2], [3, 4]])
-    oracle.bias = { _, _, _, key in key == 1 ? .nan : 0 }
+    oracle.rules.bias = { _, _, _, key in key == 1 ? .nan : 0 }
     #expect(oracle.row(sequence: 0, head: 0, query: 0).output.allSatisfy { $0.isNaN })
   }
 

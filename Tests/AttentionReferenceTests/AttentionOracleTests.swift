@@ -9,7 +9,7 @@ private func oracle(keys: [Double], values: [Double]) throws -> AttentionOracle<
   AttentionOracle(
     queries: Tensor(repeating: 1, shape: [1, 1, 1, 1]),
     keys: try Tensor(keys, shape: [1, 1, keys.count, 1]),
-    values: try Tensor(values, shape: [1, 1, values.count, 1]), scale: 1)
+    values: try Tensor(values, shape: [1, 1, values.count, 1]), rules: ScoreRules(scale: 1))
 }
 
 private func isNear(_ a: Double, _ b: Double) -> Bool { Tolerance(absolute: 1e-14).accepts(a, expected: b) }
@@ -34,14 +34,14 @@ private func isNear(_ a: Double, _ b: Double) -> Bool { Tolerance(absolute: 1e-1
 
   @Test func softcapActsBeforeTheBias() throws {
     var oracle = try oracle(keys: [3], values: [1])
-    oracle.softcap = 2
-    oracle.bias = { _, _, _, _ in 0.5 }
+    oracle.rules.softcap = 2
+    oracle.rules.bias = { _, _, _, _ in 0.5 }
     #expect(isNear(oracle.row(sequence: 0, head: 0, query: 0).logSumExp, 2 * tanh(1.5) + 0.5))
   }
 
   @Test func sinkTakesWeightAndNoPartInLogSumExp() throws {
     var oracle = try oracle(keys: [0, 0], values: [3, 9])
-    oracle.sinks = [log(2)]
+    oracle.rules.sinks = [log(2)]
     #expect(oracle.weights(sequence: 0, head: 0, query: 0).allSatisfy { isNear($0, 0.25) })
     let (output, logSumExp) = oracle.row(sequence: 0, head: 0, query: 0)
     #expect(isNear(output[0], 3))
@@ -50,7 +50,7 @@ private func isNear(_ a: Double, _ b: Double) -> Bool { Tolerance(absolute: 1e-1
 
   @Test func sinkFarAboveTheScoresTakesAllWeight() throws {
     var oracle = try oracle(keys: [0, 0], values: [3, 9])
-    oracle.sinks = [5000]
+    oracle.rules.sinks = [5000]
     let (output, logSumExp) = oracle.row(sequence: 0, head: 0, query: 0)
     #expect(output == [0])
     #expect(isNear(logSumExp, log(2)))
@@ -74,11 +74,12 @@ private func isNear(_ a: Double, _ b: Double) -> Bool { Tolerance(absolute: 1e-1
 
   @Test func rulesReceiveSequenceHeadQueryAndKey() throws {
     let shape = ProblemShape(
-      batch: 2, queryHeads: 2, keyValueHeads: 1, queries: 3, keys: 4, headDimension: 2, valueDimension: 1)
+      batch: 2, heads: HeadCounts(query: 2, keyValue: 1), queries: 3, keys: 4, headDimension: 2,
+      valueDimension: 1)
     let (q, k, v) = shape.inputs(Double.self, seed: 5)
     var oracle = AttentionOracle(queries: q, keys: k, values: v)
     // Each query sees one key, a different one for each sequence, head and query.
-    oracle.isVisible = { b, h, i, j in j == (2 * b + h + i) % 4 }
+    oracle.rules.isVisible = { b, h, i, j in j == (2 * b + h + i) % 4 }
     for b in 0..<2 {
       for h in 0..<2 {
         for i in 0..<3 {

@@ -13,12 +13,11 @@ private func expectNaiveMatchesOracle<E: FloatingPointElement>(
   }
   let bias = { (b: Int, h: Int, i: Int, j: Int) in Double((b + 2 * h + 3 * i + j) % 7) * 0.25 - 1 }
   for (isVisible, bias) in [(nil, nil), (isVisible, nil), (nil, bias), (isVisible, bias)]
-    as [(
-      AttentionOracle<E>.Rule<Bool>?, AttentionOracle<E>.Rule<Double>?
-    )]
+    as [(ScoreRules.Rule<Bool>?, ScoreRules.Rule<Double>?)]
   {
-    let naive = naiveAttention(queries: q, keys: k, values: v, isVisible: isVisible, bias: bias)
-    let exact = AttentionOracle(queries: q, keys: k, values: v, isVisible: isVisible, bias: bias).all().output
+    let rules = ScoreRules(isVisible: isVisible, bias: bias)
+    let naive = naiveAttention(queries: q, keys: k, values: v, rules: rules)
+    let exact = AttentionOracle(queries: q, keys: k, values: v, rules: rules).all().output
     let mismatch = Tolerance(absolute: bound).worstMismatch(naive, expected: exact)
     #expect(
       mismatch == nil,
@@ -33,15 +32,20 @@ private func expectNaiveMatchesOracle<E: FloatingPointElement>(
   /// what counts is a few roundings in the sums of scores.
   @Test(arguments: [
     ProblemShape(
-      batch: 1, queryHeads: 1, keyValueHeads: 1, queries: 1, keys: 1, headDimension: 1, valueDimension: 1),
+      batch: 1, heads: HeadCounts(query: 1, keyValue: 1), queries: 1, keys: 1, headDimension: 1,
+      valueDimension: 1),
     ProblemShape(
-      batch: 2, queryHeads: 4, keyValueHeads: 2, queries: 9, keys: 9, headDimension: 8, valueDimension: 8),
+      batch: 2, heads: HeadCounts(query: 4, keyValue: 2), queries: 9, keys: 9, headDimension: 8,
+      valueDimension: 8),
     ProblemShape(
-      batch: 1, queryHeads: 6, keyValueHeads: 1, queries: 5, keys: 17, headDimension: 16, valueDimension: 3),
+      batch: 1, heads: HeadCounts(query: 6, keyValue: 1), queries: 5, keys: 17, headDimension: 16,
+      valueDimension: 3),
     ProblemShape(
-      batch: 2, queryHeads: 3, keyValueHeads: 3, queries: 13, keys: 4, headDimension: 7, valueDimension: 20),
+      batch: 2, heads: HeadCounts(query: 3, keyValue: 3), queries: 13, keys: 4, headDimension: 7,
+      valueDimension: 20),
     ProblemShape(
-      batch: 1, queryHeads: 2, keyValueHeads: 2, queries: 64, keys: 65, headDimension: 64, valueDimension: 64),
+      batch: 1, heads: HeadCounts(query: 2, keyValue: 2), queries: 64, keys: 65, headDimension: 64,
+      valueDimension: 64),
   ]) func matchesTheOracle(shape: ProblemShape) {
     expectNaiveMatchesOracle(shape, as: Double.self, 1e-14)
     expectNaiveMatchesOracle(shape, as: Float.self, 2e-6)
@@ -54,7 +58,7 @@ private func expectNaiveMatchesOracle<E: FloatingPointElement>(
     let output = naiveAttention(
       queries: try Tensor<Double>([1], shape: [1, 1, 1, 1]),
       keys: try Tensor<Double>([0, 1.0986122886681098], shape: [1, 1, 2, 1]),
-      values: try Tensor<Double>([4, 8, 0, 16], shape: [1, 1, 2, 2]), scale: 1)
+      values: try Tensor<Double>([4, 8, 0, 16], shape: [1, 1, 2, 2]), rules: ScoreRules(scale: 1))
     #expect(
       Tolerance(absolute: 1e-14).worstMismatch(output, expected: try Tensor([1.0, 14], shape: [1, 1, 1, 2]))
         == nil)
@@ -66,18 +70,19 @@ private func expectNaiveMatchesOracle<E: FloatingPointElement>(
     let output = naiveAttention(
       queries: try Tensor<BFloat16>([1], shape: [1, 1, 1, 1]),
       keys: try Tensor<BFloat16>([0, 1], shape: [1, 1, 2, 1]),
-      values: try Tensor<BFloat16>([3, -1], shape: [1, 1, 2, 1]), scale: 1)
+      values: try Tensor<BFloat16>([3, -1], shape: [1, 1, 2, 1]), rules: ScoreRules(scale: 1))
     #expect(output.elements == [BFloat16(nearest: 80.0 / 1024)])
   }
 
   @Test func zeroValuesGiveZeroOutputWhateverTheScores() {
     let shape = ProblemShape(
-      batch: 2, queryHeads: 4, keyValueHeads: 2, queries: 7, keys: 11, headDimension: 8, valueDimension: 5)
+      batch: 2, heads: HeadCounts(query: 4, keyValue: 2), queries: 7, keys: 11, headDimension: 8,
+      valueDimension: 5)
     for magnitude in [Float(0), 1, 100, 1e18] {
       let q = Tensor<Float>(
-        repeating: magnitude, shape: [shape.batch, shape.queryHeads, shape.queries, shape.headDimension])
+        repeating: magnitude, shape: [shape.batch, shape.heads.query, shape.queries, shape.headDimension])
       let (_, k, _) = shape.inputs(Float.self, seed: 3)
-      let zeros = Tensor<Float>.zeros([shape.batch, shape.keyValueHeads, shape.keys, shape.valueDimension])
+      let zeros = Tensor<Float>.zeros([shape.batch, shape.heads.keyValue, shape.keys, shape.valueDimension])
       let output = naiveAttention(queries: q, keys: k, values: zeros)
       #expect(output.elements.allSatisfy { $0 == 0 }, "queries of \(magnitude)")
     }
@@ -85,9 +90,11 @@ private func expectNaiveMatchesOracle<E: FloatingPointElement>(
 
   @Test func rowThatSeesNoKeyIsZero() {
     let (q, k, v) = ProblemShape(
-      batch: 1, queryHeads: 2, keyValueHeads: 1, queries: 3, keys: 4, headDimension: 2, valueDimension: 2
+      batch: 1, heads: HeadCounts(query: 2, keyValue: 1), queries: 3, keys: 4, headDimension: 2,
+      valueDimension: 2
     ).inputs(Float.self, seed: 7)
-    let output = naiveAttention(queries: q, keys: k, values: v, isVisible: { _, _, query, _ in query != 1 })
+    let output = naiveAttention(
+      queries: q, keys: k, values: v, rules: ScoreRules(isVisible: { _, _, query, _ in query != 1 }))
     for head in 0..<2 {
       #expect(output[0, head, 1, 0] == 0 && output[0, head, 1, 1] == 0)
       #expect(output[0, head, 0, 0] != 0 && output[0, head, 2, 0] != 0)
@@ -96,7 +103,8 @@ private func expectNaiveMatchesOracle<E: FloatingPointElement>(
 
   @Test func pairsLimitTheWork() {
     let (q, k, v) = ProblemShape(
-      batch: 2, queryHeads: 3, keyValueHeads: 1, queries: 4, keys: 5, headDimension: 2, valueDimension: 2
+      batch: 2, heads: HeadCounts(query: 3, keyValue: 1), queries: 4, keys: 5, headDimension: 2,
+      valueDimension: 2
     ).inputs(Float.self, seed: 9)
     let all = naiveAttention(queries: q, keys: k, values: v).elements
     let some = naiveAttention(queries: q, keys: k, values: v, pairs: 2..<4).elements

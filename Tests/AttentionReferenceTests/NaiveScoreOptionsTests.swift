@@ -6,7 +6,8 @@ import Testing
 /// Softcap and sinks of the naive kernel, held against the oracle, which has its own code for them.
 @Suite struct NaiveScoreOptionsTests {
   private static let shape = ProblemShape(
-    batch: 2, queryHeads: 6, keyValueHeads: 2, queries: 5, keys: 9, headDimension: 8, valueDimension: 3)
+    batch: 2, heads: HeadCounts(query: 6, keyValue: 2), queries: 5, keys: 9, headDimension: 8,
+    valueDimension: 3)
 
   /// A cap of 1 bends scores of unit variance far; sinks below, among and above the scores.
   @Test(
@@ -26,11 +27,9 @@ import Testing
     // Query 0 sees no key: its output is 0, with or without a sink.
     let isVisible = { (_: Int, _: Int, i: Int, j: Int) in j < 3 * i }
     let bias = { (_: Int, h: Int, i: Int, j: Int) in Double(h + 2 * i + j) * 0.125 - 1 }
-    let naive = naiveAttention(
-      queries: q, keys: k, values: v, softcap: softcap, sinks: sinks, isVisible: isVisible, bias: bias)
-    let exact = AttentionOracle(
-      queries: q, keys: k, values: v, softcap: softcap, sinks: sinks, isVisible: isVisible, bias: bias
-    ).all().output
+    let rules = ScoreRules(softcap: softcap, sinks: sinks, isVisible: isVisible, bias: bias)
+    let naive = naiveAttention(queries: q, keys: k, values: v, rules: rules)
+    let exact = AttentionOracle(queries: q, keys: k, values: v, rules: rules).all().output
     let mismatch = Tolerance(absolute: bound).worstMismatch(naive, expected: exact)
     #expect(
       mismatch == nil,

@@ -11,10 +11,10 @@ import Testing
       try Tensor<E>.zeros([1, 1, 1, shape[3]]).broadcast(to: shape)
     }
     return try ScaledDotProductAttention(mask: mask, on: Pools.three).plan(
-      giant([shape.batch, shape.queryHeads, shape.queries, shape.headDimension]),
+      giant([shape.batch, shape.heads.query, shape.queries, shape.headDimension]),
       KeyValues(
-        keys: giant([shape.batch, shape.keyValueHeads, shape.keys, shape.headDimension]),
-        values: giant([shape.batch, shape.keyValueHeads, shape.keys, shape.valueDimension])))
+        keys: giant([shape.batch, shape.heads.keyValue, shape.keys, shape.headDimension]),
+        values: giant([shape.batch, shape.heads.keyValue, shape.keys, shape.valueDimension])))
   }
 
   @Test func workspaceDoesNotGrowWithTheProblem() throws {
@@ -23,7 +23,7 @@ import Testing
     ] {
       for width in [64, 128, 256, 8192, 16384] {
         let shape = ProblemShape(
-          queryHeads: heads, keyValueHeads: 1, queries: queries, keys: keys, headDimension: width,
+          heads: HeadCounts(query: heads, keyValue: 1), queries: queries, keys: keys, headDimension: width,
           valueDimension: width)
         #expect(try plan(shape, Float.self).workspaceBytesPerThread < 4 << 20, "\(shape)")
         #expect(try plan(shape, Double.self).workspaceBytesPerThread < 4 << 20, "\(shape)")
@@ -44,21 +44,22 @@ import Testing
   @Test func smallProblemsStayOnOneThread() throws {
     let small = ProblemShape(queries: 32, keys: 32, headDimension: 32, valueDimension: 32)
     let large = ProblemShape(
-      queryHeads: 8, keyValueHeads: 8, queries: 512, keys: 512, headDimension: 64, valueDimension: 64)
+      heads: HeadCounts(query: 8, keyValue: 8), queries: 512, keys: 512, headDimension: 64, valueDimension: 64
+    )
     #expect(try plan(small, Float.self).threads == 1)
     #expect(try plan(large, Float.self).threads == 3)
   }
 
   @Test func saysWhatItChoseAndWhy() throws {
     let shape = ProblemShape(
-      batch: 2, queryHeads: 8, keyValueHeads: 2, queries: 100, keys: 300, headDimension: 64,
+      batch: 2, heads: HeadCounts(query: 8, keyValue: 2), queries: 100, keys: 300, headDimension: 64,
       valueDimension: 64)
     let bias = AttentionMask.additive(Tensor<Float>.zeros([300]))
     let modifier = AttentionMask.modifier(ScoreModifier { score, _ in score })
     let fused = try plan(shape, BFloat16.self, .causal & bias)
     let gemm = try plan(shape, BFloat16.self, .causal & modifier)
     let few = ProblemShape(
-      queryHeads: 8, keyValueHeads: 2, queries: 1, keys: 2000, headDimension: 64, valueDimension: 64)
+      heads: HeadCounts(query: 8, keyValue: 2), queries: 1, keys: 2000, headDimension: 64, valueDimension: 64)
     let decode = try self.plan(few, Float16.self)
     for (plan, parts) in [
       (gemm, ["gemm", "modifier", "converted from bfloat16", "4 query heads of a group"]),
@@ -88,7 +89,8 @@ import Testing
       _ queries: Int, _: E.Type, _ mask: AttentionMask = .causal
     ) throws -> AttentionPlan.Kernel {
       let shape = ProblemShape(
-        queryHeads: 4, keyValueHeads: 1, queries: queries, keys: 600, headDimension: 32, valueDimension: 32)
+        heads: HeadCounts(query: 4, keyValue: 1), queries: queries, keys: 600, headDimension: 32,
+        valueDimension: 32)
       return try plan(shape, E.self, mask).kernel
     }
     let decode = isNarrow ? AttentionPlan.Kernel.gemm : .decode

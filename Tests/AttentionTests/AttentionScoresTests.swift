@@ -18,10 +18,11 @@ import Testing
   ) throws {
     let (q, k, v) = shape.inputs(E.self)
     let (composed, rules) = mask.make(shape)
-    let oracle = AttentionOracle(queries: q, keys: k, values: v, isVisible: rules.isVisible, bias: rules.bias)
-    let rows = (0..<shape.batch * shape.queryHeads * shape.queries).map { row in
+    let oracle = AttentionOracle(
+      queries: q, keys: k, values: v, rules: ScoreRules(isVisible: rules.isVisible, bias: rules.bias))
+    let rows = (0..<shape.batch * shape.heads.query * shape.queries).map { row in
       let (head, query) = row.quotientAndRemainder(dividingBy: shape.queries)
-      let (b, h) = head.quotientAndRemainder(dividingBy: shape.queryHeads)
+      let (b, h) = head.quotientAndRemainder(dividingBy: shape.heads.query)
       return (b, h, query, oracle.weights(sequence: b, head: h, query: query))
     }
     // How attention multiplies makes no difference here: each instruction set once.
@@ -41,18 +42,20 @@ import Testing
 
   private static let large: [ProblemShape] = [
     ProblemShape(
-      batch: 2, queryHeads: 6, keyValueHeads: 2, queries: 40, keys: 700, headDimension: 16, valueDimension: 4),
+      batch: 2, heads: HeadCounts(query: 6, keyValue: 2), queries: 40, keys: 700, headDimension: 16,
+      valueDimension: 4),
     ProblemShape(
-      batch: 3, queryHeads: 4, keyValueHeads: 2, queries: 512, keys: 512, headDimension: 64, valueDimension: 4
+      batch: 3, heads: HeadCounts(query: 4, keyValue: 2), queries: 512, keys: 512, headDimension: 64,
+      valueDimension: 4
     ),
     ProblemShape(
-      batch: 2, queryHeads: 2, keyValueHeads: 1, queries: 33, keys: 1500, headDimension: 128,
+      batch: 2, heads: HeadCounts(query: 2, keyValue: 1), queries: 33, keys: 1500, headDimension: 128,
       valueDimension: 4),
   ]
 
   @Test(arguments: large) func rowsAreThoseOfTheWhole(shape: ProblemShape) throws {
     let (q, k, _) = shape.inputs(Float.self)
-    let sinks = (0..<shape.queryHeads).map { Double($0) - 2 }
+    let sinks = (0..<shape.heads.query).map { Double($0) - 2 }
     for stage in ScoreStage.allCases {
       let options = AttentionOptions(softcap: 3, sinks: sinks)
       let whole = try ScaledDotProductAttention(mask: .causal, options: options).scores(
@@ -132,7 +135,8 @@ import Testing
       let weights = try ScaledDotProductAttention(mask: mask, options: options).scores(
         q, KeyValues(keys: k, values: k, lengths: [6]))
       let oracle = AttentionOracle(
-        queries: q, keys: k, values: k, sinks: sinks, isVisible: { $3 < 6 && $3 <= $2 + 1 })
+        queries: q, keys: k, values: k,
+        rules: ScoreRules(sinks: sinks, isVisible: { $3 < 6 && $3 <= $2 + 1 }))
       for h in 0..<2 {
         for i in 0..<5 {
           for (j, weight) in oracle.weights(sequence: 0, head: h, query: i).enumerated() {

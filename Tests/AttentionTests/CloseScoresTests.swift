@@ -23,33 +23,21 @@ import Testing
     )
   }
 
-  private struct Rules {
-    var mask = AttentionMask.none
-    var demand = MaskDemand.ranges
-    var options = AttentionOptions()
-    var bias: ((Int, Int, Int, Int) -> Double)?
-    var isVisible: ((Int, Int, Int, Int) -> Bool)?
-  }
-
-  private func check<E: AttentionElement>(_: E.Type, _ rules: Rules, scale: Double, _ context: String) throws
-  {
+  private func check<E: AttentionElement>(
+    _: E.Type, _ scores: ScoreCase, scale: Double, _ context: String
+  ) throws {
     let (q, k, v) = try inputs(E.self)
-    let oracle = AttentionOracle(
-      queries: q, keys: k, values: v, scale: scale, softcap: rules.options.softcap,
-      sinks: rules.options.sinks,
-      isVisible: rules.isVisible, bias: rules.bias
-    ).all()
-    let naive = naiveAttention(
-      queries: q, keys: k, values: v, scale: scale, softcap: rules.options.softcap,
-      sinks: rules.options.sinks, isVisible: rules.isVisible, bias: rules.bias)
+    let rules = scores.rules(scale: scale)
+    let oracle = AttentionOracle(queries: q, keys: k, values: v, rules: rules).all()
+    let naive = naiveAttention(queries: q, keys: k, values: v, rules: rules)
     let tolerance = Tolerance.twiceNaive(naive, reference: oracle.output)
     // Two roundings of a Float.
     let sums = Tolerance(relative: 0x1p-23, absolute: 1e-5)
     let attend = ScaledDotProductAttention(
-      scale: scale, mask: rules.mask, options: rules.options, on: Pools.two)
+      scale: scale, mask: scores.mask, options: scores.options, on: Pools.two)
     var runs = KernelRuns()
     for variant in ForcedVariant.all {
-      let duty = KernelDuty(kernel: variant.kernel, demand: rules.demand)
+      let duty = KernelDuty(kernel: variant.kernel, demand: scores.demand)
       let result = try variant.result(ifDue: duty, "\(context), \(E.self), \(variant)") {
         () throws(AttentionError) in
         try attend.withLogSumExp(q, KeyValues(keys: k, values: v), forcing: variant)
@@ -61,19 +49,19 @@ import Testing
       let sumMismatch = sums.worstMismatch(result.logSumExp, expected: oracle.logSumExp)
       #expect(sumMismatch == nil, "log-sum-exp, \(context), scale \(scale), \(E.self), \(variant)")
     }
-    runs.expect(1, of: ForcedVariant.all, [E.elementType], demand: rules.demand, context)
+    runs.expect(1, of: ForcedVariant.all, [E.elementType], demand: scores.demand, context)
   }
 
-  private func checkBoth(_ context: String, scales: [Double] = [1, -0.5], _ rules: Rules) throws {
+  private func checkBoth(_ context: String, scales: [Double] = [1, -0.5], _ scores: ScoreCase) throws {
     for scale in scales {
-      try check(Float.self, rules, scale: scale, context)
-      try check(BFloat16.self, rules, scale: scale, context)
+      try check(Float.self, scores, scale: scale, context)
+      try check(BFloat16.self, scores, scale: scale, context)
     }
   }
 
   @Test func withoutRules() throws {
-    try checkBoth("no rules", scales: [1, -1, 0.5, 0, 0x1p40], Rules())
-    try checkBoth("causal", Rules(mask: .causal, isVisible: { $3 <= $2 + Self.keys - Self.queries }))
+    try checkBoth("no rules", scales: [1, -1, 0.5, 0, 0x1p40], ScoreCase())
+    try checkBoth("causal", ScoreCase(mask: .causal, isVisible: { $3 <= $2 + Self.keys - Self.queries }))
   }
 
   @Test func withALiBi() throws {
@@ -81,7 +69,7 @@ import Testing
     let slopes = [0.125, 2]
     try checkBoth(
       "ALiBi",
-      Rules(
+      ScoreCase(
         mask: .alibi(slopes: slopes),
         bias: { _, h, i, j in -slopes[h] * Double(abs(i + Self.keys - Self.queries - j)) }))
   }
@@ -93,22 +81,22 @@ import Testing
       for i in 0..<memory.count { memory.initializeElement(at: i, to: Float(i * 11 % 97 - 48) / 64 - 4096) }
     }
     try checkBoth(
-      "bias", Rules(mask: .additive(bias), demand: .tensors, bias: { _, _, i, j in Double(bias[i, j]) }))
+      "bias", ScoreCase(mask: .additive(bias), demand: .tensors, bias: { _, _, i, j in Double(bias[i, j]) }))
   }
 
   @Test func withSoftcapsFarAbove() throws {
     // So far that the cap changes no bit.
-    try checkBoth("softcap", Rules(options: AttentionOptions(softcap: 0x1p60)))
+    try checkBoth("softcap", ScoreCase(options: AttentionOptions(softcap: 0x1p60)))
     let slopes = [0.5, 1]
     try checkBoth(
       "softcap and ALiBi",
-      Rules(
+      ScoreCase(
         mask: .alibi(slopes: slopes), options: AttentionOptions(softcap: 0x1p60),
         bias: { _, h, i, j in -slopes[h] * Double(abs(i + Self.keys - Self.queries - j)) }))
   }
 
   @Test func withSinksBesideThem() throws {
-    try checkBoth("sinks", scales: [1], Rules(options: AttentionOptions(sinks: [98304.5, 98303])))
+    try checkBoth("sinks", scales: [1], ScoreCase(options: AttentionOptions(sinks: [98304.5, 98303])))
   }
 
   /// The CPU's products of bfloat16 pairs take subnormal numbers for 0.
@@ -120,8 +108,9 @@ import Testing
     let v = Tensor<BFloat16>.normal([1, 1, keys, 4], seed: 2)
     for (q, k) in [(q, k), (k, q)] {
       let v = try v.sliced(axis: 2, 0..<k.shape[2]).broadcast(to: [1, 1, k.shape[2], 4])
-      let exact = AttentionOracle(queries: q, keys: k, values: v, scale: scale).all().output
-      let naive = naiveAttention(queries: q, keys: k, values: v, scale: scale)
+      let rules = ScoreRules(scale: scale)
+      let exact = AttentionOracle(queries: q, keys: k, values: v, rules: rules).all().output
+      let naive = naiveAttention(queries: q, keys: k, values: v, rules: rules)
       let tolerance = Tolerance.twiceNaive(naive, reference: exact)
       for variant in ForcedVariant.all {
         let result = try ScaledDotProductAttention(scale: scale, on: Pools.two).withLogSumExp(

@@ -6,7 +6,8 @@ import Testing
 /// Bitwise the same output on any number of threads and whatever else is in the batch.
 @Suite struct DeterminismTests {
   private let shape = ProblemShape(
-    batch: 3, queryHeads: 4, keyValueHeads: 2, queries: 130, keys: 300, headDimension: 24, valueDimension: 40)
+    batch: 3, heads: HeadCounts(query: 4, keyValue: 2), queries: 130, keys: 300, headDimension: 24,
+    valueDimension: 40)
 
   @Test(arguments: MaskCase.all)
   func doesNotDependOnThreads(mask: MaskCase) throws {
@@ -32,7 +33,7 @@ import Testing
     queries: Int, masked: (mask: AttentionMask, lengths: [Int]?)
   ) throws {
     let shape = ProblemShape(
-      batch: 3, queryHeads: 4, keyValueHeads: 2, queries: queries, keys: 1500, headDimension: 40,
+      batch: 3, heads: HeadCounts(query: 4, keyValue: 2), queries: queries, keys: 1500, headDimension: 40,
       valueDimension: 24)
     try checkBits(shape, masked.mask, lengths: masked.lengths, Float.self)
     try checkBits(shape, masked.mask, lengths: masked.lengths, Float16.self)
@@ -73,11 +74,11 @@ import Testing
 
   @Test func concurrentCallersGetTheSame() async throws {
     let (q, k, v) = shape.inputs(Float.self)
-    let expected = try scaledDotProductAttention(queries: q, keys: k, values: v, on: Pools.one)
+    let expected = try ScaledDotProductAttention(on: Pools.one)(q, KeyValues(keys: k, values: v))
     try await withThrowingTaskGroup(of: Tensor<Float>.self) { group in
       for _ in 0..<8 {
         group.addTask {
-          try scaledDotProductAttention(queries: q, keys: k, values: v, on: Pools.three)
+          try ScaledDotProductAttention(on: Pools.three)(q, KeyValues(keys: k, values: v))
         }
       }
       for try await output in group { #expect(output == expected) }

@@ -37,9 +37,9 @@ import Testing
     for shape in ProblemShape.grid {
       var inputs = shape.inputs(Float.self)
       let (composed, rules) = mask.make(shape)
-      let group = shape.queryHeads / shape.keyValueHeads
+      let group = shape.heads.query / shape.heads.keyValue
       for b in 0..<shape.batch {
-        for head in 0..<shape.keyValueHeads {
+        for head in 0..<shape.heads.keyValue {
           for key in 0..<shape.keys {
             let isSeen = (head * group..<(head + 1) * group).contains { h in
               (0..<shape.queries).contains { !rules.hides(b, h, $0, key) }
@@ -66,7 +66,7 @@ import Testing
       let key = shape.keys / 2
       inputs.v[0, 0, key, 0] = .nan
       if shape.keys > 3 { inputs.k[0, 0, key - 1, 0] = .nan }
-      if shape.queries > 4 { inputs.q[0, shape.queryHeads - 1, 3, 0] = .nan }
+      if shape.queries > 4 { inputs.q[0, shape.heads.query - 1, 3, 0] = .nan }
       let result = try ScaledDotProductAttention(mask: composed).withLogSumExp(
         inputs.q, mask.keyValues(inputs, shape))
       expectMatchesOracle(result, inputs, rules, "\(shape)")
@@ -75,7 +75,7 @@ import Testing
 
   @Test func nanInAVisibleBiasShows() throws {
     let shape = ProblemShape(
-      queryHeads: 1, keyValueHeads: 1, queries: 6, keys: 20, headDimension: 4, valueDimension: 4)
+      heads: HeadCounts(query: 1, keyValue: 1), queries: 6, keys: 20, headDimension: 4, valueDimension: 4)
     let inputs = shape.inputs(Float.self)
     var bias = Tensor<Float>.zeros([6, 20])
     bias[2, 7] = .nan
@@ -96,7 +96,9 @@ import Testing
     for scale in [1.0, -1.0] {
       let result = try ScaledDotProductAttention(scale: scale).withLogSumExp(
         q, KeyValues(keys: inputs.k, values: inputs.v))
-      let oracle = AttentionOracle(queries: q, keys: inputs.k, values: inputs.v, scale: scale).all()
+      let oracle = AttentionOracle(
+        queries: q, keys: inputs.k, values: inputs.v, rules: ScoreRules(scale: scale)
+      ).all()
       #expect(Tolerance(absolute: 1e-5).worstMismatch(result.output, expected: oracle.output) == nil)
       #expect(result.logSumExp.elements.allSatisfy { $0.isFinite })
     }
@@ -104,7 +106,7 @@ import Testing
 
   @Test func aScoreOfPlusInfinityTakesAllTheWeight() throws {
     let shape = ProblemShape(
-      queryHeads: 1, keyValueHeads: 1, queries: 5, keys: 33, headDimension: 4, valueDimension: 6)
+      heads: HeadCounts(query: 1, keyValue: 1), queries: 5, keys: 33, headDimension: 4, valueDimension: 6)
     let inputs = shape.inputs(Float.self)
     var bias = Tensor<Float>.zeros([5, 33])
     bias[1, 20] = .infinity
@@ -147,7 +149,9 @@ import Testing
       let result = try ScaledDotProductAttention(scale: scale).withLogSumExp(
         inputs.q, KeyValues(keys: inputs.k, values: v))
       #expect(result.output.elements.allSatisfy { $0.isFinite }, "\(q) \(k) \(scale)")
-      let oracle = AttentionOracle(queries: inputs.q, keys: inputs.k, values: v, scale: scale).all()
+      let oracle = AttentionOracle(
+        queries: inputs.q, keys: inputs.k, values: v, rules: ScoreRules(scale: scale)
+      ).all()
       #expect(
         Tolerance(absolute: 1e-4).worstMismatch(result.output, expected: oracle.output) == nil, "\(q) \(k)")
     }
@@ -196,7 +200,7 @@ import Testing
 
   @Test func aKeyHiddenByOneBiasStaysHiddenWhateverTheOther() throws {
     let shape = ProblemShape(
-      queryHeads: 1, keyValueHeads: 1, queries: 2, keys: 4, headDimension: 4, valueDimension: 3)
+      heads: HeadCounts(query: 1, keyValue: 1), queries: 2, keys: 4, headDimension: 4, valueDimension: 3)
     let inputs = shape.inputs(Float.self)
     let hides = try Tensor<Float>([0, -.infinity, 0, -.infinity], shape: [4])
     let other = try Tensor<Float>([0, .infinity, 0, .nan], shape: [4])

@@ -8,7 +8,8 @@ import Testing
 
   init() throws {
     let (q, k, v) = ProblemShape(
-      batch: 2, queryHeads: 4, keyValueHeads: 2, queries: 3, keys: 5, headDimension: 8, valueDimension: 6
+      batch: 2, heads: HeadCounts(query: 4, keyValue: 2), queries: 3, keys: 5, headDimension: 8,
+      valueDimension: 6
     ).inputs(Float.self)
     inspector = try AttentionInspector(ScaledDotProductAttention(), q, KeyValues(keys: k, values: v))
   }

@@ -39,10 +39,10 @@ import Testing
       mask.keyValues((q, k, v), shape))
     inspector.blockByteCount = (shape.queries < 100 ? 3 : 100) * shape.keys * 8
     let summaries = try inspector.summaries()
-    #expect(summaries.count == shape.batch * shape.queryHeads)
+    #expect(summaries.count == shape.batch * shape.heads.query)
     for (pair, summary) in summaries.enumerated() {
       let context = "\(shape) \(mask), pair \(pair)"
-      let (sequence, head) = pair.quotientAndRemainder(dividingBy: shape.queryHeads)
+      let (sequence, head) = pair.quotientAndRemainder(dividingBy: shape.heads.query)
       #expect(summary.sequence == sequence && summary.head == head, "\(context)")
       let weights = try inspector.weights(sequence: sequence, head: head, queries: 0..<shape.queries)
       let norms = try inspector.valueNorms(sequence: sequence, head: head)

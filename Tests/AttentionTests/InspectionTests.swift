@@ -11,9 +11,11 @@ import Testing
   static let shapes = [
     ProblemShape(queries: 7, keys: 5, headDimension: 3, valueDimension: 2),
     ProblemShape(
-      batch: 2, queryHeads: 4, keyValueHeads: 2, queries: 9, keys: 21, headDimension: 16, valueDimension: 6),
+      batch: 2, heads: HeadCounts(query: 4, keyValue: 2), queries: 9, keys: 21, headDimension: 16,
+      valueDimension: 6),
     ProblemShape(
-      batch: 3, queryHeads: 3, keyValueHeads: 1, queries: 12, keys: 8, headDimension: 4, valueDimension: 5),
+      batch: 3, heads: HeadCounts(query: 3, keyValue: 1), queries: 12, keys: 8, headDimension: 4,
+      valueDimension: 5),
   ]
 
   /// 2e-6 for Float, 4e-15 for Double.
@@ -31,10 +33,10 @@ import Testing
     // Blocks of two rows: every block boundary of the range is met.
     inspector.blockByteCount = 2 * shape.keys * E.Accumulator.elementType.byteCount
     let oracle = AttentionOracle(
-      queries: q, keys: k, values: v, isVisible: rules.isVisible, bias: rules.bias)
+      queries: q, keys: k, values: v, rules: ScoreRules(isVisible: rules.isVisible, bias: rules.bias))
     let rows = 1..<shape.queries
     for sequence in 0..<shape.batch {
-      for head in 0..<shape.queryHeads {
+      for head in 0..<shape.heads.query {
         func check(_ queries: Range<Int>, _ weights: Tensor<E.Accumulator>) {
           #expect(weights.shape == [queries.count, shape.keys])
           for query in queries {
@@ -74,7 +76,7 @@ import Testing
       ScaledDotProductAttention(mask: rule), q, mask.keyValues((q, k, v), shape))
     let output = try ScaledDotProductAttention(mask: rule)(q, mask.keyValues((q, k, v), shape))
     for sequence in 0..<shape.batch {
-      for head in 0..<shape.queryHeads {
+      for head in 0..<shape.heads.query {
         let norms = try inspector.contributionNorms(
           sequence: sequence, head: head, queries: 0..<shape.queries)
         for query in 0..<shape.queries {

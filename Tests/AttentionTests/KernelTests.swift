@@ -31,7 +31,7 @@ import Testing
   @Test(arguments: [1, 2, 3, 5, 15, 16, 17, 31, 32, 33, 63, 64, 65, 80, 96, 127, 128, 129, 255, 256])
   func takesAnyHeadDimension(width: Int) throws {
     let shape = ProblemShape(
-      queryHeads: 2, keyValueHeads: 1, queries: 19, keys: 45, headDimension: width,
+      heads: HeadCounts(query: 2, keyValue: 1), queries: 19, keys: 45, headDimension: width,
       valueDimension: 257 - width)
     var runs = KernelRuns()
     try check(shape, MaskCase.all[1], Self.best, Float.self, &runs)
@@ -45,7 +45,8 @@ import Testing
     for mask in [MaskCase.all[0], MaskCase.all[1], MaskCase.all[5]] {
       for (queries, keys) in [(count, count), (3, count), (count, 20)] {
         let shape = ProblemShape(
-          queryHeads: 1, keyValueHeads: 1, queries: queries, keys: keys, headDimension: 8, valueDimension: 5)
+          heads: HeadCounts(query: 1, keyValue: 1), queries: queries, keys: keys, headDimension: 8,
+          valueDimension: 5)
         try check(shape, mask, Self.best, Float.self, &runs)
       }
     }
@@ -54,7 +55,8 @@ import Testing
 
   @Test func readsAnyStrides() throws {
     let shape = ProblemShape(
-      batch: 2, queryHeads: 4, keyValueHeads: 2, queries: 21, keys: 37, headDimension: 16, valueDimension: 12)
+      batch: 2, heads: HeadCounts(query: 4, keyValue: 2), queries: 21, keys: 37, headDimension: 16,
+      valueDimension: 12)
     let (q, k, v) = shape.inputs(Float.self)
     let expected = try scaledDotProductAttention(queries: q, keys: k, values: v, mask: .causal)
     for layout in Layout<Float>.all {

@@ -8,7 +8,7 @@ import Testing
 
   private static func shape(queries: Int) -> ProblemShape {
     ProblemShape(
-      batch: 2, queryHeads: 4, keyValueHeads: 2, queries: queries, keys: 600, headDimension: 16,
+      batch: 2, heads: HeadCounts(query: 4, keyValue: 2), queries: queries, keys: 600, headDimension: 16,
       valueDimension: 12)
   }
 
@@ -65,7 +65,8 @@ import Testing
   @Test(arguments: [128, 320, 512]) func wideRowsAreTheSameInParts(width: Int) throws {
     func check<E: AttentionElement>(_: E.Type) throws {
       let shape = ProblemShape(
-        queryHeads: 1, keyValueHeads: 1, queries: 200, keys: 700, headDimension: width, valueDimension: width)
+        heads: HeadCounts(query: 1, keyValue: 1), queries: 200, keys: 700, headDimension: width,
+        valueDimension: width)
       let (q, k, v) = shape.inputs(E.self)
       let joined = KeyValues(joining: [part(k, v, 0..<300), part(k, v, 300..<700)])
       let result = try ScaledDotProductAttention()(q, joined)

@@ -15,7 +15,8 @@ import Testing
   @Test(arguments: MaskCase.all)
   func everyKeyIsVisibleExactlyWhereItsRulesSay(mask: MaskCase) throws {
     let shape = ProblemShape(
-      batch: 2, queryHeads: 2, keyValueHeads: 2, queries: 6, keys: 9, headDimension: 2, valueDimension: 9)
+      batch: 2, heads: HeadCounts(query: 2, keyValue: 2), queries: 6, keys: 9, headDimension: 2,
+      valueDimension: 9)
     let (composed, rules) = mask.make(shape)
     var identity = Tensor<Float>.zeros([2, 2, 9, 9])
     for b in 0..<2 { for h in 0..<2 { for j in 0..<9 { identity[b, h, j, j] = 1 } } }

@@ -61,7 +61,7 @@ struct MaskCase: Sendable, CustomStringConvertible {
       )
     },
     MaskCase(name: "boolean, some rows empty", demand: .tensors) { shape in
-      let mask = sparseMask([shape.batch, shape.queryHeads, shape.queries, shape.keys], emptyEvery: 5)
+      let mask = sparseMask([shape.batch, shape.heads.query, shape.queries, shape.keys], emptyEvery: 5)
       return (.boolean(mask), MaskRules(isVisible: { mask[$0, $1, $2, $3] }))
     },
     MaskCase(name: "boolean, broadcast over heads and queries", demand: .tensors) { shape in
@@ -78,11 +78,11 @@ struct MaskCase: Sendable, CustomStringConvertible {
       return (.boolean(mask), MaskRules(isVisible: { _, _, i, j in j < mask.shape[1] && mask[i, j] }))
     },
     MaskCase(name: "additive with hidden keys", demand: .tensors) { shape in
-      let bias = biasTensor([shape.batch, shape.queryHeads, shape.queries, shape.keys], Float.self)
+      let bias = biasTensor([shape.batch, shape.heads.query, shape.queries, shape.keys], Float.self)
       return (.additive(bias), MaskRules(bias: { Double(bias[$0, $1, $2, $3]) }))
     },
     MaskCase(name: "additive in Double, one a head", demand: .tensors) { shape in
-      let bias = biasTensor([shape.queryHeads, 1, shape.keys], Double.self)
+      let bias = biasTensor([shape.heads.query, 1, shape.keys], Double.self)
       return (.additive(bias), MaskRules(bias: { _, h, _, j in Double(Float(bias[h, 0, j])) }))
     },
     MaskCase(name: "additive in BFloat16, every second key of storage", demand: .tensors) { shape in
@@ -92,7 +92,7 @@ struct MaskCase: Sendable, CustomStringConvertible {
     },
     MaskCase(name: "everything at once", demand: .tensors) { shape in
       let offset = shape.keys - shape.queries
-      let mask = sparseMask([shape.queryHeads, shape.queries, shape.keys], emptyEvery: 9)
+      let mask = sparseMask([shape.heads.query, shape.queries, shape.keys], emptyEvery: 9)
       let bias = biasTensor([shape.batch, 1, shape.queries, shape.keys], Float16.self)
       let other = biasTensor([shape.keys], Float.self)
       return (

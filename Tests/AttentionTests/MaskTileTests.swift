@@ -6,7 +6,7 @@ import Testing
 /// Mask tensors over many tiles: what is skipped, what is hidden whole, and numbers at the ends of the types.
 @Suite struct MaskTileTests {
   private static let shape = ProblemShape(
-    queryHeads: 4, keyValueHeads: 2, queries: 75, keys: 700, headDimension: 16, valueDimension: 12)
+    heads: HeadCounts(query: 4, keyValue: 2), queries: 75, keys: 700, headDimension: 16, valueDimension: 12)
   private static let fused = ForcedVariant.all.filter { $0.kernel == .fused }
 
   private func check<E: AttentionElement>(
@@ -70,7 +70,7 @@ import Testing
       for variant in ForcedVariant.all {
         let result = try ScaledDotProductAttention(mask: mask, on: Pools.two).withLogSumExp(
           q, KeyValues(keys: k, values: v), forcing: variant)
-        for h in 0..<Self.shape.queryHeads {
+        for h in 0..<Self.shape.heads.query {
           for i in stride(from: 3, to: Self.shape.queries, by: 4) {
             #expect(result.logSumExp[0, h, i] == -.infinity, "\(variant), head \(h), query \(i)")
             for d in 0..<12 { #expect(result.output[0, h, i, d] == 0, "\(variant), head \(h), query \(i)") }
@@ -89,7 +89,7 @@ import Testing
       let output = try ScaledDotProductAttention(mask: .additive(bias), on: Pools.two).withLogSumExp(
         q, KeyValues(keys: k, values: v), forcing: variant
       ).output
-      for h in 0..<Self.shape.queryHeads {
+      for h in 0..<Self.shape.heads.query {
         for i in 0..<Self.shape.queries {
           #expect(output[0, h, i, 0].isNaN == (i == 9), "\(variant), head \(h), query \(i)")
         }
@@ -105,7 +105,9 @@ import Testing
     let rules = MaskRules(bias: { _, _, i, j in Double(bias[i, j]) })
     let inputs = Self.shape.inputs(Float.self)
     let (q, k, v) = (inputs.q, inputs.k, inputs.v)
-    let exact = AttentionOracle(queries: q, keys: k, values: v, bias: rules.bias).all().output
+    let exact = AttentionOracle(
+      queries: q, keys: k, values: v, rules: ScoreRules(bias: rules.bias)
+    ).all().output
     let far = tensor { Double(bias[$0, $1]) * 1e200 }
     for mask in [AttentionMask.additive(bias), .additive(far)] {
       for variant in ForcedVariant.all {

@@ -7,7 +7,8 @@ import Testing
 /// Results over parts of the keys, merged, against attention over all of them.
 @Suite struct MergedAttentionTests {
   private let shape = ProblemShape(
-    batch: 2, queryHeads: 4, keyValueHeads: 2, queries: 19, keys: 90, headDimension: 16, valueDimension: 12)
+    batch: 2, heads: HeadCounts(query: 4, keyValue: 2), queries: 19, keys: 90, headDimension: 16,
+    valueDimension: 12)
 
   /// Attention over some keys; positions stay those of the whole.
   private func part<E: AttentionElement>(
@@ -32,7 +33,9 @@ import Testing
     let (q, k, v) = shape.inputs(E.self)
     let parts = try zip(cuts, cuts.dropFirst()).map { try part($0..<$1, E.self) }
     let merged = try mergeAttention(parts, on: Pools.three)
-    let oracle = AttentionOracle(queries: q, keys: k, values: v, isVisible: { $3 <= $2 + 71 }).all()
+    let oracle = AttentionOracle(
+      queries: q, keys: k, values: v, rules: ScoreRules(isVisible: { $3 <= $2 + 71 })
+    ).all()
     let mismatch = tolerance.worstMismatch(merged.output, expected: oracle.output)
     #expect(mismatch == nil, "\(E.self) \(cuts)")
     let sums = Tolerance(relative: 1e-6, absolute: 2e-6)

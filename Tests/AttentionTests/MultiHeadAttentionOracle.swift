@@ -5,51 +5,59 @@ import TestSupport
 
 /// The sizes of a multi-head attention and of one call of it.
 struct MultiHeadShape: Sendable, CustomStringConvertible {
-  var batch = 1
-  var queryHeads = 2
-  var keyValueHeads = 2
-  var queries: Int
-  var keys: Int
-  var headDimension: Int
-  var valueDimension: Int
+  /// Those of the attention between the projections.
+  var attention: ProblemShape
   /// The widths of hidden states: those of queries, keys and values, and the output's.
   var widths: (queries: Int, keys: Int, values: Int, output: Int)
   /// Which of the four projections have a bias.
   var biases: (queries: Bool, keys: Bool, values: Bool, output: Bool) = (true, true, true, true)
 
   var description: String {
-    "B\(batch) Hq\(queryHeads) Hkv\(keyValueHeads) Tq\(queries) Tk\(keys) D\(headDimension) Dv\(valueDimension) widths\(widths) biases\(biases)"
+    "\(attention) widths\(widths) biases\(biases)"
   }
 
   /// One of everything, odd sizes, grouped heads, one query, value widths of their own, several tiles of a product.
   static let grid: [MultiHeadShape] = [
     MultiHeadShape(
-      queryHeads: 1, keyValueHeads: 1, queries: 1, keys: 1, headDimension: 1, valueDimension: 1,
+      attention: ProblemShape(
+        heads: HeadCounts(query: 1, keyValue: 1), queries: 1, keys: 1, headDimension: 1, valueDimension: 1),
       widths: (1, 1, 1, 1)),
     MultiHeadShape(
-      batch: 2, queryHeads: 4, keyValueHeads: 2, queries: 7, keys: 7, headDimension: 5, valueDimension: 3,
+      attention: ProblemShape(
+        batch: 2, heads: HeadCounts(query: 4, keyValue: 2), queries: 7, keys: 7, headDimension: 5,
+        valueDimension: 3),
       widths: (11, 11, 11, 13)),
     MultiHeadShape(
-      batch: 3, queryHeads: 3, keyValueHeads: 1, queries: 17, keys: 33, headDimension: 8, valueDimension: 16,
+      attention: ProblemShape(
+        batch: 3, heads: HeadCounts(query: 3, keyValue: 1), queries: 17, keys: 33, headDimension: 8,
+        valueDimension: 16),
       widths: (24, 10, 14, 9), biases: (true, false, true, false)),
     MultiHeadShape(
-      queryHeads: 6, keyValueHeads: 3, queries: 1, keys: 40, headDimension: 16, valueDimension: 16,
+      attention: ProblemShape(
+        heads: HeadCounts(query: 6, keyValue: 3), queries: 1, keys: 40, headDimension: 16, valueDimension: 16),
       widths: (33, 33, 33, 33), biases: (true, true, true, false)),
     MultiHeadShape(
-      batch: 2, queryHeads: 8, keyValueHeads: 8, queries: 65, keys: 65, headDimension: 16,
-      valueDimension: 16, widths: (128, 128, 128, 128), biases: (false, false, false, false)),
+      attention: ProblemShape(
+        batch: 2, heads: HeadCounts(query: 8, keyValue: 8), queries: 65, keys: 65, headDimension: 16,
+        valueDimension: 16),
+      widths: (128, 128, 128, 128), biases: (false, false, false, false)),
     MultiHeadShape(
-      batch: 5, queryHeads: 2, keyValueHeads: 1, queries: 130, keys: 3, headDimension: 4, valueDimension: 7,
+      attention: ProblemShape(
+        batch: 5, heads: HeadCounts(query: 2, keyValue: 1), queries: 130, keys: 3, headDimension: 4,
+        valueDimension: 7),
       widths: (6, 5, 4, 3), biases: (false, true, false, true)),
     // A product of 300 rows is cut into tiles, and its bias into several tasks.
     MultiHeadShape(
-      batch: 2, queryHeads: 2, keyValueHeads: 1, queries: 150, keys: 150, headDimension: 64,
-      valueDimension: 96, widths: (96, 96, 96, 257)),
+      attention: ProblemShape(
+        batch: 2, heads: HeadCounts(query: 2, keyValue: 1), queries: 150, keys: 150, headDimension: 64,
+        valueDimension: 96),
+      widths: (96, 96, 96, 257)),
   ]
 
   /// Those whose three inputs are equally wide: their weights can be fused.
   static let selfAttention = grid.filter {
-    $0.queries == $0.keys && $0.widths.queries == $0.widths.keys && $0.widths.queries == $0.widths.values
+    $0.attention.queries == $0.attention.keys && $0.widths.queries == $0.widths.keys
+      && $0.widths.queries == $0.widths.values
   }
 }
 
@@ -75,22 +83,23 @@ struct MultiHeadOracle {
       numbers([rows, columns], 1 / Double(rows).squareRoot(), offset)
     }
     self.shape = shape
-    let (D, Dv) = (shape.headDimension, shape.valueDimension)
+    let (sizes, heads) = (shape.attention, shape.attention.heads)
+    let (D, Dv) = (sizes.headDimension, sizes.valueDimension)
     weights = (
-      weight(shape.widths.queries, shape.queryHeads * D, 0),
-      weight(shape.widths.keys, shape.keyValueHeads * D, 1),
-      weight(shape.widths.values, shape.keyValueHeads * Dv, 2),
-      weight(shape.queryHeads * Dv, shape.widths.output, 3)
+      weight(shape.widths.queries, heads.query * D, 0),
+      weight(shape.widths.keys, heads.keyValue * D, 1),
+      weight(shape.widths.values, heads.keyValue * Dv, 2),
+      weight(heads.query * Dv, shape.widths.output, 3)
     )
     biases = (
-      shape.biases.queries ? numbers([shape.queryHeads * D], 0.5, 4) : nil,
-      shape.biases.keys ? numbers([shape.keyValueHeads * D], 0.5, 5) : nil,
-      shape.biases.values ? numbers([shape.keyValueHeads * Dv], 0.5, 6) : nil,
+      shape.biases.queries ? numbers([heads.query * D], 0.5, 4) : nil,
+      shape.biases.keys ? numbers([heads.keyValue * D], 0.5, 5) : nil,
+      shape.biases.values ? numbers([heads.keyValue * Dv], 0.5, 6) : nil,
       shape.biases.output ? numbers([shape.widths.output], 0.5, 7) : nil
     )
-    queries = numbers([shape.batch, shape.queries, shape.widths.queries], 1, 8)
-    keys = numbers([shape.batch, shape.keys, shape.widths.keys], 1, 9)
-    values = numbers([shape.batch, shape.keys, shape.widths.values], 1, 10)
+    queries = numbers([sizes.batch, sizes.queries, shape.widths.queries], 1, 8)
+    keys = numbers([sizes.batch, sizes.keys, shape.widths.keys], 1, 9)
+    values = numbers([sizes.batch, sizes.keys, shape.widths.values], 1, 10)
   }
 
   /// The attention under test, with separate weights.
@@ -99,7 +108,7 @@ struct MultiHeadOracle {
       try Projection(weight: weight.converted(to: E.self), bias: bias?.converted(to: E.self))
     }
     return try MultiHeadAttention(
-      queryHeads: shape.queryHeads, keyValueHeads: shape.keyValueHeads,
+      queryHeads: shape.attention.heads.query, keyValueHeads: shape.attention.heads.keyValue,
       queries: projection(weights.queries, biases.queries), keys: projection(weights.keys, biases.keys),
       values: projection(weights.values, biases.values), output: projection(weights.output, biases.output))
   }
@@ -107,22 +116,22 @@ struct MultiHeadOracle {
   /// The heads of the three projections.
   func projected() -> (queries: Tensor<Double>, keys: Tensor<Double>, values: Tensor<Double>) {
     (
-      split(naiveProjection(queries, weights.queries, biases.queries), shape.queryHeads),
-      split(naiveProjection(keys, weights.keys, biases.keys), shape.keyValueHeads),
-      split(naiveProjection(values, weights.values, biases.values), shape.keyValueHeads)
+      split(naiveProjection(queries, weights.queries, biases.queries), shape.attention.heads.query),
+      split(naiveProjection(keys, weights.keys, biases.keys), shape.attention.heads.keyValue),
+      split(naiveProjection(values, weights.values, biases.values), shape.attention.heads.keyValue)
     )
   }
 
   /// `[B, Tq, outputWidth]`
   func answer(
-    scale: Double? = nil, softcap: Double? = nil, isVisible: AttentionOracle<Double>.Rule<Bool>? = nil
+    scale: Double? = nil, softcap: Double? = nil, isVisible: ScoreRules.Rule<Bool>? = nil
   ) -> Tensor<Double> {
     let (q, k, v) = projected()
     let heads = AttentionOracle(
-      queries: q, keys: k, values: v, scale: scale, softcap: softcap, isVisible: isVisible
+      queries: q, keys: k, values: v, rules: ScoreRules(scale: scale, softcap: softcap, isVisible: isVisible)
     ).all().output
-    let (Hq, Dv) = (shape.queryHeads, shape.valueDimension)
-    let merged = filled([shape.batch, shape.queries, Hq * Dv]) { b, t, c in heads[b, c / Dv, t, c % Dv] }
+    let (sizes, Hq, Dv) = (shape.attention, shape.attention.heads.query, shape.attention.valueDimension)
+    let merged = filled([sizes.batch, sizes.queries, Hq * Dv]) { b, t, c in heads[b, c / Dv, t, c % Dv] }
     return naiveProjection(merged, weights.output, biases.output)
   }
 
@@ -178,6 +187,7 @@ func multiHeadTolerance<E: FloatingPointElement>(_: E.Type, terms n: Int) -> Tol
 extension MultiHeadShape {
   /// The terms of all sums behind one element of the output.
   var terms: Int {
-    max(widths.queries, widths.keys, widths.values) + headDimension + keys + queryHeads * valueDimension
+    max(widths.queries, widths.keys, widths.values) + attention.headDimension + attention.keys
+      + attention.heads.query * attention.valueDimension
   }
 }

@@ -7,7 +7,9 @@ import Testing
 /// Heads of packed and padded sequences, and keys and values that do not come from the projections alone.
 @Suite struct MultiHeadAttentionSourcesTests {
   private static let shape = MultiHeadShape(
-    batch: 3, queryHeads: 4, keyValueHeads: 2, queries: 9, keys: 9, headDimension: 6, valueDimension: 5,
+    attention: ProblemShape(
+      batch: 3, heads: HeadCounts(query: 4, keyValue: 2), queries: 9, keys: 9, headDimension: 6,
+      valueDimension: 5),
     widths: (16, 16, 16, 11))
   private static let lengths = [9, 4, 1]
   private static let causal = ScaledDotProductAttention(mask: .causal)

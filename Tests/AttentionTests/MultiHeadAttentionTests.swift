@@ -71,7 +71,9 @@ import Testing
 
   @Test func masksScaleAndOptionsReachAttention() throws {
     let shape = MultiHeadShape(
-      batch: 2, queryHeads: 4, keyValueHeads: 2, queries: 6, keys: 6, headDimension: 8, valueDimension: 5,
+      attention: ProblemShape(
+        batch: 2, heads: HeadCounts(query: 4, keyValue: 2), queries: 6, keys: 6, headDimension: 8,
+        valueDimension: 5),
       widths: (16, 16, 16, 16))
     let oracle = MultiHeadOracle(shape, seed: 3)
     let attention = try oracle.attention(Double.self)
@@ -104,7 +106,9 @@ import Testing
 
   @Test func readsInputsAndWeightsInAnyStrides() throws {
     let shape = MultiHeadShape(
-      batch: 3, queryHeads: 2, keyValueHeads: 1, queries: 9, keys: 9, headDimension: 6, valueDimension: 4,
+      attention: ProblemShape(
+        batch: 3, heads: HeadCounts(query: 2, keyValue: 1), queries: 9, keys: 9, headDimension: 6,
+        valueDimension: 4),
       widths: (10, 10, 10, 10))
     var oracle = MultiHeadOracle(shape, seed: 4)
     (oracle.keys, oracle.values) = (oracle.queries, oracle.queries)
@@ -138,7 +142,9 @@ import Testing
 
   @Test func emptySequencesAndBatches() throws {
     let shape = MultiHeadShape(
-      batch: 2, queryHeads: 4, keyValueHeads: 2, queries: 3, keys: 3, headDimension: 5, valueDimension: 6,
+      attention: ProblemShape(
+        batch: 2, heads: HeadCounts(query: 4, keyValue: 2), queries: 3, keys: 3, headDimension: 5,
+        valueDimension: 6),
       widths: (8, 8, 8, 7))
     let separate = try MultiHeadOracle(shape).attention(Float.self)
     for attention in [separate, try separate.fused()] {
@@ -154,7 +160,9 @@ import Testing
 
   @Test func whatIsInAHiddenTokenReachesNoOther() throws {
     let shape = MultiHeadShape(
-      batch: 2, queryHeads: 2, keyValueHeads: 2, queries: 11, keys: 11, headDimension: 4, valueDimension: 4,
+      attention: ProblemShape(
+        batch: 2, heads: HeadCounts(query: 2, keyValue: 2), queries: 11, keys: 11, headDimension: 4,
+        valueDimension: 4),
       widths: (8, 8, 8, 8))
     let oracle = MultiHeadOracle(shape, seed: 6)
     let attention = try oracle.attention(Float.self).fused()

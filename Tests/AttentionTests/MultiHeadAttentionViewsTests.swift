@@ -1,11 +1,14 @@
 import Attention
 import LinearAlgebra
+import TestSupport
 import Testing
 
 /// What multi-head attention does not copy.
 @Suite struct MultiHeadAttentionViewsTests {
   private let shape = MultiHeadShape(
-    batch: 2, queryHeads: 4, keyValueHeads: 2, queries: 7, keys: 7, headDimension: 5, valueDimension: 3,
+    attention: ProblemShape(
+      batch: 2, heads: HeadCounts(query: 4, keyValue: 2), queries: 7, keys: 7, headDimension: 5,
+      valueDimension: 3),
     widths: (11, 11, 11, 13))
 
   @Test func headsAreViewsOfOneProduct() throws {

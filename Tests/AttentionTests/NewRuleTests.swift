@@ -38,9 +38,11 @@ private struct PrefixLM: KeyRangeRule {
   /// Small, and longer than a tile both ways.
   private static let shapes = [
     ProblemShape(
-      batch: 2, queryHeads: 4, keyValueHeads: 2, queries: 23, keys: 40, headDimension: 16, valueDimension: 9),
+      batch: 2, heads: HeadCounts(query: 4, keyValue: 2), queries: 23, keys: 40, headDimension: 16,
+      valueDimension: 9),
     ProblemShape(
-      batch: 2, queryHeads: 2, keyValueHeads: 1, queries: 200, keys: 530, headDimension: 8, valueDimension: 8),
+      batch: 2, heads: HeadCounts(query: 2, keyValue: 1), queries: 200, keys: 530, headDimension: 8,
+      valueDimension: 8),
   ]
 
   private func check(

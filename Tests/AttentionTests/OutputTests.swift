@@ -5,7 +5,8 @@ import Testing
 /// The forms that write into memory that exists already.
 @Suite struct OutputTests {
   private let shape = ProblemShape(
-    batch: 2, queryHeads: 3, keyValueHeads: 3, queries: 9, keys: 14, headDimension: 8, valueDimension: 5)
+    batch: 2, heads: HeadCounts(query: 3, keyValue: 3), queries: 9, keys: 14, headDimension: 8,
+    valueDimension: 5)
 
   @Test func writesInPlaceInTheLayoutOfTheOutput() throws {
     let (q, k, v) = shape.inputs(Float.self)

@@ -60,7 +60,8 @@ import Testing
   @Test func packedEqualsPaddedByLengths() throws {
     let lengths = [3, 64, 17]
     let shape = ProblemShape(
-      batch: 3, queryHeads: 4, keyValueHeads: 2, queries: 64, keys: 64, headDimension: 16, valueDimension: 16)
+      batch: 3, heads: HeadCounts(query: 4, keyValue: 2), queries: 64, keys: 64, headDimension: 16,
+      valueDimension: 16)
     let (q, k, v) = shape.inputs(Float.self)
     let attend = ScaledDotProductAttention(mask: .causal)
     let padded = try attend(.padded(q, lengths: lengths), KeyValues(keys: k, values: v, lengths: lengths))

@@ -6,14 +6,20 @@ import Testing
 @Suite struct PlanErrorTests {
   private let attend = ScaledDotProductAttention(mask: .causal, on: Pools.two)
 
-  /// Expects a run to be refused, for this argument, with its output as it was.
+  /// The memory that a run writes to, by its shapes; that of the steps below where nothing else is said.
+  private struct Results {
+    var output: Shape = [2, 4, 5, 3]
+    var logSumExp: Shape = [2, 4, 5]
+  }
+
+  /// Expects a run to be refused, for this argument, with its results as they were.
   private func expectRefusal<E: AttentionElement>(
     of argument: String, _ plan: AttentionPlan, _ queries: Queries<E>, _ keyValues: KeyValues,
-    output: Shape, logSumExp: Shape, sourceLocation: SourceLocation = #_sourceLocation
+    into results: Results = Results(), sourceLocation: SourceLocation = #_sourceLocation
   ) {
     let untouched = (
-      Tensor(repeating: E(nearest: 5), shape: output),
-      Tensor(repeating: E.Accumulator(nearest: 5), shape: logSumExp)
+      Tensor(repeating: E(nearest: 5), shape: results.output),
+      Tensor(repeating: E.Accumulator(nearest: 5), shape: results.logSumExp)
     )
     var (view, sums) = untouched
     view.withMutableView { view in
@@ -65,21 +71,18 @@ import Testing
     let plan = try attend.plan(step.queries(Float.self), step.keyValues(Float.self, Float.self))
     // Queries and keys that fit each other, and then those that do not.
     expectRefusal(
-      of: argument, plan, other.queries(Float.self), other.keyValues(Float.self, Float.self),
-      output: [2, 4, 5, 3], logSumExp: [2, 4, 5])
+      of: argument, plan, other.queries(Float.self), other.keyValues(Float.self, Float.self))
     let isOfQueries = argument == "queries" || other.queryLengths != step.queryLengths
     expectRefusal(
       of: argument, plan, (isOfQueries ? other : step).queries(Float.self),
-      (isOfQueries ? step : other).keyValues(Float.self, Float.self), output: [2, 4, 5, 3],
-      logSumExp: [2, 4, 5])
+      (isOfQueries ? step : other).keyValues(Float.self, Float.self))
   }
 
   @Test func refusesOtherTypes() throws {
     let step = Step()
     let plan = try attend.plan(step.queries(Float.self), step.keyValues(Float.self, Float16.self))
     func refuse<Q: AttentionElement>(_ argument: String, _: Q.Type, _ keyValues: KeyValues) {
-      expectRefusal(
-        of: argument, plan, step.queries(Q.self), keyValues, output: [2, 4, 5, 3], logSumExp: [2, 4, 5])
+      expectRefusal(of: argument, plan, step.queries(Q.self), keyValues)
     }
     refuse("queries", Float16.self, step.keyValues(Float.self, Float16.self))
     refuse("queries", BFloat16.self, step.keyValues(Float.self, Float16.self))
@@ -98,7 +101,7 @@ import Testing
     let packed = try attend.plan(.packed(rows, lengths: [3, 4]), keyValues)
     let refuse = { (argument: String, plan: AttentionPlan, queries: Queries<Float>) in
       expectRefusal(
-        of: argument, plan, queries, keyValues, output: [2, 4, 4, 6], logSumExp: [2, 4, 4])
+        of: argument, plan, queries, keyValues, into: Results(output: [2, 4, 4, 6], logSumExp: [2, 4, 4]))
     }
     refuse("queries", batch, .packed(rows, lengths: [4, 4]))
     refuse("queries", packed, Queries(q))
@@ -130,8 +133,7 @@ import Testing
           lengths: [7, 9, 0])
       ),
     ] {
-      expectRefusal(
-        of: argument, plan, queries, keyValues, output: [2, 4, 5, 3], logSumExp: [2, 4, 5])
+      expectRefusal(of: argument, plan, queries, keyValues)
     }
   }
 
@@ -140,10 +142,10 @@ import Testing
     let (queries, keyValues) = (step.queries(Float.self), step.keyValues(Float.self, Float.self))
     let plan = try attend.plan(queries, keyValues)
     for output in [[2, 4, 5, 4], [2, 4, 4, 3], [2, 2, 5, 3], [1, 4, 5, 3], [40, 3], [2, 4, 15]] as [Shape] {
-      expectRefusal(of: "output", plan, queries, keyValues, output: output, logSumExp: [2, 4, 5])
+      expectRefusal(of: "output", plan, queries, keyValues, into: Results(output: output))
     }
     for sums in [[2, 4, 6], [2, 4], [2, 4, 5, 1], [4, 2, 5], []] as [Shape] {
-      expectRefusal(of: "logSumExp", plan, queries, keyValues, output: [2, 4, 5, 3], logSumExp: sums)
+      expectRefusal(of: "logSumExp", plan, queries, keyValues, into: Results(logSumExp: sums))
     }
     // Still good for what fits, after all that.
     var output = Tensor<Float>(repeating: 5, shape: [2, 4, 5, 3])

@@ -143,7 +143,7 @@ struct PropertyCall<E: AttentionElement> {
     let parts = try zip(cuts, cuts.dropFirst()).map { start, end in
       var bias: [Double] = []
       for b in 0..<shape.batch {
-        for h in 0..<shape.queryHeads {
+        for h in 0..<shape.heads.query {
           for i in 0..<shape.queries {
             for j in start..<end {
               bias.append(problem.rules.isVisible(b, h, i, j) ? problem.rules.bias(b, h, i, j) : -.infinity)
@@ -151,7 +151,7 @@ struct PropertyCall<E: AttentionElement> {
           }
         }
       }
-      let mask = try Tensor(bias, shape: [shape.batch, shape.queryHeads, shape.queries, end - start])
+      let mask = try Tensor(bias, shape: [shape.batch, shape.heads.query, shape.queries, end - start])
       let attend = ScaledDotProductAttention(
         scale: draw.scale, mask: .additive(mask), options: problem.options, on: pool)
       return try attend.withLogSumExp(

@@ -42,7 +42,7 @@ struct PropertyCheck<E: AttentionElement> {
   /// All rows, or some of each part of the problem where there are many: always the first and the last.
   private func rows() -> [Row] {
     var rows: [Row] = []
-    let (heads, longest) = (draw.shape.queryHeads, draw.shape.queries)
+    let (heads, longest) = (draw.shape.heads.query, draw.shape.queries)
     let total = call.inputs.queries.shape[0]
     for (b, extent) in call.problem.sequences.enumerated() {
       let count = draw.packsQueries ? extent.queryCount : longest
@@ -149,12 +149,12 @@ struct PropertyCheck<E: AttentionElement> {
     guard draw.packsQueries else { return nil }
     let total = call.inputs.queries.shape[0]
     let used = call.problem.sequences.last.map { $0.queryStart + $0.queryCount } ?? 0
-    let width = draw.shape.queryHeads * draw.shape.valueDimension
+    let width = draw.shape.heads.query * draw.shape.valueDimension
     if !result.output.dropFirst(used * width).allSatisfy({ $0 == 0 }) {
       return "output past the last sequence"
     }
     guard let sums = result.logSumExp else { return nil }
-    for h in 0..<draw.shape.queryHeads {
+    for h in 0..<draw.shape.heads.query {
       for row in used..<total where sums[h * total + row] != -.infinity {
         return "log-sum-exp past the last sequence"
       }
@@ -181,7 +181,7 @@ struct PropertyCheck<E: AttentionElement> {
 
   /// The part of a result that is one sequence's, as a batch of one.
   private func sequence(_ b: Int, of result: PropertyResult) -> PropertyResult {
-    let (heads, width) = (draw.shape.queryHeads, draw.shape.valueDimension)
+    let (heads, width) = (draw.shape.heads.query, draw.shape.valueDimension)
     let extent = call.problem.sequences[b]
     let isPacked = draw.packsQueries
     let total = call.inputs.queries.shape[0]
@@ -225,7 +225,7 @@ extension PropertyCheck {
     for (row, expected) in zip(rows, expected) {
       let sequence = isPacked ? 0 : row.sequence
       let number =
-        (sequence * draw.shape.queryHeads + row.head) * part.count + place(row) - part.lowerBound
+        (sequence * draw.shape.heads.query + row.head) * part.count + place(row) - part.lowerBound
       for (key, score) in expected.prefix(keys).enumerated() {
         let actual = result.output[number * keys + key]
         if !tolerance.accepts(actual, expected: E.Accumulator(nearest: score).doubleValue) {
@@ -250,9 +250,9 @@ extension PropertyReference {
     // The first rule is that of the lengths.
     let (exists, b) = (rules.visible[0], sequence)
     reference.rules = PropertyProblem.Rules(visible: [exists])
-    reference.oracle.isVisible = { exists(b, $1, $2, $3) }
-    (reference.oracle.bias, reference.oracle.modifier) = (nil, nil)
-    if stage == .scaled { reference.oracle.softcap = nil }
+    reference.oracle.rules.isVisible = { exists(b, $1, $2, $3) }
+    (reference.oracle.rules.bias, reference.oracle.modifier) = (nil, nil)
+    if stage == .scaled { reference.oracle.rules.softcap = nil }
     return reference
   }
 

@@ -131,8 +131,8 @@ extension PropertyDraw {
   /// Mostly small; else around the edges of tiles, with wide heads, or with axes of 0 and 1.
   private static func shape(_ random: inout SplitMix) -> ProblemShape {
     func heads(_ shape: inout ProblemShape, _ most: Int) {
-      shape.keyValueHeads = random.int(1...most)
-      shape.queryHeads = shape.keyValueHeads * random.pick([1, 1, 2, 3, 4])
+      shape.heads.keyValue = random.int(1...most)
+      shape.heads.query = shape.heads.keyValue * random.pick([1, 1, 2, 3, 4])
     }
     var shape = ProblemShape(
       queries: random.int(1...40), keys: random.int(1...70), headDimension: random.int(1...40),
@@ -145,8 +145,8 @@ extension PropertyDraw {
       (shape.queries, shape.keys) = (random.pick(edges + [1, 3, 9]), random.pick(edges))
       (shape.headDimension, shape.valueDimension) = (random.int(1...24), random.int(1...24))
       shape.batch = random.pick([1, 1, 2])
-      shape.keyValueHeads = 1
-      shape.queryHeads = random.pick([1, 1, 2])
+      shape.heads.keyValue = 1
+      shape.heads.query = random.pick([1, 1, 2])
     case 18..<24:
       (shape.headDimension, shape.valueDimension) = (random.int(1...300), random.int(1...300))
       (shape.queries, shape.keys) = (random.int(1...20), random.int(1...20))

@@ -33,9 +33,9 @@ struct PropertyInputs<E: AttentionElement> {
     let last = problem.sequences.last
     let totalQueries = last.map { $0.queryStart + $0.queryCount } ?? 0
     let totalKeys = last.map { $0.keyStart + $0.keyCount } ?? 0
-    var q = make(shape.queryHeads, shape.queries, totalQueries + extra, shape.headDimension, 0)
-    var k = make(shape.keyValueHeads, shape.keys, totalKeys + extra, shape.headDimension, 1)
-    var v = make(shape.keyValueHeads, shape.keys, totalKeys + extra, shape.valueDimension, 2)
+    var q = make(shape.heads.query, shape.queries, totalQueries + extra, shape.headDimension, 0)
+    var k = make(shape.heads.keyValue, shape.keys, totalKeys + extra, shape.headDimension, 1)
+    var v = make(shape.heads.keyValue, shape.keys, totalKeys + extra, shape.valueDimension, 2)
     k = Self.rounded(k, to: draw.keyType)
     v = Self.rounded(v, to: draw.valueType)
     PropertyPoison(problem).spread(over: &q, &k, &v)
@@ -43,7 +43,7 @@ struct PropertyInputs<E: AttentionElement> {
     queries = try PropertyStorage.store(q, seed: draw.storage[0], filler: filler)
     func share(_ tensor: Tensor<E>) throws -> Tensor<E> {
       if draw.sharing == .none { return tensor }
-      return try tensor.broadcast(to: [shape.batch, shape.keyValueHeads, tensor.shape[2], tensor.shape[3]])
+      return try tensor.broadcast(to: [shape.batch, shape.heads.keyValue, tensor.shape[2], tensor.shape[3]])
     }
     keys = try share(PropertyStorage.store(k, seed: draw.storage[1], filler: filler))
     values = try share(PropertyStorage.store(v, seed: draw.storage[2], filler: filler))

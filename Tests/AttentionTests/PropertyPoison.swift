@@ -57,12 +57,12 @@ struct PropertyPoison {
     _ q: inout Tensor<E>, _ k: inout Tensor<E>, _ v: inout Tensor<E>
   ) {
     let (longestQueries, shape) = (problem.longestQueries, draw.shape)
-    let group = shape.queryHeads / shape.keyValueHeads
+    let group = shape.heads.query / shape.heads.keyValue
     // Whether a key is seen takes a look at every query: too slow for the largest.
-    if shape.batch * shape.queryHeads * longestQueries * problem.longestKeys > 100_000 { return }
+    if shape.batch * shape.heads.query * longestQueries * problem.longestKeys > 100_000 { return }
     var random = SplitMix(seed: draw.dataSeed &+ 43)
     for (b, extent) in problem.sequences.enumerated() {
-      for head in 0..<shape.keyValueHeads {
+      for head in 0..<shape.heads.keyValue {
         for j in 0..<(draw.source == .packed ? extent.keyCount : shape.keys) {
           let isSeen = (head * group..<(head + 1) * group).contains { h in
             (0..<extent.queryCount).contains { !problem.rules.hides(b, h, $0, j) }
@@ -74,7 +74,7 @@ struct PropertyPoison {
         }
       }
       if draw.packsQueries { continue }
-      for h in 0..<shape.queryHeads {
+      for h in 0..<shape.heads.query {
         for i in extent.queryCount..<shape.queries {
           fill(&q, b, h, i, packedFrom: nil, with: E(nearest: .nan))
         }

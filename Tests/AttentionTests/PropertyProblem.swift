@@ -63,7 +63,7 @@ struct PropertyProblem {
     var rules = Rules()
     rules.visible.append { b, _, i, j in i < extents[b].queryCount && j < extents[b].keyCount }
     var parts: [Part] = []
-    let sizes = [extents.count, draw.shape.queryHeads, longestQueries, longestKeys]
+    let sizes = [extents.count, draw.shape.heads.query, longestQueries, longestKeys]
     for rule in draw.rules {
       parts.append(try PropertyRuleBuilder(draw, extents, sizes).add(rule, to: &rules))
     }
@@ -99,7 +99,7 @@ struct PropertyProblem {
   var sinks: [Double]? {
     guard let kind = draw.sinks else { return nil }
     var random = SplitMix(seed: draw.dataSeed &+ 77)
-    return (0..<draw.shape.queryHeads).map { _ in
+    return (0..<draw.shape.heads.query).map { _ in
       switch kind {
       case .ordinary: 2 * random.unit()
       case .absent: random.chance(50) ? -.infinity : random.unit()

@@ -20,15 +20,17 @@ struct PropertyReference<E: AttentionElement> {
     let rules = problem.rules
     let (q, k, v) = call.inputs.sequence(b)
     var oracle = AttentionOracle(
-      queries: q, keys: k, values: v, scale: problem.draw.scale, softcap: problem.draw.softcap,
-      sinks: problem.sinks, isVisible: { rules.isVisible(b, $1, $2, $3) })
-    if !rules.biases.isEmpty { oracle.bias = { rules.bias(b, $1, $2, $3) } }
+      queries: q, keys: k, values: v,
+      rules: ScoreRules(
+        scale: problem.draw.scale, softcap: problem.draw.softcap, sinks: problem.sinks,
+        isVisible: { rules.isVisible(b, $1, $2, $3) }))
+    if !rules.biases.isEmpty { oracle.rules.bias = { rules.bias(b, $1, $2, $3) } }
     if !rules.modifiers.isEmpty { oracle.modifier = { rules.modified($0, b, $2, $3, $4) } }
     self.sequence = b
     self.oracle = oracle
     self.rules = rules
     self.options = problem.options
-    self.groupSize = problem.draw.shape.queryHeads / problem.draw.shape.keyValueHeads
+    self.groupSize = problem.draw.shape.heads.query / problem.draw.shape.heads.keyValue
   }
 
   /// The plain three steps for one query in the accumulation type, rounded to the inputs' where the textbook stores something;
@@ -43,7 +45,7 @@ struct PropertyReference<E: AttentionElement> {
   ) -> (output: [Double], scoreSize: Double, valueSize: Double) {
     let width = oracle.queries.shape[3]
     let q = row(oracle.queries, head, query).map { Sum($0) }
-    let scale = oracle.scale ?? 1 / Double(width).squareRoot()
+    let scale = oracle.rules.scale ?? 1 / Double(width).squareRoot()
     var (scoreSize, valueSize) = (0.0, 0.0)
     var (seen, scores): ([Int], [Sum]) = ([], [])
     for key in 0..<oracle.keys.shape[2] where rules.isVisible(sequence, head, query, key) {

@@ -58,10 +58,10 @@ extension PropertyDraw {
     attempt(element != .float32) { $0.element = .float32 }
     attempt(entry != .withLogSumExp) { $0.entry = .withLogSumExp }
     attempt(threads != 1) { $0.threads = 1 }
-    attempt(shape.queryHeads > shape.keyValueHeads) { $0.shape.queryHeads = shape.keyValueHeads }
-    attempt(shape.keyValueHeads > 1) {
-      $0.shape.queryHeads /= shape.keyValueHeads
-      $0.shape.keyValueHeads = 1
+    attempt(shape.heads.query > shape.heads.keyValue) { $0.shape.heads.query = shape.heads.keyValue }
+    attempt(shape.heads.keyValue > 1) {
+      $0.shape.heads.query /= shape.heads.keyValue
+      $0.shape.heads.keyValue = 1
     }
     for size in [\ProblemShape.batch, \.queries, \.keys, \.headDimension, \.valueDimension] {
       let now = shape[keyPath: size]

@@ -25,7 +25,7 @@ import Testing
     for (width, turned) in Self.widths {
       let context = "\(E.self) \(set) \(layout) D \(width) R \(turned)"
       let rotary = try RotaryEmbedding(
-        headDimension: width, rotaryDimension: turned, positions: 40, layout: layout)
+        headDimension: width, positions: 40, pairs: RotaryEmbedding.Pairs(layout, rotaryDimension: turned))
       let source = Tensor<E>.normal([2, 3, 5, width], seed: UInt64(width))
       var result = Tensor<E>(repeating: E(nearest: 9), shape: source.shape)
       try result.withMutableView { view throws(AttentionError) in
@@ -55,7 +55,8 @@ import Testing
 
   @Test(arguments: RotaryEmbedding.Layout.allCases)
   func publicFormsAgree(layout: RotaryEmbedding.Layout) throws {
-    let rotary = try RotaryEmbedding(headDimension: 24, rotaryDimension: 20, positions: 30, layout: layout)
+    let rotary = try RotaryEmbedding(
+      headDimension: 24, positions: 30, pairs: RotaryEmbedding.Pairs(layout, rotaryDimension: 20))
     let source = Tensor<Float>.normal([2, 3, 9, 24], seed: 1)
     let result = try rotary.applied(to: source, positions: .from(20))
     RotaryOracle(layout, 20) { _, t in 20 + t }.expect(result, isTurned: source, "\(layout)")
@@ -79,7 +80,7 @@ import Testing
   /// What rotary embedding is for: products of queries and keys depend on the distance of their positions alone.
   @Test(arguments: RotaryEmbedding.Layout.allCases)
   func productsDependOnDistanceAlone(layout: RotaryEmbedding.Layout) throws {
-    let rotary = try RotaryEmbedding(headDimension: 32, positions: 1000, layout: layout)
+    let rotary = try RotaryEmbedding(headDimension: 32, positions: 1000, pairs: RotaryEmbedding.Pairs(layout))
     let query = Tensor<Double>.normal([1, 1, 1, 32], seed: 2)
     let key = Tensor<Double>.normal([1, 1, 1, 32], seed: 3)
     func product(_ queryPosition: Int, _ keyPosition: Int) throws -> Double {
@@ -96,7 +97,8 @@ import Testing
   @Test(arguments: sets, RotaryEmbedding.Layout.allCases)
   func whatIsNotFiniteStaysInItsPair(set: String, layout: RotaryEmbedding.Layout) throws {
     let oracle = RotaryOracle(layout, 38) { _, t in t }
-    let rotary = try RotaryEmbedding(headDimension: 40, rotaryDimension: 38, positions: 3, layout: layout)
+    let rotary = try RotaryEmbedding(
+      headDimension: 40, positions: 3, pairs: RotaryEmbedding.Pairs(layout, rotaryDimension: 38))
     let clean = Tensor<Float>.normal([1, 1, 3, 40], seed: 4)
     let expected = try rotary.applied(to: clean)
     for pair in 0..<19 {
@@ -129,7 +131,8 @@ import Testing
 
   @Test(arguments: RotaryEmbedding.Layout.allCases)
   func anyNumberOfThreadsGivesTheSameBits(layout: RotaryEmbedding.Layout) throws {
-    let rotary = try RotaryEmbedding(headDimension: 66, rotaryDimension: 62, positions: 900, layout: layout)
+    let rotary = try RotaryEmbedding(
+      headDimension: 66, positions: 900, pairs: RotaryEmbedding.Pairs(layout, rotaryDimension: 62))
     // 3 MB, so that several threads work; head after head and token after token.
     let headMajor = Tensor<Float>.normal([2, 7, 800, 66], seed: 5)
     let tokenMajor = Tensor<Float>.normal([2, 800, 7, 66], seed: 5).permuted(0, 2, 1, 3)

@@ -15,7 +15,8 @@ import Testing
         _ = try RotaryEmbedding(headDimension: dimension, positions: 1)
       }
       expectRefusal(of: "headDimension", "\(dimension)") {
-        _ = try RotaryEmbedding(headDimension: dimension, rotaryDimension: 2, positions: 1)
+        _ = try RotaryEmbedding(
+          headDimension: dimension, positions: 1, pairs: RotaryEmbedding.Pairs(rotaryDimension: 2))
       }
       let table = Tensor<Float>.zeros([10, 4])
       expectRefusal(of: "headDimension", "\(dimension)", "\(1 << 21)") {
@@ -25,7 +26,8 @@ import Testing
     #expect(throws: Never.self) { try RotaryEmbedding(headDimension: 1 << 21, positions: 1) }
     for dimension in [7, 1, 0, -2, 10, Int.max, Int.min] {
       expectRefusal(of: "rotaryDimension", "\(dimension)", "8") {
-        _ = try RotaryEmbedding(headDimension: 8, rotaryDimension: dimension, positions: 4)
+        _ = try RotaryEmbedding(
+          headDimension: 8, positions: 4, pairs: RotaryEmbedding.Pairs(rotaryDimension: dimension))
       }
     }
     expectRefusal(of: "rotaryDimension", "7") { _ = try RotaryEmbedding(headDimension: 7, positions: 4) }

@@ -9,7 +9,7 @@ import Testing
   private func check(
     _ positions: RotaryPositions, _ expected: [[Int]], sourceLocation: SourceLocation = #_sourceLocation
   ) throws {
-    let rotary = try RotaryEmbedding(headDimension: 8, positions: 64, layout: .interleaved)
+    let rotary = try RotaryEmbedding(headDimension: 8, positions: 64, pairs: .interleaved)
     let oracle = RotaryOracle(.interleaved, 8) { b, t in expected[b][t] }
     for tensor in [source, source.permuted(0, 2, 1, 3).contiguousCopy().permuted(0, 2, 1, 3)] {
       oracle.expect(

@@ -143,7 +143,8 @@ import Testing
   @Test func applyTurnsByScaledAnglesAndLengths() throws {
     let scaling = Self.cases[3]
     let rotary = try RotaryEmbedding(
-      headDimension: 40, rotaryDimension: 32, positions: 64, scaling: scaling.scaling)
+      headDimension: 40, positions: 64, pairs: RotaryEmbedding.Pairs(rotaryDimension: 32),
+      scaling: scaling.scaling)
     let source = Tensor<Float>.normal([1, 2, 60, 40], seed: 31)
     let oracle = RotaryOracle(
       .halves, 32, amplitude: scaling.amplitude, frequency: { scaling.frequencies[$0] }

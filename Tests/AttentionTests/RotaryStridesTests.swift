@@ -4,7 +4,8 @@ import Testing
 /// Views of every kind are turned where they lie, and nothing beside them changes.
 @Suite struct RotaryStridesTests {
   private func check<E: AttentionElement>(_: E.Type, _ layout: RotaryEmbedding.Layout) throws {
-    let rotary = try RotaryEmbedding(headDimension: 10, rotaryDimension: 6, positions: 20, layout: layout)
+    let rotary = try RotaryEmbedding(
+      headDimension: 10, positions: 20, pairs: RotaryEmbedding.Pairs(layout, rotaryDimension: 6))
     // Columns outermost, tokens backwards; then columns two apart; then a slice of every axis.
     let buffer = Tensor<E>.normal([12, 2, 3, 9], seed: 21)
     let s = buffer.strides

@@ -7,17 +7,17 @@ import Testing
 /// Softcap, sinks, ALiBi, modifiers and precision against the oracle; their edges and errors.
 @Suite struct ScoreRulesTests {
   private let shape = ProblemShape(
-    batch: 2, queryHeads: 4, keyValueHeads: 2, queries: 37, keys: 150, headDimension: 16, valueDimension: 12)
+    batch: 2, heads: HeadCounts(query: 4, keyValue: 2), queries: 37, keys: 150, headDimension: 16,
+    valueDimension: 12)
 
+  /// Under a causal mask beside that of the case.
   private func check<E: AttentionElement>(
-    _: E.Type, _ mask: AttentionMask, _ options: AttentionOptions, scale: Double? = nil,
-    demand: MaskDemand = .ranges, bias: AttentionOracle<E>.Rule<Double>? = nil, _ context: String
+    _: E.Type, _ scores: ScoreCase, scale: Double? = nil, _ context: String
   ) throws {
     let (q, k, v) = shape.inputs(E.self)
-    let oracle = AttentionOracle(
-      queries: q, keys: k, values: v, scale: scale, softcap: options.softcap, sinks: options.sinks,
-      isVisible: { $3 <= $2 + 113 }, bias: bias
-    ).all()
+    var rules = scores.rules(scale: scale)
+    rules.isVisible = { $3 <= $2 + 113 }
+    let oracle = AttentionOracle(queries: q, keys: k, values: v, rules: rules).all()
     // The widest rounding of what is stored, beside the arithmetic's: outputs stay below 4.
     let tolerance: Tolerance =
       switch E.elementType {
@@ -28,12 +28,13 @@ import Testing
     var runs = KernelRuns()
     for variant in ForcedVariant.all {
       let duty = KernelDuty(
-        kernel: variant.kernel, isDouble: E.elementType == .float64, demand: demand,
+        kernel: variant.kernel, isDouble: E.elementType == .float64, demand: scores.demand,
         width: shape.headDimension)
       let result = try variant.result(ifDue: duty, "\(context) \(E.self) \(variant)") {
         () throws(AttentionError) in
-        try ScaledDotProductAttention(scale: scale, mask: mask & .causal, options: options, on: Pools.two)
-          .withLogSumExp(q, KeyValues(keys: k, values: v), forcing: variant)
+        try ScaledDotProductAttention(
+          scale: scale, mask: scores.mask & .causal, options: scores.options, on: Pools.two
+        ).withLogSumExp(q, KeyValues(keys: k, values: v), forcing: variant)
       }
       guard let result else { continue }
       runs.add(variant, E.elementType)
@@ -43,41 +44,39 @@ import Testing
       let sumMismatch = sums.worstMismatch(result.logSumExp, expected: oracle.logSumExp)
       #expect(sumMismatch == nil, "log-sum-exp \(context) \(E.self) \(variant)")
     }
-    runs.expect(1, of: ForcedVariant.all, [E.elementType], demand: demand, context)
+    runs.expect(1, of: ForcedVariant.all, [E.elementType], demand: scores.demand, context)
   }
 
-  private func checkAllTypes(
-    _ mask: AttentionMask, _ options: AttentionOptions, scale: Double? = nil, demand: MaskDemand = .ranges,
-    bias: AttentionOracle<Float>.Rule<Double>? = nil, _ context: String
-  ) throws {
-    try check(Float.self, mask, options, scale: scale, demand: demand, bias: bias, context)
-    try check(Double.self, mask, options, scale: scale, demand: demand, bias: bias, context)
-    try check(Float16.self, mask, options, scale: scale, demand: demand, bias: bias, context)
-    try check(BFloat16.self, mask, options, scale: scale, demand: demand, bias: bias, context)
+  private func checkAllTypes(_ scores: ScoreCase, _ context: String) throws {
+    try check(Float.self, scores, context)
+    try check(Double.self, scores, context)
+    try check(Float16.self, scores, context)
+    try check(BFloat16.self, scores, context)
   }
 
   @Test(arguments: [0, 0.5, 2, 30, 1e6]) func softcapBoundsScores(softcap: Double) throws {
-    try checkAllTypes(.none, AttentionOptions(softcap: softcap), "softcap \(softcap)")
+    try checkAllTypes(ScoreCase(options: AttentionOptions(softcap: softcap)), "softcap \(softcap)")
   }
 
   @Test func softcapKeepsHugeScoresApartFromInfinity() throws {
-    try check(Float.self, .none, AttentionOptions(softcap: 5), scale: 1e30, "huge scores")
+    try check(Float.self, ScoreCase(options: AttentionOptions(softcap: 5)), scale: 1e30, "huge scores")
   }
 
   @Test(arguments: [[0, 0, 0, 0], [1, -3, 20, -.infinity], [-1e4, 1e4, 88, 89]] as [[Double]])
   func sinksTakeTheirShare(sinks: [Double]) throws {
-    try checkAllTypes(.none, AttentionOptions(sinks: sinks), "sinks \(sinks)")
+    try checkAllTypes(ScoreCase(options: AttentionOptions(sinks: sinks)), "sinks \(sinks)")
   }
 
   @Test func alibiCountsDistances() throws {
     let slopes = AttentionMask.alibiSlopes(heads: 4)
     try checkAllTypes(
-      .alibi(slopes: slopes), AttentionOptions(),
-      bias: { _, h, i, j in -slopes[h] * Double(abs(i + 113 - j)) },
+      ScoreCase(
+        mask: .alibi(slopes: slopes), bias: { _, h, i, j in -slopes[h] * Double(abs(i + 113 - j)) }),
       "ALiBi")
     try checkAllTypes(
-      .alibi(slopes: slopes) & .alibi(slopes: [0, 1, 0, -0.125]), AttentionOptions(),
-      bias: { _, h, i, j in -(slopes[h] + [0, 1, 0, -0.125][h]) * Double(abs(i + 113 - j)) },
+      ScoreCase(
+        mask: .alibi(slopes: slopes) & .alibi(slopes: [0, 1, 0, -0.125]),
+        bias: { _, h, i, j in -(slopes[h] + [0, 1, 0, -0.125][h]) * Double(abs(i + 113 - j)) }),
       "two ALiBi rules")
   }
 
@@ -94,11 +93,14 @@ import Testing
       score - 0.01 * Double(place.position - place.key) + 0.1 * Double(place.head) - 0.05
         * Double(place.sequence)
     }
-    let expected: AttentionOracle<Float>.Rule<Double> = { b, h, i, j in
+    let expected: ScoreRules.Rule<Double> = { b, h, i, j in
       -0.01 * Double(i + 113 - j) + 0.1 * Double(h) - 0.05 * Double(b)
     }
     try checkAllTypes(
-      .modifier(elementwise), AttentionOptions(softcap: 4), demand: .modifiers, bias: expected, "modifier")
+      ScoreCase(
+        mask: .modifier(elementwise), demand: .modifiers, options: AttentionOptions(softcap: 4),
+        bias: expected),
+      "modifier")
     @Sendable func tiles<S: BinaryFloatingPoint & SendableMetatype>(_ block: ScoreBlock<S>) {
       for row in 0..<block.rowCount {
         let place = block.place(row)
@@ -109,8 +111,9 @@ import Testing
     }
     let hiding = ScoreModifier(float: { tiles($0) }, double: { tiles($0) })
     try checkAllTypes(
-      .modifier(hiding), AttentionOptions(), demand: .modifiers,
-      bias: { _, _, i, j in j % 3 == i % 3 ? -.infinity : 0 },
+      ScoreCase(
+        mask: .modifier(hiding), demand: .modifiers,
+        bias: { _, _, i, j in j % 3 == i % 3 ? -.infinity : 0 }),
       "hiding modifier")
   }
 
@@ -119,9 +122,11 @@ import Testing
     let bias = Tensor<Float>.normal([37, 150], seed: 8)
     let twice = ScoreModifier { score, _ in score + 0.25 }
     try checkAllTypes(
-      .modifier(twice) & .alibi(slopes: slopes) & .additive(bias),
-      AttentionOptions(softcap: 1, sinks: [1, 0, 2, -1]), demand: .modifiers,
-      bias: { _, h, i, j in Double(bias[i, j]) - slopes[h] * Double(abs(i + 113 - j)) + 0.25 }, "everything")
+      ScoreCase(
+        mask: .modifier(twice) & .alibi(slopes: slopes) & .additive(bias), demand: .modifiers,
+        options: AttentionOptions(softcap: 1, sinks: [1, 0, 2, -1]),
+        bias: { _, h, i, j in Double(bias[i, j]) - slopes[h] * Double(abs(i + 113 - j)) + 0.25 }),
+      "everything")
   }
 
   @Test func poisonHidesBehindModifiersToo() throws {
@@ -134,7 +139,8 @@ import Testing
     let result = try ScaledDotProductAttention(mask: .modifier(hide20), options: options).withLogSumExp(
       q, KeyValues(keys: k, values: v))
     let oracle = AttentionOracle(
-      queries: q, keys: k, values: v, softcap: 10, sinks: [0, 1, 2, 3], isVisible: { $3 != 20 }
+      queries: q, keys: k, values: v,
+      rules: ScoreRules(softcap: 10, sinks: [0, 1, 2, 3], isVisible: { $3 != 20 })
     ).all()
     #expect(Tolerance.unitVarianceFloat.worstMismatch(result.output, expected: oracle.output) == nil)
     #expect(result.output.elements.filter { !$0.isFinite }.count == 12)

@@ -8,10 +8,11 @@ import Testing
   /// Few queries stream keys and values, many read them in tiles; keys cross the edges of parts and tiles.
   private static let shapes = [
     ProblemShape(
-      batch: 2, queryHeads: 4, keyValueHeads: 2, queries: 2, keys: 1100, headDimension: 24, valueDimension: 20
+      batch: 2, heads: HeadCounts(query: 4, keyValue: 2), queries: 2, keys: 1100, headDimension: 24,
+      valueDimension: 20
     ),
     ProblemShape(
-      queryHeads: 4, keyValueHeads: 2, queries: 45, keys: 150, headDimension: 17, valueDimension: 33),
+      heads: HeadCounts(query: 4, keyValue: 2), queries: 45, keys: 150, headDimension: 17, valueDimension: 33),
   ]
 
   private static let types: [any AttentionElement.Type] = [
@@ -53,7 +54,7 @@ import Testing
     let offset = shape.keys - shape.queries
     let exact = AttentionOracle(
       queries: q.converted(to: Double.self), keys: k.converted(to: Double.self),
-      values: v.converted(to: Double.self), isVisible: { $3 <= $2 + offset }
+      values: v.converted(to: Double.self), rules: ScoreRules(isVisible: { $3 <= $2 + offset })
     ).all()
     var tolerance = tolerance(Q.elementType, [K.elementType, V.elementType])
     let sums = Tolerance(relative: Q.elementType == .float64 ? 2e-15 : 1e-6, absolute: tolerance.absolute)
@@ -61,7 +62,8 @@ import Testing
       let v = AnyTensor(v).tensor(as: Q.self)
     {
       // A CPU's products of bfloat16 pairs round weights too, as the plain computation in that type does.
-      let naive = naiveAttention(queries: q, keys: k, values: v, isVisible: { $3 <= $2 + offset })
+      let naive = naiveAttention(
+        queries: q, keys: k, values: v, rules: ScoreRules(isVisible: { $3 <= $2 + offset }))
       tolerance = .twiceNaive(naive, reference: exact.output)
     }
     var runs = KernelRuns()

@@ -31,19 +31,20 @@ static ptrdiff_t elements(const struct layout *l, ptrdiff_t column_stride) {
              : 0;
 }
 
+struct pair {
+  double first, second;
+};
+
 // No expression has both a product and a sum: a compiler may not fuse them.
-static void rotate_pair(const struct storage *type, double x, double y, double c, double s, double *a,
-                        double *b) {
+static struct pair rotate_pair(const struct storage *type, struct pair p, double c, double s) {
+  const double x = p.first, y = p.second;
   if (type == &storage_f64) {
     double xc = x * c, ys = y * s, yc = y * c, xs = x * s;
-    *a = xc - ys;
-    *b = yc + xs;
-  } else {
-    float xc = (float)x * (float)c, ys = (float)y * (float)s, yc = (float)y * (float)c,
-          xs = (float)x * (float)s;
-    *a = xc - ys;
-    *b = yc + xs;
+    return (struct pair){xc - ys, yc + xs};
   }
+  float xc = (float)x * (float)c, ys = (float)y * (float)s, yc = (float)y * (float)c,
+        xs = (float)x * (float)s;
+  return (struct pair){xc - ys, yc + xs};
 }
 
 static void expect_rotated(const struct storage *type, const struct layout *l, const void *source,
@@ -59,11 +60,11 @@ static void expect_rotated(const struct storage *type, const struct layout *l, c
         // The rows of the two tables lie apart differently.
         const double c = stored_value(table, cosines, row * l->table_step * (l->pairs + 2) + i);
         const double s = stored_value(table, sines, row * l->table_step * (l->pairs + 1) + i);
-        double a, b;
-        rotate_pair(type, stored_value(type, source, from + first * l->source_column_stride),
-                    stored_value(type, source, from + second * l->source_column_stride), c, s, &a, &b);
-        store_value(type, expected, to + first * l->target_column_stride, a);
-        store_value(type, expected, to + second * l->target_column_stride, b);
+        const struct pair plain = {stored_value(type, source, from + first * l->source_column_stride),
+                                   stored_value(type, source, from + second * l->source_column_stride)};
+        const struct pair turned = rotate_pair(type, plain, c, s);
+        store_value(type, expected, to + first * l->target_column_stride, turned.first);
+        store_value(type, expected, to + second * l->target_column_stride, turned.second);
       }
       for (ptrdiff_t i = 2 * l->pairs; i < l->columns; i++)
         memcpy((char *)expected + (to + i * l->target_column_stride) * type->size,

@@ -40,8 +40,8 @@ package struct OracleAnswer {
   ) {
     self.init(
       AttentionOracle(
-        queries: inputs.q, keys: inputs.k, values: inputs.v, scale: scale, isVisible: rules.isVisible,
-        bias: rules.bias))
+        queries: inputs.q, keys: inputs.k, values: inputs.v,
+        rules: ScoreRules(scale: scale, isVisible: rules.isVisible, bias: rules.bias)))
   }
 
   /// Holds a result against the answer.

@@ -37,8 +37,7 @@ package struct AttentionTolerance {
     case .float32: output = .unitVarianceFloat
     case .float16, .bfloat16:
       let naive = naiveAttention(
-        queries: oracle.queries, keys: oracle.keys, values: oracle.values, scale: oracle.scale,
-        softcap: oracle.softcap, sinks: oracle.sinks, isVisible: oracle.isVisible, bias: oracle.bias)
+        queries: oracle.queries, keys: oracle.keys, values: oracle.values, rules: oracle.rules)
       output = .twiceNaive(naive, reference: reference)
     case .int64, .int32, .int8, .uint8, .bool: preconditionFailure("attention over \(E.elementType)")
     }

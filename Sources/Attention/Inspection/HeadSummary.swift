@@ -124,16 +124,8 @@ extension AttentionInspector {
       facts.effectiveRank = try effectiveRank(sequence: sequence, head: head, seen)
     }
     values = facts
-    let sums = tally.sums
-    let queries = Double(max(1, sums.attending))
-    // Rounded sums may exceed 1 by a little.
-    let unspent = 1 - sums.weightSum / queries
     return HeadSummary(
-      sequence: sequence, head: head, attendingQueries: sums.attending, mass: tally.mass,
-      contributionMass: zip(tally.mass, facts.norms).map { $0 == 0 ? 0 : $0 * $1 },
-      entropy: sums.entropySum / queries, largestWeight: sums.largest,
-      sinkShare: attention.options.sinks == nil || sums.attending == 0 || unspent < 0 ? 0 : unspent,
-      effectiveRank: facts.effectiveRank)
+      sequence: sequence, head: head, tally, facts, hasSinks: attention.options.sinks != nil)
   }
 
   /// The effective rank of the values that are seen; NaN where they are not finite.
@@ -150,6 +142,25 @@ extension AttentionInspector {
       throw AttentionError(
         error.kind, "values", "sequence \(sequence), key/value head \(keyValueHead(of: head)): \(error)")
     }
+  }
+}
+
+extension HeadSummary {
+  /// What the rows of a head add up to, over values that these facts are about.
+  fileprivate init(sequence: Int, head: Int, _ tally: HeadTally, _ values: ValueFacts, hasSinks: Bool) {
+    let sums = tally.sums
+    let queries = Double(max(1, sums.attending))
+    // Rounded sums may exceed 1 by a little.
+    let unspent = 1 - sums.weightSum / queries
+    self.sequence = sequence
+    self.head = head
+    attendingQueries = sums.attending
+    mass = tally.mass
+    contributionMass = zip(tally.mass, values.norms).map { $0 == 0 ? 0 : $0 * $1 }
+    entropy = sums.entropySum / queries
+    largestWeight = sums.largest
+    sinkShare = !hasSinks || sums.attending == 0 || unspent < 0 ? 0 : unspent
+    effectiveRank = values.effectiveRank
   }
 }
 

@@ -71,9 +71,9 @@ extension RowKernels {
   /// Scores become weights; the running softmax moves on.
   func softmaxTile(_ tile: ScoreTile<Scalar>, _ softmax: OnlineSoftmax<Scalar>) {
     var arguments = CAttentionKernels_softmax_tile(
-      scores: tile.scores, row_stride: tile.rowStride, rows: tile.rows, columns: tile.columns,
-      hides_by_infinity: tile.hidesByInfinity ? 1 : 0, begin: tile.begin, end: tile.end,
-      maximum: softmax.maximum, sum: softmax.sum, rescale: softmax.rescale)
+      scores: tile.scores.base, row_stride: tile.scores.leadingDimension, rows: tile.rows,
+      columns: tile.columns, hides_by_infinity: tile.hidesByInfinity ? 1 : 0, begin: tile.seen.begin,
+      end: tile.seen.end, maximum: softmax.maximum, sum: softmax.sum, rescale: softmax.rescale)
     entries.pointee.softmax_tile(&arguments)
   }
 
@@ -129,14 +129,13 @@ extension RowKernels {
   }
 }
 
-/// A tile of scores: `rows × columns`, rows `rowStride` apart, each with the columns that it sees.
+/// A tile of scores, `rows × columns`.
 struct ScoreTile<Scalar> {
-  let scores: UnsafeMutablePointer<Scalar>
-  let rowStride: Int
+  let scores: MutableMatrixOperand<Scalar>
   let rows: Int
   let columns: Int
-  let begin: UnsafePointer<Int32>
-  let end: UnsafePointer<Int32>
+  /// Counted in the tile.
+  let seen: SeenKeys
   /// Whether rules make scores −∞ to hide keys; where not, one that is −∞ has overflowed, and its row's sum becomes NaN.
   let hidesByInfinity: Bool
 }

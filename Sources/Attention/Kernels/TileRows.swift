@@ -52,9 +52,8 @@ struct TileRows<Scalar: AttentionAccumulator> {
     for first in stride(from: rows.lowerBound, to: rows.upperBound, by: Self.rowsInCache) {
       let part = first..<min(first + Self.rowsInCache, rows.upperBound)
       let tile = ScoredTile(
-        scores: work.scores + first * work.scoreStride, rowStride: work.scoreStride, keys: keys, rows: part,
-        block: block, begin: UnsafePointer(work.begin + first), end: UnsafePointer(work.end + first),
-        scratch: work.biasRows)
+        scores: work.scoreRows(from: first), keys: keys, rows: part, block: block,
+        seen: SeenKeys(work.begin + first, work.end + first), scratch: work.biasRows)
       scoring.apply(to: tile, exact)
       weigh(keys, part, work)
     }
@@ -63,9 +62,8 @@ struct TileRows<Scalar: AttentionAccumulator> {
   private func weigh(_ keys: Range<Int>, _ part: Range<Int>, _ work: TileWorkspace<Scalar>) {
     let first = part.lowerBound
     let tile = ScoreTile(
-      scores: work.scores + first * work.scoreStride, rowStride: work.scoreStride, rows: part.count,
-      columns: keys.count, begin: UnsafePointer(work.tileBegin + first),
-      end: UnsafePointer(work.tileEnd + first), hidesByInfinity: !scoring.isEmpty)
+      scores: work.scoreRows(from: first), rows: part.count, columns: keys.count,
+      seen: SeenKeys(work.tileBegin + first, work.tileEnd + first), hidesByInfinity: !scoring.isEmpty)
     rows.softmaxTile(tile, work.softmax.from(first))
   }
 

@@ -1,20 +1,29 @@
 import CAttentionKernels
+import LinearAlgebra
 
 /// Scores of some rows of a block by consecutive keys, on their way through a score program.
 struct ScoredTile<Scalar> {
-  /// Of the first row.
-  let scores: UnsafeMutablePointer<Scalar>
-  let rowStride: Int
+  let scores: MutableMatrixOperand<Scalar>
   /// Counted in the sequence.
   let keys: Range<Int>
   /// Counted in the block.
   let rows: Range<Int>
   let block: RowBlock
-  /// The keys that each of these rows sees, counted in the sequence.
-  let begin: UnsafePointer<Int32>
-  let end: UnsafePointer<Int32>
+  /// Counted in the sequence.
+  let seen: SeenKeys
   /// Room for two rows of scores.
   let scratch: UnsafeMutablePointer<Scalar>
+}
+
+/// The keys that each row of a tile sees: row `r` those from `begin[r]` up to `end[r]`.
+struct SeenKeys {
+  let begin: UnsafePointer<Int32>
+  let end: UnsafePointer<Int32>
+
+  init(_ begin: UnsafePointer<Int32>, _ end: UnsafePointer<Int32>) {
+    self.begin = begin
+    self.end = end
+  }
 }
 
 /// Part of one row of scores: what the row sees of a tile.
@@ -31,14 +40,14 @@ extension ScoredTile {
   /// Goes through the rows that see some of the keys.
   func forEachRow(_ body: (ScoredRow<Scalar>) -> Void) {
     for row in 0..<rows.count {
-      let first = max(Int(begin[row]), keys.lowerBound)
-      let last = min(Int(end[row]), keys.upperBound)
+      let first = max(Int(seen.begin[row]), keys.lowerBound)
+      let last = min(Int(seen.end[row]), keys.upperBound)
       if first >= last { continue }
       let index = block.index(rows.lowerBound + row)
       body(
         ScoredRow(
-          scores: scores + row * rowStride + first - keys.lowerBound, keys: first..<last, index: index,
-          position: index.query + block.extent.offset, scratch: scratch))
+          scores: scores.base + row * scores.leadingDimension + first - keys.lowerBound, keys: first..<last,
+          index: index, position: index.query + block.extent.offset, scratch: scratch))
     }
   }
 }
@@ -71,7 +80,8 @@ struct TileScoring<Scalar: AttentionAccumulator> {
       case .alibi(let slopes): tile.forEachRow { addALiBi(slopes, to: $0) }
       case .modifiers(let modifiers):
         let block = ScoreBlock(
-          tile.scores, rowStride: tile.rowStride, keys: tile.keys, rows: tile.rows, of: tile.block)
+          tile.scores.base, rowStride: tile.scores.leadingDimension, keys: tile.keys, rows: tile.rows,
+          of: tile.block)
         for modifier in modifiers { Scalar.modify(block, modifier) }
         // What a modifier makes of a hidden key's score does not bring the key back.
         if !biases.isEmpty { tile.forEachRow { hide(by: biases, $0) } }

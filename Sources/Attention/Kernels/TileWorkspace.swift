@@ -1,3 +1,5 @@
+import LinearAlgebra
+
 /// A thread's workspace, cut into the pieces that one task uses.
 struct TileWorkspace<Scalar: AttentionAccumulator> {
   let queries: UnsafeMutablePointer<Scalar>
@@ -40,5 +42,10 @@ struct TileWorkspace<Scalar: AttentionAccumulator> {
     end = begin + layout.rows
     tileBegin = end + layout.rows
     tileEnd = tileBegin + layout.rows
+  }
+
+  /// The rows of scores from this one on.
+  func scoreRows(from row: Int) -> MutableMatrixOperand<Scalar> {
+    MutableMatrixOperand(scores + row * scoreStride, leadingDimension: scoreStride)
   }
 }

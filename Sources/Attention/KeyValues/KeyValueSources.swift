@@ -1,17 +1,24 @@
 /// Checked keys and values: how many there are, and where their rows lie.
 struct KeyValueSources {
-  let batch: Int
-  let heads: Int
-  /// `Tk`: the rows of tensors; the longest sequence of packed ones and of pages; the sum over joined parts.
-  let count: Int
-  let depth: Int
-  let width: Int
+  let sizes: KeyValueSizes
   let keys: KeyValueRows
   let values: KeyValueRows
   /// Arguments and shapes for messages: those of the keys, of the values, and of what counts the sequences.
   let given: (keys: GivenArgument, values: GivenArgument, batch: GivenArgument)
   /// What values lack beside keys that are right: said only after keys were held against queries.
   var valuesRefusal: AttentionError?
+}
+
+/// The sizes of keys and values.
+struct KeyValueSizes {
+  let batch: Int
+  let heads: Int
+  /// `Tk`: the rows of tensors; the longest sequence of packed ones and of pages; the sum over joined parts.
+  let count: Int
+  /// `D`
+  let depth: Int
+  /// `Dv`
+  let width: Int
 }
 
 /// An argument as the caller gave it, for messages.
@@ -73,32 +80,36 @@ extension KeyValues {
     }
     var count = 0
     for part in sources {
-      let (sum, overflow) = count.addingReportingOverflow(part.count)
+      let (sum, overflow) = count.addingReportingOverflow(part.sizes.count)
       guard !overflow else { throw AttentionError("keyValues", "more positions given than an Int counts") }
       count = sum
     }
-    let joined = JoinedRows.Ends(parts, batch: first.batch)
-    let given = GivenArgument(name: "keyValues", shape: [first.batch, first.heads, count, first.depth])
+    let sizes = KeyValueSizes(
+      batch: first.sizes.batch, heads: first.sizes.heads, count: count, depth: first.sizes.depth,
+      width: first.sizes.width)
+    let joined = JoinedRows.Ends(parts, batch: sizes.batch)
+    let given = GivenArgument(name: "keyValues", shape: [sizes.batch, sizes.heads, count, sizes.depth])
     return KeyValueSources(
-      batch: first.batch, heads: first.heads, count: count, depth: first.depth, width: first.width,
+      sizes: sizes,
       keys: .joined(JoinedRows(parts: sources.map(\.keys), ends: joined)),
       values: .joined(JoinedRows(parts: sources.map(\.values), ends: joined)),
       given: (
-        given, GivenArgument(name: "keyValues", shape: [first.batch, first.heads, count, first.width]), given
+        given, GivenArgument(name: "keyValues", shape: [sizes.batch, sizes.heads, count, sizes.width]), given
       ))
   }
 
   private static func check(
     _ part: KeyValueSources, beside first: KeyValueSources
   ) throws(AttentionError) {
-    guard part.batch == first.batch else {
-      throw part.given.batch.refused("\(first.batch) sequences as in part 0")
+    let (sizes, expected) = (part.sizes, first.sizes)
+    guard sizes.batch == expected.batch else {
+      throw part.given.batch.refused("\(expected.batch) sequences as in part 0")
     }
-    guard part.heads == first.heads, part.depth == first.depth else {
-      throw part.given.keys.refused("\(first.heads) heads of width \(first.depth) as in part 0")
+    guard sizes.heads == expected.heads, sizes.depth == expected.depth else {
+      throw part.given.keys.refused("\(expected.heads) heads of width \(expected.depth) as in part 0")
     }
-    guard part.width == first.width else {
-      throw part.given.values.refused("the width \(first.width) of part 0")
+    guard sizes.width == expected.width else {
+      throw part.given.values.refused("the width \(expected.width) of part 0")
     }
     guard part.keys.type == first.keys.type, part.values.type == first.values.type else {
       throw AttentionError(
@@ -121,7 +132,8 @@ extension KeyValues.Tensors {
     let fits = values.shape[0] == shape[0] && values.shape[1] == shape[1] && values.shape[2] == shape[2]
     if let lengths { try checkLengths(lengths, count: shape[0], most: shape[2], of: "keys \(shape)") }
     return KeyValueSources(
-      batch: shape[0], heads: shape[1], count: shape[2], depth: shape[3], width: values.shape[3],
+      sizes: KeyValueSizes(
+        batch: shape[0], heads: shape[1], count: shape[2], depth: shape[3], width: values.shape[3]),
       keys: .strided(StridedOperand(keys, .batchedRows(keys.strides))),
       values: .strided(StridedOperand(values, .batchedRows(values.strides))),
       given: (given.keys, given.values, given.keys),
@@ -145,8 +157,9 @@ extension KeyValues.Packed {
     // Not a literal: its array would be allocated for each call.
     let batch = Shape(repeating: lengths.count, count: 1)
     return KeyValueSources(
-      batch: lengths.count, heads: keys.shape[1], count: lengths.max() ?? 0, depth: keys.shape[2],
-      width: values.shape[2],
+      sizes: KeyValueSizes(
+        batch: lengths.count, heads: keys.shape[1], count: lengths.max() ?? 0, depth: keys.shape[2],
+        width: values.shape[2]),
       keys: .packed(PackedRows(rows: StridedOperand(keys, .packedRows(keys.strides)), starts: starts)),
       values: .packed(PackedRows(rows: StridedOperand(values, .packedRows(values.strides)), starts: starts)),
       given: (given.keys, given.values, GivenArgument(name: "lengths", shape: batch)))
@@ -180,8 +193,9 @@ extension KeyValues.Pages {
       base: UnsafeRawPointer(table.unsafeBase), rowStride: table.strides[0], columnStride: table.strides[1],
       pageSize: shape[1])
     return KeyValueSources(
-      batch: table.shape[0], heads: shape[2], count: lengths.max() ?? 0, depth: shape[3],
-      width: values.shape[3],
+      sizes: KeyValueSizes(
+        batch: table.shape[0], heads: shape[2], count: lengths.max() ?? 0, depth: shape[3],
+        width: values.shape[3]),
       keys: .paged(PagedRows(pages: StridedOperand(keys, .pagedRows(keys.strides)), table: pages)),
       values: .paged(PagedRows(pages: StridedOperand(values, .pagedRows(values.strides)), table: pages)),
       given: (given.keys, given.values, given.table))

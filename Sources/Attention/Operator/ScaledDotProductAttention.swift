@@ -162,7 +162,8 @@ private func newTensor<Element: TensorElement>(
   try allocated(shape, for: "queries", call.problem.layout.given.queries.shape)
 }
 
-/// Attention of queries, keys and values in a tensor each: ``ScaledDotProductAttention`` in one call.
+/// Attention of queries, keys and values in a tensor each: ``ScaledDotProductAttention`` in one call, on the threads of
+/// ``WorkerPool/shared``.
 ///
 /// - Parameters:
 ///   - queries: `[B, Hq, Tq, D]`.
@@ -171,14 +172,12 @@ private func newTensor<Element: TensorElement>(
 ///   - scale: the factor on the dot products; `1/√D` when nil.
 ///   - mask: which keys each query sees and what is added to its scores.
 ///   - options: softcap, sinks, precision.
-///   - pool: the threads that work on it.
 /// - Returns: `[B, Hq, Tq, Dv]`, row-major, in the type of the queries.
 /// - Throws: ``AttentionError`` where shapes, types, mask, scale or options do not fit; nothing is computed then.
 public func scaledDotProductAttention<Element: AttentionElement>(
   queries: Tensor<Element>, keys: Tensor<some AttentionElement>, values: Tensor<some AttentionElement>,
-  scale: Double? = nil, mask: AttentionMask = .none, options: AttentionOptions = AttentionOptions(),
-  on pool: WorkerPool = .shared
+  scale: Double? = nil, mask: AttentionMask = .none, options: AttentionOptions = AttentionOptions()
 ) throws(AttentionError) -> Tensor<Element> {
-  try ScaledDotProductAttention(scale: scale, mask: mask, options: options, on: pool)(
+  try ScaledDotProductAttention(scale: scale, mask: mask, options: options)(
     queries, KeyValues(keys: keys, values: values))
 }

@@ -30,6 +30,27 @@ public struct RotaryEmbedding: Sendable {
     case interleaved
   }
 
+  /// Which columns of a row are turned, and which of these are a pair.
+  public struct Pairs: Sendable, Hashable {
+    /// Which numbers of a row are a pair.
+    public var layout: Layout
+
+    /// `R`: how many of a row's first columns are turned, even, 2 … `D`; the whole row when nil.
+    public var rotaryDimension: Int?
+
+    /// Pairs in this layout, of the whole row where nothing else is said.
+    public init(_ layout: Layout = .halves, rotaryDimension: Int? = nil) {
+      self.layout = layout
+      self.rotaryDimension = rotaryDimension
+    }
+
+    /// The whole row, its halves side by side: `(x[i], x[i + R/2])`.
+    public static let halves = Pairs(.halves)
+
+    /// The whole row, neighbour by neighbour: `(x[2i], x[2i + 1])`.
+    public static let interleaved = Pairs(.interleaved)
+  }
+
   /// Which numbers of a row are a pair.
   public let layout: Layout
 
@@ -57,10 +78,10 @@ public struct RotaryEmbedding: Sendable {
   ///
   /// - Parameters:
   ///   - headDimension: `D`, the width of a row: 1 … 2²¹, as attention takes them.
-  ///   - rotaryDimension: `R`, even, 2 … `D`; the whole row when nil.
   ///   - positions: how many; at least 1. Their angles, `positions · R/2`, may be 2³¹ at most.
   ///   - base: `rope_theta`; finite and at least 1.
-  ///   - layout: which numbers of a row are a pair.
+  ///   - pairs: which columns are turned, and which of these are a pair: `.interleaved`, or the first 64 of a row by
+  ///     `RotaryEmbedding.Pairs(rotaryDimension: 64)`.
   ///   - scaling: how it is stretched beyond the trained length.
   ///   - pool: the threads that fill the tables.
   /// - Throws: ``AttentionError`` where an argument is out of these ranges, an angle is not finite, or there is no memory
@@ -68,11 +89,11 @@ public struct RotaryEmbedding: Sendable {
   ///
   /// Costs a cosine and a sine an angle, about 20 ns on one thread: 0.2 s for 131,072 positions of 128 dimensions.
   public init(
-    headDimension: Int, rotaryDimension: Int? = nil, positions: Int, base: Double = 10_000,
-    layout: Layout = .halves, scaling: RotaryScaling = .none, on pool: WorkerPool = .shared
+    headDimension: Int, positions: Int, base: Double = 10_000, pairs: Pairs = .halves,
+    scaling: RotaryScaling = .none, on pool: WorkerPool = .shared
   ) throws(AttentionError) {
     try RotaryTables.check(headDimension: headDimension)
-    let turned = rotaryDimension ?? headDimension
+    let turned = pairs.rotaryDimension ?? headDimension
     guard turned >= 2, turned.isMultiple(of: 2), turned <= headDimension else {
       throw AttentionError(
         "rotaryDimension",
@@ -93,7 +114,7 @@ public struct RotaryEmbedding: Sendable {
       throw AttentionError(
         "scaling", "\(scaling) given, expected angles of position \(positions - 1) to be finite")
     }
-    self.layout = layout
+    self.layout = pairs.layout
     self.headDimension = headDimension
     self.rotaryDimension = turned
     self.tokenShape = nil

@@ -90,16 +90,17 @@ final class AttentionProblem {
   }
 
   private func check(_ sources: KeyValueSources, _ keyValues: KeyValues) throws(AttentionError) {
-    guard sources.batch == sizes.batch else {
+    let given = sources.sizes
+    guard given.batch == sizes.batch else {
       throw sources.given.batch.refused("\(sizes.batch) sequences as the plan was made for")
     }
-    guard sources.heads == sizes.keyValueHeads, sources.count == sizes.keyCount,
-      sources.depth == sizes.headDimension
+    guard given.heads == sizes.keyValueHeads, given.count == sizes.keyCount,
+      given.depth == sizes.headDimension
     else {
       throw sources.given.keys.refused("\(layout.given.keys.shape) as the plan was made for")
     }
     if let refusal = sources.valuesRefusal { throw refusal }
-    guard sources.width == sizes.valueDimension else {
+    guard given.width == sizes.valueDimension else {
       throw sources.given.values.refused("a width of \(sizes.valueDimension) as the plan was made for")
     }
     guard sources.keys.type == keys.type, sources.values.type == values.type else {

@@ -27,38 +27,39 @@ extension AttentionSizes {
   init(_ queries: QueryLayout, _ sources: KeyValueSources) throws(AttentionError) {
     // A closure: words are for errors alone, and take longer than all checks together.
     func ofQueries() -> String { "of queries \(queries.given.shape)" }
+    let keyValues = sources.sizes
     guard queries.depth >= 1 else { throw queries.given.refused("a head dimension of at least 1") }
     guard queries.depth <= widestVector else {
       throw queries.given.refused("a head dimension of at most \(widestVector)")
     }
-    guard sources.batch == queries.batch else {
+    guard keyValues.batch == queries.batch else {
       throw sources.given.batch.refused("\(queries.batch) sequences as \(ofQueries())")
     }
-    guard sources.depth == queries.depth else {
+    guard keyValues.depth == queries.depth else {
       throw sources.given.keys.refused("the head dimension \(queries.depth) \(ofQueries())")
     }
-    guard sources.heads == 0 ? queries.heads == 0 : queries.heads % sources.heads == 0 else {
+    guard keyValues.heads == 0 ? queries.heads == 0 : queries.heads % keyValues.heads == 0 else {
       throw sources.given.keys.refused("a number of heads that divides the \(queries.heads) \(ofQueries())")
     }
     if let refusal = sources.valuesRefusal { throw refusal }
-    guard sources.width >= 1 else { throw sources.given.values.refused("a value dimension of at least 1") }
-    guard sources.width <= widestVector else {
+    guard keyValues.width >= 1 else { throw sources.given.values.refused("a value dimension of at least 1") }
+    guard keyValues.width <= widestVector else {
       throw sources.given.values.refused("a value dimension of at most \(widestVector)")
     }
     let largest = Int(Int32.max)
     guard queries.batch <= largest, queries.heads <= largest, queries.rowCount <= largest else {
       throw queries.given.refused("axes of at most \(largest), BLAS's largest integer")
     }
-    guard sources.count <= largest else {
+    guard keyValues.count <= largest else {
       throw sources.given.keys.refused("axes of at most \(largest), BLAS's largest integer")
     }
     batch = queries.batch
     queryHeads = queries.heads
-    keyValueHeads = sources.heads
+    keyValueHeads = keyValues.heads
     queryCount = queries.longest
-    keyCount = sources.count
+    keyCount = keyValues.count
     headDimension = queries.depth
-    valueDimension = sources.width
+    valueDimension = keyValues.width
     let rows = groupSize.multipliedReportingOverflow(by: queryCount)
     guard rows.partialValue <= largest, !rows.overflow else {
       throw queries.given.refused("at most \(largest) query rows for each key/value head")

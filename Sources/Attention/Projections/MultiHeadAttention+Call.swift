@@ -177,11 +177,11 @@ extension MultiHeadAttention {
   /// Throws unless keys and values have as many heads, as wide, as the weights make them.
   private func check(_ keyValues: KeyValues) throws(AttentionError) {
     let sources = try keyValues.sources()
-    guard sources.heads == keyValueHeads, sources.depth == headDimension else {
+    guard sources.sizes.heads == keyValueHeads, sources.sizes.depth == headDimension else {
       throw sources.given.keys.refused("\(keyValueHeads) heads of width \(headDimension)")
     }
     if let refusal = sources.valuesRefusal { throw refusal }
-    guard sources.width == valueDimension else {
+    guard sources.sizes.width == valueDimension else {
       throw sources.given.values.refused("\(keyValueHeads) heads of width \(valueDimension)")
     }
   }

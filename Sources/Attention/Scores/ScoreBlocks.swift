@@ -7,14 +7,14 @@ struct ScoreBlocks {
     /// The queries asked for, padding included, and what to add to one for its row of the result.
     let queries: Range<Int>
     let offset: Int
-    /// Rows of a block, and keys of a product.
-    let rows: Int
+    /// Keys of a product.
     let keyTile: Int
+    /// Of a block's workspace, which says how many rows it has.
     let layout: TileWorkspaceLayout
 
     /// The number of blocks that hold queries asked for.
     var blockCount: Int {
-      queries.isEmpty ? 0 : (queries.upperBound - 1) / rows - queries.lowerBound / rows + 1
+      queries.isEmpty ? 0 : (queries.upperBound - 1) / layout.rows - queries.lowerBound / layout.rows + 1
     }
   }
 
@@ -48,7 +48,7 @@ struct ScoreBlocks {
     let keyTile = max(4, min(Self.mostKeys, Self.mostBytes / (size * depth)))
     let (queries, offset) = selection.queries(of: extent, isPacked: problem.layout.isPacked)
     return Sequence(
-      sequence: sequence, extent: extent, queries: queries, offset: offset, rows: rows, keyTile: keyTile,
+      sequence: sequence, extent: extent, queries: queries, offset: offset, keyTile: keyTile,
       layout: TileWorkspaceLayout(
         problem,
         TileShape(

@@ -52,17 +52,18 @@ struct ScoreRows<Scalar: AttentionAccumulator> {
   /// Computes the block at `place` among those that hold rows asked for, and writes these.
   private func write(_ shape: ScoreBlocks.Sequence, _ head: Int, _ place: Int) {
     if place >= shape.blockCount { return }
-    let first = (shape.queries.lowerBound / shape.rows + place) * shape.rows
+    let first = (shape.queries.lowerBound / shape.layout.rows + place) * shape.layout.rows
     let block = RowBlock(
       sequence: shape.sequence, extent: shape.extent, keyValueHead: problem.sizes.keyValueHead(head),
-      heads: head..<head + 1, rows: first..<max(first, min(first + shape.rows, shape.extent.queryCount)))
+      heads: head..<head + 1,
+      rows: first..<max(first, min(first + shape.layout.rows, shape.extent.queryCount)))
     ThreadScratch.withBytes(shape.layout.byteCount) { memory in
       let work = TileWorkspace<Scalar>(memory, shape.layout)
       if !block.rows.isEmpty {
         prepare(block, work)
         fill(block, shape, work)
       }
-      for query in shape.queries.clamped(to: first..<first + shape.rows) {
+      for query in shape.queries.clamped(to: first..<first + shape.layout.rows) {
         let row = target.row(shape.sequence, head, query + shape.offset)
         if query - first < block.rows.count {
           finish(query - first, of: block, shape, work, into: row)
@@ -108,15 +109,15 @@ struct ScoreRows<Scalar: AttentionAccumulator> {
         into: MutableMatrixOperand(work.scores + first, leadingDimension: work.scoreStride), adds: false)
       scoring.apply(
         to: ScoredTile(
-          scores: work.scores + first, rowStride: work.scoreStride, keys: keys, rows: 0..<count,
-          block: block, begin: UnsafePointer(work.begin), end: UnsafePointer(work.end),
+          scores: MutableMatrixOperand(work.scores + first, leadingDimension: work.scoreStride),
+          keys: keys, rows: 0..<count, block: block, seen: SeenKeys(work.begin, work.end),
           scratch: work.biasRows), exact)
     }
     if selection.stage == .weights {
       rows.softmaxTile(
         ScoreTile(
-          scores: work.scores, rowStride: work.scoreStride, rows: count, columns: shape.extent.keyCount,
-          begin: UnsafePointer(work.begin), end: UnsafePointer(work.end), hidesByInfinity: true),
+          scores: work.scoreRows(from: 0), rows: count, columns: shape.extent.keyCount,
+          seen: SeenKeys(work.begin, work.end), hidesByInfinity: true),
         work.softmax)
     }
   }

@@ -6,18 +6,18 @@ extension CaseInspection {
   /// - Parameter showsNorms: contributions' norms instead of weights.
   func figure(showsNorms: Bool) throws(AttentionError) -> HeatMapFigure {
     let maps = try heatMaps(showsNorms: showsNorms)
-    let heads = heads.members
+    let heads = selection.heads.members
     let isSingle = heads.count == 1
     let what = showsNorms ? "Norms of contributions" : "Attention weights"
     let place = isSingle ? ", head \(heads[0])" : ""
-    let sequences = inspector.sequenceCount > 1 ? ", sequence \(sequence)" : ""
+    let sequences = inspector.sequenceCount > 1 ? ", sequence \(selection.sequence)" : ""
     return HeatMapFigure(
       title: "\(what), \(name.printable.truncated(toColumns: 40))\(sequences)\(place)",
       measure: showsNorms ? "‖p[i,j] · v[j]‖, square-root scale" : "weight p[i,j], square-root scale",
       notes: notes(maps.first),
       panels: zip(heads, maps).map { HeatMapFigure.Panel(title: "head \($0)", map: $1) },
       rows: Self.side(labels.queries, maps[0].bin.rows, isSingle ? rows.members : []),
-      columns: Self.side(labels.keys, maps[0].bin.columns, isSingle ? keys.members : []))
+      columns: Self.side(labels.keys, maps[0].bin.columns, isSingle ? selection.keys.members : []))
   }
 
   private func notes(_ map: HeatMap?) -> [String] {

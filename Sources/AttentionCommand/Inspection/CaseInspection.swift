@@ -1,12 +1,7 @@
 import Attention
 
-/// Inspects some heads of one sequence, and computes nothing of others.
-///
-/// Weights come a head after the other, a block of rows at a time: once for the sums of all rows, again for the rows of chosen
-/// queries, and again for heat maps. Beside the block, which ``AttentionInspector`` bounds, one row is held as `Tk` Doubles.
-struct CaseInspection<Element: AttentionElement> {
-  let inspector: AttentionInspector<Element>
-  let name: String
+/// The part of a case that is looked at, which its flags choose.
+struct InspectedPart {
   let sequence: Int
   /// Query heads.
   let heads: RangeSet<Int>
@@ -14,6 +9,16 @@ struct CaseInspection<Element: AttentionElement> {
   let queries: RangeSet<Int>
   /// Keys of heat maps.
   let keys: RangeSet<Int>
+}
+
+/// Inspects some heads of one sequence, and computes nothing of others.
+///
+/// Weights come a head after the other, a block of rows at a time: once for the sums of all rows, again for the rows of chosen
+/// queries, and again for heat maps. Beside the block, which ``AttentionInspector`` bounds, one row is held as `Tk` Doubles.
+struct CaseInspection<Element: AttentionElement> {
+  let inspector: AttentionInspector<Element>
+  let name: String
+  let selection: InspectedPart
   let labels: (queries: TokenLabels, keys: TokenLabels)
 
   /// The report.
@@ -22,10 +27,8 @@ struct CaseInspection<Element: AttentionElement> {
   ///   - top: how many keys of a query are kept.
   ///   - keepsRows: whether whole rows are kept too.
   func report(top: Int, keepsRows: Bool) throws(AttentionError) -> InspectionReport {
-    var report = InspectionReport(
-      name: name, sequence: sequence, queryLabels: labels.queries, keyLabels: labels.keys,
-      queryHeadCount: inspector.headCount, keyValueHeadCount: inspector.keyValueHeadCount,
-      valueWidth: inspector.valueWidth, isSingle: Element.Accumulator.elementType == .float32)
+    let (sequence, heads, queries) = (selection.sequence, selection.heads, selection.queries)
+    var report = InspectionReport(of: self)
     // Runs of heads, because those that share values share what is found out about them.
     for run in heads.ranges {
       for summary in try inspector.summaries(sequences: sequence..<sequence + 1, heads: run) {
@@ -45,14 +48,16 @@ struct CaseInspection<Element: AttentionElement> {
     return report
   }
 
-  /// The rows of heat maps: ``queries``, or all of them where none are chosen.
-  var rows: RangeSet<Int> { queries.isEmpty ? RangeSet(0..<inspector.queryCount) : queries }
+  /// The rows of heat maps: the chosen queries, or all of them where none are.
+  var rows: RangeSet<Int> {
+    selection.queries.isEmpty ? RangeSet(0..<inspector.queryCount) : selection.queries
+  }
 
-  /// The heat map of each head, with ``rows`` and the columns ``keys``.
+  /// The heat map of each head, with ``rows`` and the chosen keys as columns.
   ///
   /// - Parameter showsNorms: contributions' norms instead of weights.
   func heatMaps(showsNorms: Bool) throws(AttentionError) -> [HeatMap] {
-    let columns = keys.members
+    let (sequence, heads, columns) = (selection.sequence, selection.heads, selection.keys.members)
     let limit = heads.memberCount == 1 ? HeatMapFigure.cellLimit : HeatMapFigure.smallCellLimit
     var maps: [HeatMap] = []
     for head in heads.members {
@@ -74,7 +79,7 @@ struct CaseInspection<Element: AttentionElement> {
     _ body: (_ query: Int, _ weights: UnsafeBufferPointer<Double>) -> Void
   ) throws(AttentionError) {
     for run in queries.ranges {
-      try inspector.forEachBlock(sequence: sequence, head: head, queries: run) { block, weights in
+      try inspector.forEachBlock(sequence: selection.sequence, head: head, queries: run) { block, weights in
         for (row, query) in block.enumerated() {
           weights.selected(axis: 0, row).converted(to: Double.self).withUnsafePointer {
             body(query, UnsafeBufferPointer(start: $0, count: inspector.keyCount))

@@ -39,6 +39,27 @@ private struct Document: Encodable {
     let mass: [Number]
     let contributionMass: [Number]
     let queries: [Query]
+
+    init(_ head: InspectionReport.Head, isSingle: Bool) {
+      func number(_ value: Double) -> Number { Number(value: value, isSingle: isSingle) }
+      let summary = head.summary
+      self.head = summary.head
+      keyValueHead = head.keyValueHead
+      attendingQueries = summary.attendingQueries
+      entropy = number(summary.entropy)
+      effectiveRank = number(summary.effectiveRank)
+      sinkShare = number(summary.sinkShare)
+      largestWeight = summary.largestWeight.map {
+        Weight(weight: number($0.weight), query: $0.query, key: $0.key)
+      }
+      mass = summary.mass.map(number)
+      contributionMass = summary.contributionMass.map(number)
+      queries = head.queries.map {
+        Query(
+          query: $0.query, weights: $0.row?.weights.map(number) ?? [],
+          contributionNorms: $0.row?.norms.map(number) ?? [])
+      }
+    }
   }
 
   struct Weight: Encodable {
@@ -54,7 +75,6 @@ private struct Document: Encodable {
   }
 
   init(_ report: InspectionReport) {
-    func number(_ value: Double) -> Number { Number(value: value, isSingle: report.isSingle) }
     name = report.name
     sequence = report.sequence
     queryCount = report.queryLabels.count
@@ -64,22 +84,7 @@ private struct Document: Encodable {
     keyValueHeadCount = report.keyValueHeadCount
     queryTokens = report.queryLabels.tokens
     keyTokens = report.keyLabels.tokens
-    heads = report.heads.map { head in
-      let summary = head.summary
-      return Head(
-        head: summary.head, keyValueHead: head.keyValueHead, attendingQueries: summary.attendingQueries,
-        entropy: number(summary.entropy), effectiveRank: number(summary.effectiveRank),
-        sinkShare: number(summary.sinkShare),
-        largestWeight: summary.largestWeight.map {
-          Weight(weight: number($0.weight), query: $0.query, key: $0.key)
-        },
-        mass: summary.mass.map(number), contributionMass: summary.contributionMass.map(number),
-        queries: head.queries.map {
-          Query(
-            query: $0.query, weights: $0.row?.weights.map(number) ?? [],
-            contributionNorms: $0.row?.norms.map(number) ?? [])
-        })
-    }
+    heads = report.heads.map { Head($0, isSingle: report.isSingle) }
   }
 }
 

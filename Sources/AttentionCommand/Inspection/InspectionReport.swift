@@ -14,6 +14,19 @@ struct InspectionReport {
   let isSingle: Bool
   var heads: [Head] = []
 
+  /// A report of no head yet.
+  init<Element>(of inspection: CaseInspection<Element>) {
+    let inspector = inspection.inspector
+    name = inspection.name
+    sequence = inspection.selection.sequence
+    queryLabels = inspection.labels.queries
+    keyLabels = inspection.labels.keys
+    queryHeadCount = inspector.headCount
+    keyValueHeadCount = inspector.keyValueHeadCount
+    valueWidth = inspector.valueWidth
+    isSingle = Element.Accumulator.elementType == .float32
+  }
+
   /// One query head.
   struct Head {
     let summary: HeadSummary

@@ -12,6 +12,7 @@ same numbers in float64). Metadata: `heads`, `key_value_heads` where they are fe
 
 import copy
 import os
+from dataclasses import dataclass
 
 import numpy
 import safetensors
@@ -30,12 +31,41 @@ def save(name, about, tensors, **attributes):
     save_file(tensors, os.path.join(FOLDER, name + ".safetensors"), metadata=metadata)
 
 
-def module_case(name, about, seed, *, width, heads, batch, queries, keys=None, kdim=None, vdim=None, shared_memory=False,
-                bias=True, causal=False, key_lengths=None, additive=False, dtype=torch.float32):
-    """One call of nn.MultiheadAttention: self-attention where `keys` is None."""
+@dataclass
+class Module:
+    """What nn.MultiheadAttention is made with."""
+    width: int
+    heads: int
+    kdim: int | None = None
+    vdim: int | None = None
+    bias: bool = True
+    dtype: torch.dtype = torch.float32
+
+
+@dataclass
+class Call:
+    """The lengths of its inputs: self-attention where `keys` is None, one sequence for keys and values where memory is shared."""
+    batch: int
+    queries: int
+    keys: int | None = None
+    shared_memory: bool = False
+
+
+@dataclass
+class Mask:
+    """What hides keys or is added to scores."""
+    causal: bool = False
+    key_lengths: list[int] | None = None
+    additive: bool = False
+
+
+def module_case(name, about, seed, made, call, mask=Mask()):
+    """One call of nn.MultiheadAttention."""
+    width, dtype = made.width, made.dtype
     generator = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)
-    module = torch.nn.MultiheadAttention(width, heads, bias=bias, kdim=kdim, vdim=vdim, batch_first=True, dtype=dtype).eval()
+    module = torch.nn.MultiheadAttention(
+        width, made.heads, bias=made.bias, kdim=made.kdim, vdim=made.vdim, batch_first=True, dtype=dtype).eval()
     with torch.no_grad():
         # Biases start as zeros, which would hide a wrong one.
         for key, parameter in module.named_parameters():
@@ -45,24 +75,24 @@ def module_case(name, about, seed, *, width, heads, batch, queries, keys=None, k
     def normal(*shape):
         return torch.randn(shape, generator=generator, dtype=dtype)
 
-    inputs = {"query": normal(batch, queries, width)}
-    if keys is not None:
-        inputs["key"] = normal(batch, keys, kdim or width)
-        if not shared_memory:
-            inputs["value"] = normal(batch, keys, vdim or width)
-    count = keys or queries
+    inputs = {"query": normal(call.batch, call.queries, width)}
+    if call.keys is not None:
+        inputs["key"] = normal(call.batch, call.keys, made.kdim or width)
+        if not call.shared_memory:
+            inputs["value"] = normal(call.batch, call.keys, made.vdim or width)
+    count = call.keys or call.queries
     masks = {}
-    attributes = {"heads": heads}
-    if causal:
+    attributes = {"heads": made.heads}
+    if mask.causal:
         # PyTorch's masks say what is hidden.
-        masks["attn_mask"] = torch.ones(queries, count, dtype=torch.bool).triu(1)
+        masks["attn_mask"] = torch.ones(call.queries, count, dtype=torch.bool).triu(1)
         attributes["mask"] = "causal"
-    if additive:
-        inputs["attn_mask"] = normal(queries, count)
+    if mask.additive:
+        inputs["attn_mask"] = normal(call.queries, count)
         masks["attn_mask"] = inputs["attn_mask"]
-    if key_lengths is not None:
-        masks["key_padding_mask"] = torch.arange(count)[None, :] >= torch.tensor(key_lengths)[:, None]
-        attributes["key_lengths"] = ",".join(map(str, key_lengths))
+    if mask.key_lengths is not None:
+        masks["key_padding_mask"] = torch.arange(count)[None, :] >= torch.tensor(mask.key_lengths)[:, None]
+        attributes["key_lengths"] = ",".join(map(str, mask.key_lengths))
 
     def run(module, dtype):
         def cast(tensor):
@@ -79,7 +109,18 @@ def module_case(name, about, seed, *, width, heads, batch, queries, keys=None, k
     save(name, about, module.state_dict() | inputs | results, **attributes)
 
 
-def grouped_case(name, about, seed, *, width, heads, key_value_heads, key_dim, value_dim, batch, count, output_width):
+@dataclass
+class Grouped:
+    """The widths of projections with grouped heads."""
+    width: int
+    heads: int
+    key_value_heads: int
+    key_dim: int
+    value_dim: int
+    output_width: int
+
+
+def grouped_case(name, about, seed, made, batch, count):
     """nn.MultiheadAttention has no grouped heads: projections by hand around the functional attention."""
     generator = torch.Generator().manual_seed(seed)
 
@@ -88,12 +129,13 @@ def grouped_case(name, about, seed, *, width, heads, key_value_heads, key_dim, v
 
     state = {}
     for part, inner, outer in [
-        ("q_proj", width, heads * key_dim), ("k_proj", width, key_value_heads * key_dim),
-        ("v_proj", width, key_value_heads * value_dim), ("o_proj", heads * value_dim, output_width),
+        ("q_proj", made.width, made.heads * made.key_dim), ("k_proj", made.width, made.key_value_heads * made.key_dim),
+        ("v_proj", made.width, made.key_value_heads * made.value_dim),
+        ("o_proj", made.heads * made.value_dim, made.output_width),
     ]:
         state[part + ".weight"] = normal(outer, inner) / inner**0.5
         state[part + ".bias"] = 0.5 * normal(outer)
-    query = normal(batch, count, width)
+    query = normal(batch, count, made.width)
 
     def run(dtype):
         cast = {key: value.to(dtype) for key, value in state.items()}
@@ -103,29 +145,34 @@ def grouped_case(name, about, seed, *, width, heads, key_value_heads, key_dim, v
 
         q, k, v = (
             project(part, query.to(dtype)).unflatten(-1, (number, -1)).transpose(1, 2)
-            for part, number in [("q_proj", heads), ("k_proj", key_value_heads), ("v_proj", key_value_heads)])
+            for part, number in [
+                ("q_proj", made.heads), ("k_proj", made.key_value_heads), ("v_proj", made.key_value_heads)])
         y = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)
         return project("o_proj", y.transpose(1, 2).flatten(-2))
 
     results = {"expected": run(torch.float32), "expected64": run(torch.float64)}
-    save(name, about, state | {"query": query} | results, heads=heads, key_value_heads=key_value_heads, mask="causal")
+    save(name, about, state | {"query": query} | results, heads=made.heads, key_value_heads=made.key_value_heads,
+         mask="causal")
 
 
 if __name__ == "__main__":
     os.makedirs(FOLDER, exist_ok=True)
-    module_case("self", "self-attention, biases", 1, width=24, heads=4, batch=2, queries=7)
-    module_case("self_without_biases", "self-attention, no biases", 2, width=24, heads=3, batch=3, queries=5, bias=False)
-    module_case("causal", "self-attention, causal mask", 3, width=20, heads=2, batch=2, queries=9, causal=True)
-    module_case("padded", "self-attention, key padding mask", 4, width=16, heads=4, batch=3, queries=7, key_lengths=[7, 4, 1])
-    module_case("cross_widths", "cross-attention, keys and values of widths of their own", 5, width=24, heads=6, batch=2,
-                queries=5, keys=9, kdim=10, vdim=14)
-    module_case("cross_widths_without_biases", "the same without biases", 6, width=15, heads=5, batch=1, queries=8, keys=3,
-                kdim=7, vdim=31, bias=False)
-    module_case("cross_memory", "cross-attention to one other sequence", 7, width=16, heads=2, batch=2, queries=6, keys=11,
-                shared_memory=True)
-    module_case("cross_additive", "cross-attention to keys and values of their own, additive mask", 8, width=16, heads=4,
-                batch=2, queries=6, keys=5, additive=True)
-    module_case("self_float64", "self-attention in float64, odd sizes", 9, width=15, heads=3, batch=1, queries=13,
-                dtype=torch.float64)
-    grouped_case("grouped", "grouped heads with value widths of their own, causal mask", 10, width=21, heads=6,
-                 key_value_heads=2, key_dim=5, value_dim=4, batch=2, count=8, output_width=17)
+    module_case("self", "self-attention, biases", 1, Module(width=24, heads=4), Call(batch=2, queries=7))
+    module_case("self_without_biases", "self-attention, no biases", 2, Module(width=24, heads=3, bias=False),
+                Call(batch=3, queries=5))
+    module_case("causal", "self-attention, causal mask", 3, Module(width=20, heads=2), Call(batch=2, queries=9),
+                Mask(causal=True))
+    module_case("padded", "self-attention, key padding mask", 4, Module(width=16, heads=4), Call(batch=3, queries=7),
+                Mask(key_lengths=[7, 4, 1]))
+    module_case("cross_widths", "cross-attention, keys and values of widths of their own", 5,
+                Module(width=24, heads=6, kdim=10, vdim=14), Call(batch=2, queries=5, keys=9))
+    module_case("cross_widths_without_biases", "the same without biases", 6,
+                Module(width=15, heads=5, kdim=7, vdim=31, bias=False), Call(batch=1, queries=8, keys=3))
+    module_case("cross_memory", "cross-attention to one other sequence", 7, Module(width=16, heads=2),
+                Call(batch=2, queries=6, keys=11, shared_memory=True))
+    module_case("cross_additive", "cross-attention to keys and values of their own, additive mask", 8,
+                Module(width=16, heads=4), Call(batch=2, queries=6, keys=5), Mask(additive=True))
+    module_case("self_float64", "self-attention in float64, odd sizes", 9,
+                Module(width=15, heads=3, dtype=torch.float64), Call(batch=1, queries=13))
+    grouped_case("grouped", "grouped heads with value widths of their own, causal mask", 10,
+                 Grouped(width=21, heads=6, key_value_heads=2, key_dim=5, value_dim=4, output_width=17), batch=2, count=8)

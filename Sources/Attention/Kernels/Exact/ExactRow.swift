@@ -1,4 +1,5 @@
 import CAttentionKernels
+import LinearAlgebra
 
 /// One query row, computed in Double without a look at the values that the query does not see.
 ///
@@ -77,8 +78,9 @@ struct ExactRow {
           ends[0] = Int32(truncatingIfNeeded: keys.lowerBound)
           ends[1] = Int32(truncatingIfNeeded: keys.upperBound)
           let tile = ScoredTile(
-            scores: memory, rowStride: Self.keysAtOnce, keys: keys, rows: row..<row + 1, block: block,
-            begin: ends, end: ends + 1, scratch: memory + 2 * Self.keysAtOnce)
+            scores: MutableMatrixOperand(memory, leadingDimension: Self.keysAtOnce), keys: keys,
+            rows: row..<row + 1, block: block, seen: SeenKeys(ends, ends + 1),
+            scratch: memory + 2 * Self.keysAtOnce)
           score(tile, probe: memory + Self.keysAtOnce, into: &scores)
         }
       }
@@ -99,8 +101,8 @@ struct ExactRow {
         scratch: tile.scratch))
     let isModified = problem.scoring.hasModifiers
     for place in 0..<tile.keys.count {
-      let isHidden = probe[place] == -.infinity || (isModified && tile.scores[place] == -.infinity)
-      scores.append(isHidden ? hidden : tile.scores[place])
+      let isHidden = probe[place] == -.infinity || (isModified && tile.scores.base[place] == -.infinity)
+      scores.append(isHidden ? hidden : tile.scores.base[place])
     }
   }
 

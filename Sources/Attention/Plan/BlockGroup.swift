@@ -57,6 +57,12 @@ struct BlockGroup: Sendable {
     tasks = first..<first + (pieceCount + blocksPerTask - 1) / blocksPerTask
   }
 
+  /// The pieces of one of the group's tasks: blocks, or parts of their keys where these are cut.
+  func pieces(of task: Int) -> Range<Int> {
+    let first = (task - tasks.lowerBound) * blocksPerTask
+    return first..<min(first + blocksPerTask, pieceCount)
+  }
+
   /// The block of a piece's `member`-th head, and the part of its keys.
   func block(ofPiece piece: Int, _ member: Int) -> (number: Int, part: Int) {
     let (unit, part) = piece.quotientAndRemainder(dividingBy: tiles.parts)

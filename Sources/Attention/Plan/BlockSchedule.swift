@@ -62,14 +62,8 @@ struct BlockSchedule: Sendable {
     return groups
   }
 
-  /// The group of a task, and its pieces: blocks, or parts of their keys where a group's keys are cut.
-  func work(of task: Int) -> (group: BlockGroup, pieces: Range<Int>) {
-    let group = group(of: task)
-    let first = (task - group.tasks.lowerBound) * group.blocksPerTask
-    return (group, first..<min(first + group.blocksPerTask, group.pieceCount))
-  }
-
-  private func group(of task: Int) -> BlockGroup {
+  /// The group of a task.
+  func group(of task: Int) -> BlockGroup {
     switch groups {
     case .none: preconditionFailure("task \(task) of none")
     case .one(let group): return group

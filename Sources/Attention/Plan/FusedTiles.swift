@@ -47,6 +47,7 @@ struct FusedTiles: Sendable {
 /// Where the pieces of a thread's workspace lie: byte offsets from a 64-byte-aligned start.
 struct FusedWorkspaceLayout: Sendable {
   let panels: Int
+  let hints: Int
   let scratch: Int
   let queries: Int
   let output: Int
@@ -86,6 +87,7 @@ struct FusedWorkspaceLayout: Sendable {
     outputStride = valueWidth * width
     scratch = place(kernels.pointee.block_scratch, float)
     self.panels = place(panels, MemoryLayout<CAttentionKernels_panel>.stride)
+    hints = place(Int(CAttentionKernels_hint_count), MemoryLayout<CAttentionKernels_hint>.stride)
     queries = place(panels * queryStride, float)
     output = place(panels * outputStride, float)
     state = place(panels * 5 * width, float)

@@ -51,22 +51,53 @@ struct PlannedAttention {
     as _: Scalar.Type, _ result: AttentionResult, _ pool: WorkerPool, _ memory: UnsafeMutableRawBufferPointer
   ) {
     let partial = PartialResults(scratch.partial(memory), valueDimension: problem.sizes.valueDimension)
-    pool.run(tasks.count, maximumThreads: tasks.threads) { task, thread in
-      let (group, pieces) = tasks.work(of: task)
-      let work = scratch.workspace(of: thread, memory)
-      // The other threads take the pieces between; this one's next ones come after those.
-      let next = pieces.upperBound + (tasks.threads - 1) * group.blocksPerTask
+    switch tasks.groups {
+    case .none: return
+    case .one(let group):
+      // One kernel for all tasks: each holds the problem several times over, and threads that made their own would count references to it
+      // in turns.
       switch group.tiles {
       case .gemm(let tiles):
-        GEMMAttention<Scalar>(problem, result, variant).attend(pieces, of: group, tiles, work)
+        let kernel = GEMMAttention<Scalar>(problem, result, variant)
+        forEachTask(on: pool, memory) { kernel.attend($0.pieces, of: group, tiles, $0.memory) }
       case .fused(let tiles):
-        FusedAttention(problem, result, variant.kernels).attend(pieces, of: group, tiles, next: next, work)
+        let kernel = FusedAttention(problem, result, variant.kernels)
+        forEachTask(on: pool, memory) { kernel.attend($0.pieces, of: group, tiles, next: $0.next, $0.memory) }
       case .decode(let tiles):
-        DecodeAttention(problem, result, variant.kernels, partial).attend(
-          pieces, of: group, tiles, next: next, work)
+        let kernel = DecodeAttention(problem, result, variant.kernels, partial)
+        forEachTask(on: pool, memory) { kernel.attend($0.pieces, of: group, tiles, next: $0.next, $0.memory) }
+      }
+    case .many:
+      forEachTask(on: pool, memory) { task in
+        switch task.group.tiles {
+        case .gemm(let tiles):
+          GEMMAttention<Scalar>(problem, result, variant).attend(
+            task.pieces, of: task.group, tiles, task.memory)
+        case .fused(let tiles):
+          FusedAttention(problem, result, variant.kernels).attend(
+            task.pieces, of: task.group, tiles, next: task.next, task.memory)
+        case .decode(let tiles):
+          DecodeAttention(problem, result, variant.kernels, partial).attend(
+            task.pieces, of: task.group, tiles, next: task.next, task.memory)
+        }
       }
     }
     if tasks.partialRows > 0 { merge(partial, result, pool, memory) }
+  }
+
+  /// Has the pool's threads take all tasks.
+  private func forEachTask(
+    on pool: WorkerPool, _ memory: UnsafeMutableRawBufferPointer, _ body: (AttentionTask) -> Void
+  ) {
+    pool.run(tasks.count, maximumThreads: tasks.threads) { task, thread in
+      let group = tasks.group(of: task)
+      let pieces = group.pieces(of: task)
+      body(
+        AttentionTask(
+          group: group, pieces: pieces, memory: scratch.workspace(of: thread, memory),
+          // The other threads take the pieces between; this one's next ones come after those.
+          next: pieces.upperBound + (tasks.threads - 1) * group.blocksPerTask))
+    }
   }
 
   /// Merging is cheap: use several threads only from four blocks a thread on.
@@ -83,6 +114,17 @@ struct PlannedAttention {
       }
     }
   }
+}
+
+/// What a thread takes at a time.
+struct AttentionTask {
+  let group: BlockGroup
+  /// Blocks, or parts of their keys where these are cut.
+  let pieces: Range<Int>
+  /// The thread's workspace.
+  let memory: UnsafeMutableRawBufferPointer
+  /// The piece that this thread probably computes after these.
+  let next: Int
 }
 
 /// Where a call's scratch memory lies: a workspace for each thread, then the results of parts.

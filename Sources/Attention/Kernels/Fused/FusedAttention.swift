@@ -50,18 +50,19 @@ struct FusedAttention {
       while first < seen.upperBound {
         let keys = first..<min(first + tiles.keys, seen.upperBound)
         let following = keys.upperBound..<min(keys.upperBound + tiles.keys, seen.upperBound)
+        for index in 0..<CAttentionKernels_hint_count { work.hints[index] = CAttentionKernels_hint() }
+        let hints = work.hints + FusedMasks.prefetches
+        if following.isEmpty {
+          hints[0] = finish.prefetch(block)
+          if let next { prefetch(next, after: block, tiles, hints + 1) }
+        } else {
+          hints[0] = self.keys.prefetch(following, block)
+          hints[1] = values.prefetch(following, block)
+        }
         let tile =
           following.isEmpty
           ? next.map { (keys: 0..<min(tiles.keys, $0.extent.keyCount), block: $0) } : (following, block)
-        attend(keys, of: block, before: tile, tiles, work) { hints in
-          if following.isEmpty {
-            hints[0] = self.finish.prefetch(block)
-            if let next { self.prefetch(next, after: block, tiles, hints + 1) }
-          } else {
-            hints[0] = self.keys.prefetch(following, block)
-            hints[1] = self.values.prefetch(following, block)
-          }
-        }
+        attend(keys, of: block, before: tile, tiles, work)
         first = keys.upperBound
       }
     }
@@ -71,37 +72,30 @@ struct FusedAttention {
   /// Brings one block of keys and values before all panels; `next` is what each panel sees after it.
   private func attend(
     _ range: Range<Int>, of block: RowBlock, before next: (keys: Range<Int>, block: RowBlock)?,
-    _ tiles: FusedTiles, _ work: FusedWorkspace,
-    _ setHints: (UnsafeMutablePointer<CAttentionKernels_hint>) -> Void
+    _ tiles: FusedTiles, _ work: FusedWorkspace
   ) {
-    withUnsafeTemporaryAllocation(of: CAttentionKernels_hint.self, capacity: CAttentionKernels_hint_count) {
-      hints in
-      hints.initialize(repeating: CAttentionKernels_hint())
-      guard let hints = hints.baseAddress else { return }
-      setHints(hints + FusedMasks.prefetches)
-      var arguments = CAttentionKernels_block()
-      arguments.first = range.lowerBound
-      arguments.count = range.count
-      arguments.head_dim = problem.sizes.headDimension
-      arguments.value_dim = problem.sizes.valueDimension
-      (arguments.scale, arguments.factor) = (queries.units.scale, queries.units.factor)
-      arguments.softcap = problem.scoring.softcap.map { Float($0) } ?? 0
-      arguments.scratch = work.scratch
-      arguments.hints = hints
-      var isLoaded = false
-      for index in 0..<work.panelCount(block) {
-        let panel = work.panels + index
-        if !masks.load(range, work.rows(ofPanel: index, block), of: block, into: panel, work) { continue }
-        if let next {
-          masks.prefetch(hints, next.keys, work.rows(ofPanel: index, next.block), of: next.block)
-        }
-        if !isLoaded { load(range, of: block, into: &arguments, tiles, work) }
-        isLoaded = true
-        if tiles.multipliesPairs {
-          kernels.pointee.attend_block_bf16(&arguments, panel)
-        } else {
-          kernels.pointee.attend_block_f32(&arguments, panel)
-        }
+    var arguments = CAttentionKernels_block()
+    arguments.first = range.lowerBound
+    arguments.count = range.count
+    arguments.head_dim = problem.sizes.headDimension
+    arguments.value_dim = problem.sizes.valueDimension
+    (arguments.scale, arguments.factor) = (queries.units.scale, queries.units.factor)
+    arguments.softcap = problem.scoring.softcap.map { Float($0) } ?? 0
+    arguments.scratch = work.scratch
+    arguments.hints = work.hints
+    var isLoaded = false
+    for index in 0..<work.panelCount(block) {
+      let panel = work.panels + index
+      if !masks.load(range, work.rows(ofPanel: index, block), of: block, into: panel, work) { continue }
+      if let next {
+        masks.prefetch(work.hints, next.keys, work.rows(ofPanel: index, next.block), of: next.block)
+      }
+      if !isLoaded { load(range, of: block, into: &arguments, tiles, work) }
+      isLoaded = true
+      if tiles.multipliesPairs {
+        kernels.pointee.attend_block_bf16(&arguments, panel)
+      } else {
+        kernels.pointee.attend_block_f32(&arguments, panel)
       }
     }
   }
@@ -148,6 +142,8 @@ let binaryOrders = 1.4426950408889634
 struct FusedWorkspace {
   let scratch: UnsafeMutablePointer<Float>
   let panels: UnsafeMutablePointer<CAttentionKernels_panel>
+  /// What kernels prefetch while they compute.
+  let hints: UnsafeMutablePointer<CAttentionKernels_hint>
   let begin: UnsafeMutablePointer<Int32>
   let end: UnsafeMutablePointer<Int32>
   let slopes: UnsafeMutablePointer<Float>
@@ -193,6 +189,7 @@ struct FusedWorkspace {
     bias = piece(layout.bias, Float.self)
     visible = piece(layout.visible, UInt32.self)
     panels = piece(layout.panels, CAttentionKernels_panel.self)
+    hints = piece(layout.hints, CAttentionKernels_hint.self)
     let (queries, output) = (piece(layout.queries, Float.self), piece(layout.output, Float.self))
     let state = piece(layout.state, Float.self)
     for index in 0..<layout.panelCount {

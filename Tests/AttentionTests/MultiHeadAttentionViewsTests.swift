@@ -129,7 +129,7 @@ import Testing
   @Test func attentionWritesWhereTheOutputProjectionReads() throws {
     let attention = try MultiHeadOracle(shape).attention(Float.self).fused()
     let heads = try attention.project(.normal([2, 7, 11], seed: 1))
-    var memory = try attention.emptyHeads(for: heads.queries)
+    var memory = try attention.emptyHeads(for: AnyTensor(heads.queries))
     #expect(memory.shape == [2, 4, 7, 3] && memory.strides == [7 * 12, 3, 12, 1])
     let address = memory.unsafeBase
     try memory.withMutableView { view in

@@ -45,27 +45,11 @@ struct fused_sums {
   f32_vec lanes[2], mass[2];
 };
 
-// Scores that are not weights yet, and where their weights belong. A score x has the exponent (x - origin) * factor + shift, a lane each of
-// origin and shift.
+// Exponents that are not weights yet, and where their weights belong.
 struct fused_pending {
   const float *scores;
   float *weights;
-  const float *origin, *shift;
-  float factor;
 };
-
-static const float fused_zeros[2 * f32_lanes] __attribute__((aligned(64)));
-
-// Pending exponents: what is computed of them changes no bit.
-static inline struct fused_pending fused_exponents(const float *exponents, float *weights) {
-  return (struct fused_pending){exponents, weights, fused_zeros, fused_zeros, 1};
-}
-
-// The exponents of scores of vector c.
-static inline f32_vec fused_exponent(const struct fused_pending *pending, const float *scores, int c) {
-  const f32_vec x = f32_sub(f32_load(scores), f32_load(pending->origin + c * f32_lanes));
-  return f32_fma_exact(x, f32_set1(pending->factor), f32_load(pending->shift + c * f32_lanes));
-}
 
 // The keys of a block, counted from its first, that some row of one vector of queries sees, and those that all its rows see.
 struct fused_reach {

@@ -112,17 +112,25 @@ static inline int fused_passes(const struct CAttentionKernels_panel *panel, cons
           f32_less_bits(f32_load(panel->threshold + f32_lanes), largest[1])) != 0;
 }
 
-// Scores become exponents of 2.
+// Scores become exponents of 2. Origins are 0 but where scores are huge: subtracting them is spared.
 FUSED_INLINE void fused_find_exponents(const int rows, const int c0, const int vecs, const struct fused_run *run,
                                        f32_vec (*a)[2]) {
   const f32_vec factor = f32_set1(run->block->factor);
+  if (__builtin_expect(run->panel->has_origin, 0)) {
+    FUSED_UNROLL
+    for (int c = 0; c < vecs; c++) {
+      const f32_vec origin = f32_load(run->panel->origin + (c0 + c) * f32_lanes);
+      FUSED_UNROLL
+      for (int r = 0; r < rows; r++)
+        a[r][c] = f32_sub(a[r][c], origin);
+    }
+  }
   FUSED_UNROLL
   for (int c = 0; c < vecs; c++) {
-    const f32_vec origin = f32_load(run->panel->origin + (c0 + c) * f32_lanes);
     const f32_vec shift = f32_load(run->panel->shift + (c0 + c) * f32_lanes);
     FUSED_UNROLL
     for (int r = 0; r < rows; r++)
-      a[r][c] = f32_fma_exact(f32_sub(a[r][c], origin), factor, shift);
+      a[r][c] = f32_fma_exact(a[r][c], factor, shift);
   }
 }
 
@@ -143,7 +151,7 @@ static inline struct fused_scale_point fused_start_at(f32_vec score, f32_vec uni
 
 // Moves the lanes of vector c whose largest score is above the threshold; what to multiply with all that was made before.
 static inline f32_vec fused_move(const struct fused_run *run, int c, f32_vec largest) {
-  const struct CAttentionKernels_panel *panel = run->panel;
+  struct CAttentionKernels_panel *panel = run->panel;
   const ptrdiff_t lane = c * f32_lanes;
   const f32_vec zero = f32_set1(0), vanishing = f32_set1(fused_vanishing), unit = f32_set1(run->block->factor);
   f32_vec origin = f32_load(panel->origin + lane), shift = f32_load(panel->shift + lane);
@@ -164,6 +172,10 @@ static inline f32_vec fused_move(const struct fused_run *run, int c, f32_vec lar
   f32_store(panel->threshold + lane, f32_select_less(threshold, largest, next, threshold));
   f32_store(panel->origin + lane, origin);
   f32_store(panel->shift + lane, shift);
+  // Lanes that have not started keep an origin of -infinity, and no score of theirs counts.
+  const uint32_t below = f32_less_bits(origin, zero) & f32_less_bits(f32_set1(-INFINITY), origin);
+  if (below | f32_less_bits(zero, origin))
+    panel->has_origin = 1;
   return factor;
 }
 

@@ -57,6 +57,34 @@ import Testing
     }
   }
 
+  /// Tasks of kernels that compute and of such that read take turns; each is taken once.
+  @Test func aStepOfManyTokensAndSomeChunksIsAsIfEachWereAlone() throws {
+    let queryLengths = (0..<23).map { $0 == 4 ? 40 : $0 == 19 ? 7 : 1 }
+    let keyLengths = (0..<23).map { 40 + $0 * 613 % 1300 }
+    let q = Tensor<Float>.normal([queryLengths.reduce(0, +), 6, 24], seed: 1)
+    let (k, v) = (
+      Tensor<Float>.normal([23, 2, 1340, 24], seed: 2), Tensor<Float>.normal([23, 2, 1340, 24], seed: 3)
+    )
+    let (queries, keyValues) = (
+      Queries.packed(q, lengths: queryLengths), KeyValues(keys: k, values: v, lengths: keyLengths)
+    )
+    let expected = try ScaledDotProductAttention(mask: .causal, on: Pools.one)(queries, keyValues)
+    for pool in [Pools.two, Pools.three, Pools.seven] {
+      let output = try ScaledDotProductAttention(mask: .causal, on: pool)(queries, keyValues)
+      #expect(output == expected, "\(pool.threadCount) threads")
+    }
+    var row = 0
+    for (b, count) in queryLengths.enumerated() {
+      let rows = row..<row + count
+      row = rows.upperBound
+      func only(_ tensor: Tensor<Float>) -> Tensor<Float> { tensor.sliced(axis: 0, b..<b + 1) }
+      let alone = try ScaledDotProductAttention(mask: .causal)(
+        Queries.packed(q.sliced(axis: 0, rows), lengths: [count]),
+        KeyValues(keys: only(k), values: only(v), lengths: [keyLengths[b]]))
+      #expect(alone == expected.sliced(axis: 0, rows), "sequence \(b)")
+    }
+  }
+
   @Test func packedEqualsPaddedByLengths() throws {
     let lengths = [3, 64, 17]
     let shape = ProblemShape(

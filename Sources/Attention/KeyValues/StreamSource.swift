@@ -71,8 +71,7 @@ struct StreamSource {
     for head in 0..<heads.count {
       let scratch = heads.scratch + head * heads.stride
       let tile = tiles.tile(rows, stretch.sequence, stretch.head + head, scratch)
-      // What is not read in place cannot be a BLAS operand either.
-      assert(tile.base == UnsafePointer(scratch))
+      precondition(tile.base == UnsafePointer(scratch), "rows whose columns are apart are read into scratch")
       stream.row_stride = tile.leadingDimension * MemoryLayout<Float>.size
     }
   }

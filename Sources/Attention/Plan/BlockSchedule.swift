@@ -1,11 +1,14 @@
 /// Which blocks of query rows a problem has, and which of them a thread takes at a time.
 ///
 /// Sequences of one size form one group; of different sizes, a group each, the most work first: what is left for the end is short,
-/// and all threads finish together. The schedule says who computes what; results do not depend on it.
+/// and all threads finish together. Groups that are limited by arithmetic and groups that are limited by memory take turns: one thread
+/// computes while another reads. The schedule says who computes what; results do not depend on it.
 struct BlockSchedule: Sendable {
   let groups: BlockGroups
   /// How many tasks there are.
   let count: Int
+  /// How many of them, the first ones, are limited by arithmetic; the others stream keys and values.
+  private let computedTasks: Int
   /// Threads that take part, at most.
   let threads: Int
   /// Whether there is too little work for more than one thread.
@@ -29,6 +32,7 @@ struct BlockSchedule: Sendable {
       groups = .many(all)
     }
     count = draft.tasks
+    computedTasks = draft.computedTasks
     partialRows = draft.partialRows
     isSmall = draft.operations < Self.fewestSharedOperations
     self.threads = isSmall ? 1 : max(1, min(threads, count))
@@ -59,7 +63,13 @@ struct BlockSchedule: Sendable {
       ($1.operationsPerBlock * Double($1.blocksPerHead), $0.sequences.lowerBound)
         < ($0.operationsPerBlock * Double($0.blocksPerHead), $1.sequences.lowerBound)
     }
-    return groups
+    return groups.filter { !$0.tiles.isStreamed } + groups.filter(\.tiles.isStreamed)
+  }
+
+  /// The task that is taken after `taken` others: of either kind in proportion to what there is of it.
+  func task(after taken: Int) -> Int {
+    let computed = taken * computedTasks / count
+    return (taken + 1) * computedTasks / count > computed ? computed : computedTasks + taken - computed
   }
 
   /// The group of a task.
@@ -109,6 +119,7 @@ private struct ScheduleDraft {
   /// Of all groups.
   var operations = 0.0
   var tasks = 0
+  var computedTasks = 0
   var partialRows = 0
 
   init(threads: Int) { self.threads = threads }
@@ -117,6 +128,7 @@ private struct ScheduleDraft {
     if group.blockCount == 0 { return }
     group.cutTasks(from: tasks, operations, threads: threads)
     tasks = group.tasks.upperBound
+    if !group.tiles.isStreamed { computedTasks = tasks }
     group.firstPartialRow = partialRows
     partialRows += group.partialRows
   }

@@ -22,6 +22,14 @@ enum BlockTiles: Sendable {
     }
   }
 
+  /// Whether it takes as long as reading its keys and values takes, and arithmetic beside that costs nothing.
+  var isStreamed: Bool {
+    switch self {
+    case .gemm, .fused: false
+    case .decode: true
+    }
+  }
+
   /// Query rows of a block, the query heads of a group stacked.
   var rows: Int {
     switch self {

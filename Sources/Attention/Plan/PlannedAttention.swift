@@ -89,7 +89,8 @@ struct PlannedAttention {
   private func forEachTask(
     on pool: WorkerPool, _ memory: UnsafeMutableRawBufferPointer, _ body: (AttentionTask) -> Void
   ) {
-    pool.run(tasks.count, maximumThreads: tasks.threads) { task, thread in
+    pool.run(tasks.count, maximumThreads: tasks.threads) { index, thread in
+      let task = tasks.task(after: index)
       let group = tasks.group(of: task)
       let pieces = group.pieces(of: task)
       body(

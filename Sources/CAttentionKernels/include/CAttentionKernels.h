@@ -130,6 +130,7 @@ struct CAttentionKernels_panel {
   float *mass; // [1], of kernels of pairs: the sum of the weights before they were rounded; `sum` is that of the rounded ones
   ptrdiff_t rows; // the lanes from there on are not used
   int has_output; // whether `output` holds anything
+  int has_origin; // whether an origin is neither 0 nor -infinity
   const int32_t *begin, *end; // [1]: the keys that each row sees, counted in the sequence; NULL where all see all
   const float *slopes;        // [1]: ALiBi slopes in the units of scores; NULL for none
   const int64_t *positions;   // [1]: the key that each row stands on, for slopes

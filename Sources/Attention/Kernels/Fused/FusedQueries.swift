@@ -30,6 +30,7 @@ struct FusedQueries {
       let panel = work.panels + first / width
       panel.pointee.rows = count
       panel.pointee.has_output = 0
+      panel.pointee.has_origin = 0
       panel.pointee.origin.update(repeating: -.infinity, count: width)
       panel.pointee.threshold.update(repeating: -.infinity, count: width)
       panel.pointee.shift.update(repeating: 0, count: width)

@@ -87,7 +87,6 @@ struct FusedWorkspaceLayout: Sendable {
     outputStride = valueWidth * width
     scratch = place(kernels.pointee.block_scratch, float)
     self.panels = place(panels, MemoryLayout<CAttentionKernels_panel>.stride)
-    hints = place(Int(CAttentionKernels_hint_count), MemoryLayout<CAttentionKernels_hint>.stride)
     queries = place(panels * queryStride, float)
     output = place(panels * outputStride, float)
     state = place(panels * 5 * width, float)
@@ -106,6 +105,7 @@ struct FusedWorkspaceLayout: Sendable {
     bias = place(hasBiases ? keys * width : 0, float)
     visible = place(
       hasBiases || problem.scoring.visibilityMasks != nil ? keys : 0, MemoryLayout<UInt32>.size)
+    hints = place(CAttentionKernels_hint_count, MemoryLayout<CAttentionKernels_hint>.stride)
     byteCount = end
   }
 }

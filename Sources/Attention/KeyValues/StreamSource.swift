@@ -79,8 +79,8 @@ struct StreamSource {
   /// Rows between the row that is read and the row that is prefetched. With fewer, memory has too little time; with more, what was
   /// prefetched has left the cache before it is read.
   ///
-  /// A single query is done with a line so soon that the first-level cache has room for half as many. Rows of several heads are read in
-  /// the order of memory, where the hardware prefetcher helps: some 16 KiB ahead are enough, and fit the first-level cache.
+  /// A single query prefetches into the first-level cache, which has room for half as many rows. Rows of several heads are read in the
+  /// order of memory, where the hardware prefetcher helps: 16 KiB ahead are enough, and fit the first-level cache.
   private func distance(heads: Int, queries: Int) -> Int {
     if heads == 1 { return queries == 1 ? 32 : 64 }
     return max(1, (16 << 10) / (heads * columns * elementSize))

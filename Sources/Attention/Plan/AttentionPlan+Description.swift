@@ -8,7 +8,9 @@ extension AttentionPlan {
     let sizes = problem.sizes
     let groups = tasks.groups.all
     let blockCount = groups.reduce(0) { $0 + $1.blockCount }
-    let sequences = groups.count > 1 ? "longest first" : "of one size"
+    let takesTurns = groups.contains(where: \.tiles.isStreamed) && !groups.allSatisfy(\.tiles.isStreamed)
+    let order = takesTurns ? "longest first, streamed and computed ones in turns" : "longest first"
+    let sequences = groups.count > 1 ? order : "of one size"
     let kernels = Set(groups.map(\.tiles.kernel)).subtracting([kernel]).map(\.rawValue).sorted()
     let others = kernels.isEmpty ? "" : "; \(kernels.joined(separator: ", ")) for sequences of other sizes"
     let rules = problem.scoring.names + (problem.sinks == nil ? [] : ["sinks"])

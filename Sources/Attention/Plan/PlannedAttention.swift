@@ -54,8 +54,8 @@ struct PlannedAttention {
     switch tasks.groups {
     case .none: return
     case .one(let group):
-      // One kernel for all tasks: each holds the problem several times over, and threads that made their own would count references to it
-      // in turns.
+      // One kernel for all tasks. A kernel holds several references to the problem: were one made for each task, the threads would wait
+      // for each other at its reference count.
       switch group.tiles {
       case .gemm(let tiles):
         let kernel = GEMMAttention<Scalar>(problem, result, variant)

@@ -178,7 +178,7 @@ struct CAttentionKernels_stream {
   ptrdiff_t next_stride, next_count;
   int is_short;
 };
-// Heads that are read together at most: with eight queries of a head and four keys, what waits to be reduced takes 8 KiB.
+// The most heads that are read together: with 16 sums of 64 bytes a head, what waits to be reduced takes 8 KiB.
 enum { CAttentionKernels_most_heads = 8 };
 
 // Scores of queries with a stream of keys: query r is at queries + r * query_stride, its scores go to scores + r * score_stride; for head h

@@ -115,6 +115,9 @@ struct DecodeAttention {
     return keys.stretch(min(first, block.extent.keyCount)..<block.extent.keyCount, block)
   }
 
+  /// Adds a tile of keys and values to the rows of some heads.
+  ///
+  /// - Parameter stride: from a head's workspace to the next head's, in Floats.
   private func add(
     _ tile: Range<Int>, of heads: UnsafeMutableBufferPointer<HeadWork>, stride: Int, next: StreamStretch?
   ) {

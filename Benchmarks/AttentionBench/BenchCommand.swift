@@ -6,6 +6,8 @@ struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "attention-bench",
     abstract: "How fast attention runs on this machine, and whether it is right.",
-    subcommands: [MeasureCommand.self, CompareCommand.self, ReportCommand.self, KindCommand.self],
+    subcommands: [
+      MeasureCommand.self, CompareCommand.self, ReportCommand.self, KindCommand.self, AnswerCommand.self,
+    ],
     defaultSubcommand: MeasureCommand.self)
 }

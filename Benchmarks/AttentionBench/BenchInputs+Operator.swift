@@ -41,10 +41,6 @@ extension BenchInputs {
 
   /// A tensor for the output, of NaN, so that what a kernel forgets to write is seen.
   func unwrittenOutput() -> Tensor<E> {
-    let (heads, width) = (shape.sizes.queryHeads, shape.sizes.valueDim)
-    return Tensor(
-      repeating: E(nearest: .nan),
-      shape: packedLengths == nil
-        ? [shape.sizes.batch, heads, shape.sizes.queries, width] : [shape.storedQueries, heads, width])
+    Tensor(repeating: E(nearest: .nan), shape: outputShape)
   }
 }

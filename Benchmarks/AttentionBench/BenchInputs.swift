@@ -23,10 +23,23 @@ struct BenchInputs<E: BenchElement> {
   var hasUnitVariance: Bool { expected == nil }
 
   /// A sequence of queries, keys, values or an output as a batch of its own, `[1, H, T, D]`; no copy.
-  func sequence(_ index: Int, of tensor: Tensor<E>) -> Tensor<E> {
+  func sequence<F: TensorElement>(_ index: Int, of tensor: Tensor<F>) -> Tensor<F> {
     guard let packedLengths else { return tensor.sliced(axis: 0, index..<index + 1) }
     let start = packedLengths[..<index].reduce(0, +)
     return tensor.sliced(axis: 0, start..<start + packedLengths[index]).permuted(1, 0, 2).expanded(axis: 0)
+  }
+
+  /// `[B, Hq, Tq, Dv]`; `[total, Hq, Dv]` where sequences are packed.
+  var outputShape: Shape {
+    let (heads, width) = (shape.sizes.queryHeads, shape.sizes.valueDim)
+    if packedLengths != nil { return [shape.storedQueries, heads, width] }
+    return [shape.sizes.batch, heads, shape.sizes.queries, width]
+  }
+
+  /// A row of an output.
+  func outputRow<F: BenchElement>(_ row: RowIndex, of output: Tensor<F>) -> [Double] {
+    sequence(row.sequence, of: output).selected(axis: 0, 0).selected(axis: 0, row.head)
+      .selected(axis: 0, row.query).elements.map(\.doubleValue)
   }
 }
 
@@ -52,6 +65,34 @@ extension BenchInputs {
       sinks = Tensor<Double>.normal([Hq], mean: log(Double(sizes.keys)), seed: seed &* 3 &+ 3).elements
     }
     if shape.scores.hasALiBi { alibiSlopes = AttentionMask.alibiSlopes(heads: Hq) }
+  }
+}
+
+// MARK: - From another process
+
+extension BenchInputs {
+  /// All that ``shape`` does not say, as another process takes it: `Q`, `K`, `V`, and `slopes` and `sinks` where there are some.
+  func safetensors() throws -> [UInt8] {
+    var writer = SafetensorsWriter()
+    try writer.add("Q", queries)
+    try writer.add("K", keys)
+    try writer.add("V", values)
+    if let alibiSlopes { try writer.add("slopes", Tensor(alibiSlopes, shape: [alibiSlopes.count])) }
+    if let sinks { try writer.add("sinks", Tensor(sinks, shape: [sinks.count])) }
+    return try writer.bytes()
+  }
+
+  /// What another process passed, copied into memory as any program has it: pages of a file are small ones.
+  ///
+  /// - Throws: where the file lacks a tensor, or has it in another type.
+  init(_ shape: BenchmarkShape, passed file: SafetensorsFile) throws {
+    self.shape = shape
+    queries = try file.tensor("Q", as: E.self).contiguousCopy()
+    keys = try file.tensor("K", as: E.self).contiguousCopy()
+    values = try file.tensor("V", as: E.self).contiguousCopy()
+    if shape.storage.layout == .packed { packedLengths = shape.storage.keyLengths ?? [] }
+    if shape.scores.hasALiBi { alibiSlopes = try file.tensor("slopes", as: Double.self).elements }
+    if shape.scores.hasSinks { sinks = try file.tensor("sinks", as: Double.self).elements }
   }
 }
 

@@ -95,9 +95,7 @@ struct BenchOptions: ParsableArguments {
   func validate() throws {
     if isSweep && only != nil { throw ValidationError("--only picks from a list, and a sweep is none") }
     if base != nil && !isSweep { throw ValidationError("--base is for --sweep and --sweep-file") }
-    if let threads, !(1...WorkerPool.maximumThreadCount).contains(threads) {
-      throw ValidationError("--threads is \(threads), expected 1 to \(WorkerPool.maximumThreadCount)")
-    }
+    if let threads { try checkThreads(threads) }
     if let seconds, !(0.01...600).contains(seconds) {
       throw ValidationError("--seconds is \(seconds), expected 0.01 to 600")
     }
@@ -165,5 +163,12 @@ extension BenchOptions {
     }
     return ShapeFamily.families(of: listed, named: wanted)
       + others.filter { $0.names.contains(where: wanted.contains) }
+  }
+}
+
+/// - Throws: where no pool has so many threads.
+func checkThreads(_ count: Int) throws {
+  guard (1...WorkerPool.maximumThreadCount).contains(count) else {
+    throw ValidationError("--threads is \(count), expected 1 to \(WorkerPool.maximumThreadCount)")
   }
 }

@@ -14,7 +14,7 @@ final class OperatorContender<E: BenchElement>: AttentionContender {
   // Made once, as a program does that keeps them: making both takes some 0.1 µs.
   private let queries: Queries<E>
   private let keyValues: KeyValues
-  private var output: Tensor<E>
+  private(set) var output: Tensor<E>
 
   /// Calls it once: only that tells whether a forced kernel can compute this problem.
   ///
@@ -51,8 +51,7 @@ final class OperatorContender<E: BenchElement>: AttentionContender {
   }
 
   func outputRow(_ row: RowIndex) -> [Double] {
-    inputs.sequence(row.sequence, of: output).selected(axis: 0, 0).selected(axis: 0, row.head)
-      .selected(axis: 0, row.query).elements.map(\.doubleValue)
+    inputs.outputRow(row, of: output)
   }
 
   func defect() -> String? {

@@ -85,14 +85,10 @@ final class Peer: AttentionEngine {
   private func start() throws(PeerError) -> PeerProcess {
     let process = try PeerProcess(executable: executable, arguments: arguments)
     let said = try process.greeting(
-      as: Greeting.self, within: patience.starting, unless: { Interruption.isRequested }
+      as: PeerGreeting.self, within: patience.starting, unless: { Interruption.isRequested }
     ).version
     guard isPrintableWord(said) else { throw .lost("it says that its version is \(quoted(said))") }
     version = said
     return process
-  }
-
-  private struct Greeting: Decodable {
-    let version: String
   }
 }

@@ -8,7 +8,7 @@ final class PeerContender<E: BenchElement>: AttentionContender {
   let sample: PairSample? = nil
   let tolerance: KeyPath<Tolerances, Double> = \.forPeers
 
-  private let shape: BenchmarkShape
+  private let inputs: BenchInputs<E>
   private let peer: Peer
   private let process: PeerProcess
   private let problem: String
@@ -22,18 +22,19 @@ final class PeerContender<E: BenchElement>: AttentionContender {
   init(_ inputs: BenchInputs<E>, of peer: Peer, in process: PeerProcess) throws {
     self.peer = peer
     self.process = process
-    shape = inputs.shape
+    self.inputs = inputs
+    let shape = inputs.shape
     // Ours are 0 there; others have their own opinions, NaN among them.
     if shape.hasBlindQueries { throw Unsuitable(reason: "queries that see no key are not compared") }
     problem = "\(shape.name)/\(E.benchType.rawValue)"
     let file = try PassedFile()
     try file.write(try inputs.safetensors())
-    let body = Preparation(
-      problem: problem, dtype: E.benchType.rawValue, inputs: file.path, shape: PeerRules(inputs))
+    let body = PeerPreparation(
+      problem: problem, dtype: E.benchType.rawValue, inputs: file.path, shape: shape.record)
     // The name of the file is its descriptor's, which has to stay open.
     let prepared = try withExtendedLifetime(file) {
       try process.answer(
-        to: "prepare", body, Prepared.self, within: peer.patience.preparing,
+        to: "prepare", body, PeerPrepared.self, within: peer.patience.preparing,
         unless: { Interruption.isRequested })
     }
     // No call that it made while it prepared took longer than that.
@@ -54,12 +55,12 @@ final class PeerContender<E: BenchElement>: AttentionContender {
     Contender(name: name, callSeconds: callSeconds) { seconds, _ in
       let most = self.peer.patience.turn + 10 * (seconds + self.callSeconds)
       let taken = try self.process.answer(
-        to: "turn", PeerTurn(problem: self.problem, seconds: seconds), Taken.self,
+        to: "turn", PeerTurn(problem: self.problem, seconds: seconds), PeerTaken.self,
         within: most)
-      guard taken.seconds > 0, taken.seconds <= most, taken.calls > 0, taken.cpu_seconds >= 0 else {
+      guard taken.seconds > 0, taken.seconds <= most, taken.calls > 0, taken.cpuSeconds >= 0 else {
         throw Unsuitable(reason: "it says that \(taken.calls) calls took \(taken.seconds) s each")
       }
-      return Turn(seconds: taken.seconds, calls: taken.calls, cpuSeconds: taken.cpu_seconds)
+      return Turn(seconds: taken.seconds, calls: taken.calls, cpuSeconds: taken.cpuSeconds)
     }
   }
 
@@ -67,11 +68,10 @@ final class PeerContender<E: BenchElement>: AttentionContender {
   func finish() throws {
     let file = try PassedFile()
     _ = try process.answer(
-      to: "finish", Finish(problem: problem, output: file.path), Nothing.self,
+      to: "finish", PeerFinish(problem: problem, output: file.path), PeerFinished.self,
       within: peer.patience.turn + 10 * callSeconds)
     peer.hasFinished()
-    let sizes = shape.sizes
-    let expected: Shape = [sizes.batch, sizes.queryHeads, sizes.queries, sizes.valueDim]
+    let expected = inputs.outputShape
     do {
       // Float64 at most, and a header.
       let bytes = try file.read(most: expected.reduce(8, *) + 4096)
@@ -89,7 +89,7 @@ final class PeerContender<E: BenchElement>: AttentionContender {
 
   func outputRow(_ row: RowIndex) -> [Double] {
     guard let output else { return [] }
-    return (0..<shape.sizes.valueDim).map { output[row.sequence, row.head, row.query, $0] }
+    return inputs.outputRow(row, of: output)
   }
 
   func defect() -> String? {
@@ -99,62 +99,6 @@ final class PeerContender<E: BenchElement>: AttentionContender {
       for index in 0..<length where !row[index * stride].isFinite { count += 1 }
     }
     return count == 0 ? nil : "\(count) of \(output.count) outputs are not finite"
-  }
-}
-
-// MARK: - Messages, with names as `Peers/peers.py` has them
-
-private struct Preparation: Encodable {
-  let problem: String
-  let dtype: String
-  let inputs: String
-  let shape: PeerRules
-}
-
-private struct PeerTurn: Encodable {
-  let problem: String
-  let seconds: Double
-}
-
-private struct Finish: Encodable {
-  let problem: String
-  let output: String
-}
-
-private struct Prepared: Decodable {
-  let call: String
-  let seconds: Double
-}
-
-private struct Taken: Decodable {
-  let seconds: Double
-  let calls: Int
-  let cpu_seconds: Double
-}
-
-private struct Nothing: Decodable {}
-
-/// What the tensors do not tell: which keys are visible, and what else changes scores.
-private struct PeerRules: Encodable {
-  let mask: String
-  let key_lengths: [Int]?
-  let query_lengths: [Int]?
-  let left_window_size: Int?
-  let packed: Bool
-  let softcap: Double?
-  let alibi_slopes: [Double]?
-  let sinks: Bool
-
-  init<E>(_ inputs: BenchInputs<E>) {
-    let shape = inputs.shape
-    mask = shape.mask.kind.rawValue
-    key_lengths = shape.storage.keyLengths
-    query_lengths = shape.storage.queryLengths
-    left_window_size = shape.mask.leftWindowSize
-    packed = shape.storage.layout == .packed
-    softcap = shape.scores.softcap
-    alibi_slopes = inputs.alibiSlopes
-    sinks = shape.scores.hasSinks
   }
 }
 
@@ -170,16 +114,5 @@ extension PeerProcess {
       if isInterrupted?() == true { throw Unsuitable.interrupted }
       throw Unsuitable(reason: error.description)
     }
-  }
-}
-
-extension BenchInputs {
-  /// Queries, keys and values as a file.
-  fileprivate func safetensors() throws -> [UInt8] {
-    var writer = SafetensorsWriter()
-    try writer.add("Q", queries)
-    try writer.add("K", keys)
-    try writer.add("V", values)
-    return try writer.bytes()
   }
 }

@@ -106,6 +106,8 @@ package struct BenchmarkShape: Sendable, Equatable {
   package let compareWith: String?
   /// What the shape stands for.
   package let why: String
+  /// What a file says of it, for another process that makes the same shape of it.
+  package let record: ShapeRecord
 
   /// What a record says, not checked yet but for the names of mask and layout.
   init(unchecked record: ShapeRecord) throws(BenchmarkError) {
@@ -116,6 +118,7 @@ package struct BenchmarkShape: Sendable, Equatable {
     scores = Scores(record)
     compareWith = record.compareWith
     why = record.why ?? ""
+    self.record = record
   }
 }
 

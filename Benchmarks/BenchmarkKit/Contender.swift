@@ -37,7 +37,7 @@ package struct Contender {
   package private(set) var isCompared: Bool
   let start: Start
   /// Calls it until that many seconds of a clock have passed, at least once.
-  let turn: (_ seconds: Double, _ clock: () -> Double) throws -> Turn
+  package let turn: (_ seconds: Double, _ clock: () -> Double) throws -> Turn
 
   /// A contender that is one call of this process, complete: what it computes stays where a later check finds it.
   ///

@@ -1,5 +1,5 @@
 /// A shape as a file spells it: nothing checked yet but the types.
-package struct ShapeRecord: Decodable {
+package struct ShapeRecord: Codable, Sendable, Equatable {
   var name: String
   var batch: Int
   var queryHeads: Int

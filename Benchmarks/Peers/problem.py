@@ -16,16 +16,17 @@ class Problem:
     def __init__(self, shape: dict, dtype: str, path: str):
         self.dtype, self.rule, self.window = dtype, shape["mask"], shape.get("left_window_size")
         self.lengths, self.query_lengths = shape.get("key_lengths"), shape.get("query_lengths")
-        # Of linear biases, one a query head.
-        self.slopes, self.softcap = shape.get("alibi_slopes"), shape.get("softcap")
-        if shape["packed"]:
+        self.softcap = shape.get("softcap")
+        if shape.get("layout") == "packed":
             raise Unsupported("packed sequences are not compared")
-        if shape["sinks"]:
+        if shape.get("sinks"):
             raise Unsupported("sinks are not compared")
         if self.rule == "causal" and (self.lengths or self.query_lengths):
             raise Unsupported("a causal mask with lengths is not compared")
         tensors = read_tensors(path)
         self.queries, self.keys, self.values = (tensors[name] for name in "QKV")
+        # Of linear biases, one a query head.
+        self.slopes = tensors.get("slopes")
         # Queries of one head that each position has, one after the other: 1 unless folded.
         self.queries_each = 1
 
@@ -108,7 +109,7 @@ class Problem:
         if self.slopes is None:
             return hidden
         distance = np.abs(self.positions(self.query_count)[:, None] - np.arange(self.key_count))
-        return hidden - (np.array(self.slopes)[:, None, None] * distance).astype(np.float32)
+        return hidden - (self.slopes[:, None, None] * distance).astype(np.float32)
 
     def folded(self) -> "Problem":
         """Heads that share keys as queries of one head: [B, Hkv, group · Tq, D], the same numbers in the same order.

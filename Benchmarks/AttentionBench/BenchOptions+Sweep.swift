@@ -9,7 +9,7 @@ extension BenchOptions {
   /// The shapes of all sweeps. Where the number of threads is swept it changes least often, since each is a pool of its own.
   ///
   /// - Throws: `ValidationError` where `--sweep` or `--base` is wrong, `BenchmarkError` where the file is.
-  func sweptWorkloads() throws -> [(workload: any Workload, threads: Int?)] {
+  func sweptFamilies() throws -> [(family: ShapeFamily, threads: Int?)] {
     let listed = try listed().map(\.shape)
     if let base, !listed.contains(where: { $0.name == base }) {
       throw ValidationError("--base: shape \(unknown(base, among: listed.map(\.name)))")
@@ -43,7 +43,7 @@ extension BenchOptions {
     return try sweep.shapes(of: shape)
   }
 
-  private func ordered(_ swept: [SweptShape]) throws -> [(workload: any Workload, threads: Int?)] {
+  private func ordered(_ swept: [SweptShape]) throws -> [(family: ShapeFamily, threads: Int?)] {
     if threads != nil && swept.contains(where: { $0.threads != nil }) {
       throw ValidationError("--threads is given, and the sweep goes through threads too")
     }

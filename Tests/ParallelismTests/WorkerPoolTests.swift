@@ -29,6 +29,34 @@ import Testing
     #expect(worstJump.load(ordering: .relaxed) <= 2)
   }
 
+  @Test(arguments: [1, 2, 3, 7])
+  func doesEachTaskOfAShareOnce(threads: Int) {
+    let pool = WorkerPool(threads: threads)
+    let calls = Counters(200)
+    for count in 0...200 {
+      calls.reset()
+      pool.runInShares(count) { task, _ in calls.increment(task) }
+      let wrong = (0..<200).first { calls[$0] != ($0 < count ? 1 : 0) }
+      #expect(wrong == nil, "\(threads) threads, \(count) tasks: a wrong number of calls with this index")
+    }
+  }
+
+  /// A thread that has a share begins at its first task, and goes on with the next one while nobody helps.
+  @Test func sharesAreContiguous() {
+    let pool = WorkerPool(threads: 2)
+    let entered = Atomic<Int>(0)
+    let firsts = Counters(1000)
+    pool.runInShares(1000) { task, _ in
+      if task == 0 || task == 500 {
+        firsts.increment(task)
+        entered.wrappingAdd(1, ordering: .sequentiallyConsistent)
+        // Neither share ends before the other has begun.
+        while entered.load(ordering: .sequentiallyConsistent) < 2 { usleep(10) }
+      }
+    }
+    #expect(firsts[0] == 1 && firsts[500] == 1)
+  }
+
   @Test(arguments: [2, 5])
   func isReusableAndPublishesPlainWrites(threads: Int) {
     let pool = WorkerPool(threads: threads)

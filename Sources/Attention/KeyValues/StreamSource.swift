@@ -29,15 +29,14 @@ struct StreamSource {
   /// - Parameters:
   ///   - stretch: the rows of the first head.
   ///   - heads: the heads whose rows are read together.
-  ///   - queries: how many query rows of a head read them.
   ///   - next: what is read after them.
   ///   - body: gets the positions of the piece, counted from the stretch's first, and the piece.
   func forEachPiece(
-    of stretch: StreamStretch, heads: StreamHeads, queries: Int, next: StreamStretch?,
+    of stretch: StreamStretch, heads: StreamHeads, next: StreamStretch?,
     _ body: (_ piece: Range<Int>, CAttentionKernels_stream, StorageType) -> Void
   ) {
     let count = stretch.range.count
-    let distance = distance(heads: heads.count, queries: queries)
+    let distance = distance(heads: heads.count)
     var first = 0
     while first < count {
       let run = stretch.run(at: first)
@@ -76,15 +75,9 @@ struct StreamSource {
     }
   }
 
-  /// Rows between the row that is read and the row that is prefetched. With fewer, memory has too little time; with more, what was
-  /// prefetched has left the cache before it is read.
-  ///
-  /// A single query prefetches into the first-level cache, which has room for half as many rows. Rows of several heads are read in the
-  /// order of memory, where the hardware prefetcher helps: 16 KiB ahead are enough, and fit the first-level cache.
-  private func distance(heads: Int, queries: Int) -> Int {
-    if heads == 1 { return queries == 1 ? 32 : 64 }
-    return max(1, (16 << 10) / (heads * columns * elementSize))
-  }
+  /// Rows between the row that is read and the row that is prefetched into the first-level cache: 16 KiB of all heads. With fewer, memory has
+  /// too little time; with more, what was prefetched has left the cache before it is read, or takes the room of what is read again.
+  private func distance(heads: Int) -> Int { max(1, (16 << 10) / (heads * columns * elementSize)) }
 
   /// Says what a kernel prefetches while it reads a piece.
   private func prefetch(

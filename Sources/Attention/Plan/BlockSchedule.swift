@@ -66,6 +66,9 @@ struct BlockSchedule: Sendable {
     return groups.filter { !$0.tiles.isStreamed } + groups.filter(\.tiles.isStreamed)
   }
 
+  /// Whether memory limits all tasks.
+  var areStreamed: Bool { computedTasks == 0 }
+
   /// The task that is taken after `taken` others: of either kind in proportion to what there is of it.
   func task(after taken: Int) -> Int {
     let computed = taken * computedTasks / count

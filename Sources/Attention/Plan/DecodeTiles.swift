@@ -14,9 +14,9 @@ struct DecodeTiles: Sendable {
 
   /// Rows of a block at most, where more are asked of this kernel than ``KernelRule`` gives it.
   static let mostRows = 16
-  /// Scores of a tile: 8 KiB, so that those of all rows stay in the first-level cache between the passes over them. Shorter tiles alternate
+  /// Scores of a tile: 16 KiB, so that those of all rows stay in the first-level cache between the passes over them. Shorter tiles alternate
   /// between keys and values more often, and each switch restarts the hardware prefetcher.
-  static let mostScores = 2048
+  static let mostScores = 4096
   static let mostKeys = 1024
   /// A part of 1024 keys takes some microseconds: many times what it costs to take it from the pool, to load its queries and to merge it,
   /// and short beside all keys of a sequence that is worth sharing.

@@ -85,20 +85,32 @@ struct PlannedAttention {
     if tasks.partialRows > 0 { merge(partial, result, pool, memory) }
   }
 
-  /// Has the pool's threads take all tasks.
+  /// Has the pool's threads take all tasks: in their order, or where all of them stream keys and values a share of them each.
   private func forEachTask(
     on pool: WorkerPool, _ memory: UnsafeMutableRawBufferPointer, _ body: (AttentionTask) -> Void
   ) {
-    pool.run(tasks.count, maximumThreads: tasks.threads) { index, thread in
-      let task = tasks.task(after: index)
-      let group = tasks.group(of: task)
-      let pieces = group.pieces(of: task)
-      body(
-        AttentionTask(
-          group: group, pieces: pieces, memory: scratch.workspace(of: thread, memory),
-          // The other threads take the pieces between; this one's next ones come after those.
-          next: pieces.upperBound + (tasks.threads - 1) * group.blocksPerTask))
+    if tasks.areStreamed {
+      pool.runInShares(tasks.count, maximumThreads: tasks.threads) { task, thread in
+        body(self.task(task, on: thread, memory, tasksBetween: 0))
+      }
+    } else {
+      pool.run(tasks.count, maximumThreads: tasks.threads) { taken, thread in
+        body(self.task(tasks.task(after: taken), on: thread, memory, tasksBetween: tasks.threads - 1))
+      }
     }
+  }
+
+  /// A task.
+  ///
+  /// - Parameter tasksBetween: tasks that other threads take before this one takes its next.
+  private func task(
+    _ task: Int, on thread: Int, _ memory: UnsafeMutableRawBufferPointer, tasksBetween: Int
+  ) -> AttentionTask {
+    let group = tasks.group(of: task)
+    let pieces = group.pieces(of: task)
+    return AttentionTask(
+      group: group, pieces: pieces, memory: scratch.workspace(of: thread, memory),
+      next: pieces.upperBound + tasksBetween * group.blocksPerTask)
   }
 
   /// Merging is cheap: use several threads only from four blocks a thread on.

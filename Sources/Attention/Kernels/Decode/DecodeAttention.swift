@@ -131,7 +131,7 @@ struct DecodeAttention {
     let work = heads[0].work
     keys.forEachPiece(
       of: tileKeys, heads: StreamHeads(count: heads.count, scratch: work.packedKeys, stride: stride),
-      queries: rows.count, next: tileValues
+      next: tileValues
     ) { piece, stream, type in
       var products = CAttentionKernels_products(
         keys: stream, queries: work.queries + rows.lowerBound * depth, query_stride: depth,
@@ -143,7 +143,7 @@ struct DecodeAttention {
     for head in heads { tileRows.weigh(tile, rows, of: head.block, head.work) }
     values.forEachPiece(
       of: tileValues, heads: StreamHeads(count: heads.count, scratch: work.packedValues, stride: stride),
-      queries: rows.count, next: next
+      next: next
     ) { piece, stream, type in
       // What was summed before comes to the new scale once.
       var sums = CAttentionKernels_sums(

@@ -1,0 +1,36 @@
+import Synchronization
+
+extension WorkerPool {
+  /// The same as ``run(_:maximumThreads:_:)`` with tasks that read memory one after another: each thread has a contiguous share of them, so
+  /// that it reads one stream, and helps the others when its own is done.
+  ///
+  /// Threads that claim single tasks in turn read as many streams as there are threads, each broken at every task; memory then gives up
+  /// to a third less.
+  package func runInShares(
+    _ count: Int, maximumThreads: Int = .max, _ body: (_ task: Int, _ thread: Int) -> Void
+  ) {
+    let shares = min(count, min(threadCount, maximumThreads))
+    if shares <= 1 { return run(count, maximumThreads: maximumThreads, body) }
+    let stride = PoolState.stride
+    withUnsafeTemporaryAllocation(byteCount: shares * stride, alignment: stride) { memory in
+      // The next task of each share that nobody has claimed. Relaxed: what claims order, the run orders.
+      func claims(_ share: Int) -> UnsafeMutablePointer<Atomic<Int>> {
+        (memory.baseAddress! + share * stride).assumingMemoryBound(to: Atomic<Int>.self)
+      }
+      for share in 0..<shares {
+        UnsafeMutableRawPointer(claims(share)).bindMemory(to: Atomic<Int>.self, capacity: 1)
+          .initialize(to: Atomic(count * share / shares))
+      }
+      run(shares, maximumThreads: shares) { _, thread in
+        for offset in 0..<shares {
+          let share = (thread + offset) % shares
+          let end = count * (share + 1) / shares
+          while case let task = claims(share).pointee.wrappingAdd(1, ordering: .relaxed).oldValue, task < end
+          {
+            body(task, thread)
+          }
+        }
+      }
+    }
+  }
+}

@@ -3,7 +3,6 @@
 #              (OpenBLAS chooses its kernels for this CPU; BLAS_CORE=Haswell, say, forces others)
 # make peers   makes a Python environment with the engines that attention-bench --peers measures beside ours, and says first what that
 #              downloads; PEERS=onnxruntime,numpy picks. Nothing else installs any
-# make bench-check   benchmarks, and fails where something became slower twice than in the results that are committed for such machines
 # make report        writes .build/report.html from the results that are committed for such machines, or from RESULTS="a.json b.json";
 #                    CHARTS=folder keeps the charts as well; make test-report checks what writes it
 # make test-kernels, make test-neon   check the C kernels alone: this machine's (SANITIZE=1 with sanitizers), and AArch64's in an emulator
@@ -13,7 +12,7 @@
 SHELL := /bin/bash
 comma := ,
 .DELETE_ON_ERROR:
-.PHONY: test test-kernels test-neon bench bench-check peers report report-setup test-report example format lint setup
+.PHONY: test test-kernels test-neon bench peers report report-setup test-report example format lint setup
 
 SWIFT_SOURCES := Package.swift Sources Tests Benchmarks Examples
 ARGS ?=
@@ -43,23 +42,6 @@ bench: setup
 peers:
 	@command -v python3 >/dev/null || { echo "No python3 on PATH, which other engines run in" >&2; exit 1; }
 	@python3 Benchmarks/Peers/install.py .build/peers $(PEERS)
-
-# A neighbour that made one run slow is rarely there in the next: only rows that are slower in both count. What is wrong, interrupted
-# or misspelt is not measured again: only compare's 1 says slower.
-bench-check: setup
-	@swift build -c release --product attention-bench >&2
-	@bench="$$(swift build -c release --show-bin-path)/attention-bench"; new=.build/bench-check.json; again=.build/bench-check-again.json; \
-	baseline="Benchmarks/Results/$$("$$bench" kind).json"; \
-	if [ ! -e "$$baseline" ]; then \
-	  echo "$$baseline is not there: no results of such a machine are committed. On a quiet one, make bench ARGS=\"--format json --output $$baseline\" adds them." >&2; \
-	  exit 1; \
-	fi; \
-	measure() { OPENBLAS_CORETYPE=$(BLAS_CORE) "$$bench" --format json --output "$$1" $(ARGS); }; \
-	measure "$$new" || exit; \
-	"$$bench" compare "$$baseline" "$$new"; code=$$?; [ $$code -eq 1 ] || exit $$code; \
-	echo "Once more" >&2; \
-	measure "$$again" || exit; \
-	"$$bench" compare "$$baseline" "$$new" "$$again"
 
 # Python draws the report's charts, and nothing else needs it.
 REPORT_PYTHON := .build/report/bin/python

@@ -48,7 +48,9 @@ private struct AnsweredProblems {
   init(pool: WorkerPool) { self.pool = pool }
 
   mutating func reply(to request: PeerRequestHead, _ line: Data) throws -> any Encodable {
-    func body<Body: Decodable>(_: Body.Type) throws -> Body { try JSONDecoder().decode(Body.self, from: line) }
+    func body<Body: Decodable>(_: Body.Type) throws -> Body {
+      try JSONDecoder().decode(Body.self, from: line)
+    }
     func contender(_ problem: String) throws -> any AnsweringContender {
       guard let contender = contenders[problem] else { throw Unsuitable(reason: "no problem \(problem)") }
       return contender

@@ -45,7 +45,6 @@ struct MeasureCommand: ParsableCommand {
     progress.clear()
     var writer = ReportWriter(to: destination)
     writer.write(report.opening)
-    if !options.format.tellsOfMachine { progress.tell(context.facts) }
 
     var rows: [ResultRow] = []
     var failure: (any Error)?
@@ -73,7 +72,6 @@ struct MeasureCommand: ParsableCommand {
     let caveats = Caveats(
       noise: Noise.seen(stolenShare: stolen, peakRatio: context.peakRatio(bench.probe)),
       precision: Precision.seen(rows: rows, isInterrupted: Interruption.isRequested))
-    if !options.format.tellsOfMachine { progress.tell(caveats.facts) }
     writer.write(report.closing(rows, caveats))
     writer.write(SideBySide(peers: peers.map(\.name), rows).lines(options.format))
     try writer.finish()

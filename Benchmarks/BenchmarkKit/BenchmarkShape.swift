@@ -47,7 +47,7 @@ package struct BenchmarkShape: Sendable, Equatable {
     package let leftWindowSize: Int?
 
     init(_ record: ShapeRecord) throws(BenchmarkError) {
-      kind = try choice("mask", record.mask, of: record.name)
+      kind = try record.choice("mask", record.mask)
       leftWindowSize = record.leftWindowSize
     }
   }
@@ -70,7 +70,7 @@ package struct BenchmarkShape: Sendable, Equatable {
     package let queryLengths: [Int]?
 
     init(_ record: ShapeRecord) throws(BenchmarkError) {
-      layout = try choice("layout", record.layout ?? Layout.padded.rawValue, of: record.name)
+      layout = try record.choice("layout", record.layout ?? Layout.padded.rawValue)
       keyLengths = record.keyLengths
       queryLengths = layout == .packed ? record.keyLengths : record.queryLengths
     }
@@ -122,15 +122,15 @@ package struct BenchmarkShape: Sendable, Equatable {
   }
 }
 
-/// What a word of a shape's field means.
-///
-/// - Throws: ``BenchmarkError`` that lists the words, where it is none of them.
-private func choice<Choice: RawRepresentable<String> & CaseIterable>(
-  _ field: String, _ text: String, of name: String
-) throws(BenchmarkError) -> Choice {
-  if let choice = Choice(rawValue: text) { return choice }
-  let known = Choice.allCases.map(\.rawValue)
-  throw BenchmarkError(
-    "shape \(name): \(field) is \(quoted(text)), expected one of \(known.joined(separator: ", "))"
-      + suggestion(for: text, among: known))
+extension ShapeRecord {
+  /// What a word of a field means.
+  fileprivate func choice<Choice: RawRepresentable<String> & CaseIterable>(
+    _ field: String, _ text: String
+  ) throws(BenchmarkError) -> Choice {
+    do {
+      return try BenchmarkKit.choice(text)
+    } catch {
+      throw BenchmarkError("shape \(name): \(field) \(error)")
+    }
+  }
 }

@@ -1,22 +1,19 @@
 import Foundation
 
 /// A cache of the first processor.
-package struct CPUCache: Sendable, Equatable {
+package struct CPUCache: Sendable, Equatable, Codable {
   /// `Data`, `Instruction` or `Unified`.
-  package let type: String
+  let type: String
   /// 1 is the nearest.
-  package let level: Int
+  let level: Int
   /// In bytes.
-  package let size: Int
+  let size: Int
   /// How many logical processors share it.
-  package let sharing: Int
+  let sharing: Int
 
-  /// A cache of these numbers.
-  package init(type: String, level: Int, size: Int, sharing: Int) {
-    self.type = type
-    self.level = level
-    self.size = size
-    self.sharing = sharing
+  private enum CodingKeys: String, CodingKey {
+    case type, level, size
+    case sharing = "num_sharing"
   }
 
   /// `L1d 48K`, and how many share it where that is more than one.

@@ -26,7 +26,7 @@ struct MeasureCommand: ParsableCommand {
   func run() throws {
     let runs = try options.runs()
     if options.explain { return try explain(runs) }
-    let destination = try ReportDestination(path: options.output)
+    var writer = try ReportWriter(path: options.output)
     Interruption.watch()
 
     let progress = Progress(count: runs.count)
@@ -43,7 +43,6 @@ struct MeasureCommand: ParsableCommand {
     let report = options.format.report(
       names: runs.flatMap(\.workload.names), peers: peers.map(\.name), context: context)
     progress.clear()
-    var writer = ReportWriter(to: destination)
     writer.write(report.opening)
 
     var rows: [ResultRow] = []

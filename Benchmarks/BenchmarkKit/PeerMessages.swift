@@ -7,7 +7,6 @@ package struct PeerRequest<Body: Encodable>: Encodable {
   /// The number that its reply has to have.
   var number = 0
 
-  /// A request for `task`.
   package init(_ task: String, _ body: Body) {
     self.task = task
     self.body = body
@@ -43,7 +42,6 @@ package struct PeerReplyHead: Codable {
   package let request: Int
   package let error: String?
 
-  /// The head of a reply.
   package init(request: Int, error: String? = nil) {
     self.request = request
     self.error = error
@@ -80,7 +78,6 @@ package struct PeerPreparation: Codable {
   /// Which keys are visible, and what else changes scores.
   package let shape: ShapeRecord
 
-  /// A request.
   package init(problem: String, dtype: String, inputs: String, shape: ShapeRecord) {
     self.problem = problem
     self.dtype = dtype
@@ -94,7 +91,6 @@ package struct PeerPrepared: Codable {
   package let call: String
   package let seconds: Double
 
-  /// An answer.
   package init(call: String, seconds: Double) {
     self.call = call
     self.seconds = seconds
@@ -106,7 +102,6 @@ package struct PeerTurn: Codable {
   package let problem: String
   package let seconds: Double
 
-  /// A request.
   package init(problem: String, seconds: Double) {
     self.problem = problem
     self.seconds = seconds
@@ -119,7 +114,6 @@ package struct PeerTaken: Codable {
   package let calls: Int
   package let cpuSeconds: Double
 
-  /// An answer.
   package init(_ turn: Turn) {
     seconds = turn.seconds
     calls = turn.calls
@@ -138,7 +132,6 @@ package struct PeerFinish: Codable {
   /// The file that shall have the output, as `Y`.
   package let output: String
 
-  /// A request.
   package init(problem: String, output: String) {
     self.problem = problem
     self.output = output
@@ -147,7 +140,6 @@ package struct PeerFinish: Codable {
 
 /// It is written.
 package struct PeerFinished: Codable {
-  /// An answer.
   package init() {}
 }
 
@@ -155,7 +147,6 @@ package struct PeerFinished: Codable {
 package struct PeerGreeting: Codable {
   package let version: String
 
-  /// A greeting.
   package init(version: String) { self.version = version }
 }
 

@@ -7,7 +7,6 @@ package struct ProbedRate: Sendable, Equatable {
   /// Of all threads together.
   package let all: Double
 
-  /// These rates.
   package init(one: Double, all: Double) {
     self.one = one
     self.all = all
@@ -68,7 +67,6 @@ package struct RunContext: Sendable {
   /// What disturbed the machine before the run, as far as that is known; a sentence each.
   package var noise: [String] = []
 
-  /// A context of this machine.
   package init(machine: MachineDescription = MachineDescription()) { self.machine = machine }
 }
 

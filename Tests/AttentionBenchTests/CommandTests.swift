@@ -42,22 +42,6 @@ import Testing
     }
   }
 
-  @Test func masksOfAllKindsAreMeasuredRight() throws {
-    let sizes =
-      #""batch": 2, "query_heads": 4, "key_value_heads": 2, "queries": 33, "keys": 70, "head_dim": 24"#
-    let list = try TemporaryFile(
-      """
-      [{"name": "none", \(sizes), "value_dim": 24, "mask": "none"},
-       {"name": "causal", \(sizes), "value_dim": 8, "mask": "causal"},
-       {"name": "window", \(sizes), "value_dim": 8, "mask": "causal", "left_window_size": 9},
-       {"name": "lengths", \(sizes), "value_dim": 24, "mask": "lengths", "key_lengths": [0, 61]}]
-      """)
-    let outcome = try Self.quickly("--shapes", list.url.path, "--format", "json")
-    #expect(outcome.code == 0, "\(outcome)")
-    let objects = try outcome.rows()
-    #expect(objects.count == 4 * 5 && objects.allSatisfy(Self.isRight), "\(objects)")
-  }
-
   /// What changes scores, and every way to give lengths: all kernels are right, and what is compared says what it costs.
   @Test(arguments: ["f32", "f64", "bf16"]) func featuresAreMeasuredRight(dtype: String) throws {
     let sizes =
@@ -74,6 +58,7 @@ import Testing
        {"name": "both", \(sizes), "mask": "lengths", \(lengths), "query_lengths": [33, 0, 70]},
        {"name": "all", \(sizes), "mask": "causal", "left_window_size": 9, \(lengths), "layout": "packed", "softcap": 2,
         "alibi": true, "sinks": true, "compare_with": "causal"},
+       {"name": "window", \(sizes), "mask": "causal", "left_window_size": 9},
        {"name": "cached", \(sizes.replacingOccurrences(of: "\"queries\": 70", with: "\"queries\": 5")), "mask": "causal",
         "key_lengths": [61, 2, 70], "alibi": true, "sinks": true}]
       """)
@@ -82,7 +67,7 @@ import Testing
     #expect(outcome.code == 0, "\(outcome)")
     let objects = try outcome.rows()
     // What is compared with the same shape stands together.
-    let order = ["plain", "capped", "sinks", "packed", "causal", "alibi", "all", "both", "cached"]
+    let order = ["plain", "capped", "sinks", "packed", "causal", "alibi", "all", "both", "window", "cached"]
     #expect(
       objects.map { "\($0["shape"] ?? "") \($0["engine"] ?? "")" }
         == order.flatMap { name in ["chosen", "gemm", "fused", "decode", "naive"].map { "\(name) \($0)" } })
@@ -141,15 +126,6 @@ import Testing
     let bounds = ["f32": 2e-5, "f64": 2e-11, "f16": 2e-2, "bf16": 2e-1]
     #expect(error <= objects[0]["tolerance"] as? Double ?? 0)
     #expect(objects[0]["tolerance"] as? Double ?? 1 < bounds[dtype] ?? 0)
-  }
-
-  @Test(arguments: ["table", "markdown"]) func rotaryEmbeddingIsInTables(format: String) throws {
-    let outcome = try Self.bench("--quick", "--only", "rotary-2048", "--format", format)
-    #expect(outcome.code == 0, "\(outcome)")
-    let lines = outcome.output.split(separator: "\n").filter {
-      $0.contains("rotary-2048") && !$0.contains("noise") && !$0.contains("precision")
-    }
-    #expect(lines.count == 1 && lines[0].contains("r+w") && lines[0].contains("ok"), "\(outcome)")
   }
 
   @Test func oneKernelAloneIsATableWithItsMachine() throws {

@@ -3,15 +3,13 @@ import Foundation
 import Testing
 
 /// Shape lists that must be refused, each with words that its message must contain.
-struct HostileShapes: CustomTestStringConvertible, Sendable {
+private struct HostileShapes: CustomTestStringConvertible {
   let text: String
-  let reason: String
-
-  var testDescription: String { reason }
+  let testDescription: String
 
   init(_ text: String, _ reason: String) {
     self.text = text
-    self.reason = reason
+    testDescription = reason
   }
 
   /// A list with one shape that is fine but for the fields given here.
@@ -101,10 +99,10 @@ struct HostileShapes: CustomTestStringConvertible, Sendable {
 }
 
 @Suite struct HostileShapesTests {
-  @Test(arguments: HostileShapes.all) func isRefusedInOneLineThatSaysWhy(_ list: HostileShapes) throws {
+  @Test(arguments: HostileShapes.all) fileprivate func isRefusedInOneLine(_ list: HostileShapes) throws {
     let error = #expect(throws: BenchmarkError.self) { try ShapeFile.parse(Data(list.text.utf8)) }
     let line = try #require(error).description
-    #expect(line.contains(list.reason), "\(line)")
+    #expect(line.contains(list.testDescription), "\(line)")
     #expect(!line.contains("\n"), "\(line)")
   }
 

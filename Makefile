@@ -3,6 +3,8 @@
 #              (OpenBLAS chooses its kernels for this CPU; BLAS_CORE=Haswell, say, forces others)
 # make peers   makes a Python environment with the engines that attention-bench --peers measures beside ours, and says first what that
 #              downloads; PEERS=onnxruntime,numpy picks. Nothing else installs any
+# make bench-against REV=main   builds that revision in a work tree of its own, and measures this tree's build against it in the same rounds;
+#                    ARGS="--only llama-decode --fail-below 0.95" adds flags
 # make report        writes .build/report.html from the results that are committed for such machines, or from RESULTS="a.json b.json";
 #                    CHARTS=folder keeps the charts as well; make test-report checks what writes it
 # make test-kernels, make test-neon   check the C kernels alone: this machine's (SANITIZE=1 with sanitizers), and AArch64's in an emulator
@@ -12,13 +14,14 @@
 SHELL := /bin/bash
 comma := ,
 .DELETE_ON_ERROR:
-.PHONY: test test-kernels test-neon bench peers report report-setup test-report example format lint setup
+.PHONY: test test-kernels test-neon bench bench-against peers report report-setup test-report example format lint setup
 
 SWIFT_SOURCES := Package.swift Sources Tests Benchmarks Examples
 ARGS ?=
 RESULTS ?=
 CHARTS ?=
 BLAS_CORE ?=
+REV ?=
 PEERS ?= pytorch,onnxruntime,openvino,numpy
 
 # The instruction sets of this machine below its best one, which runs anyway.
@@ -42,6 +45,17 @@ bench: setup
 peers:
 	@command -v python3 >/dev/null || { echo "No python3 on PATH, which other engines run in" >&2; exit 1; }
 	@python3 Benchmarks/Peers/install.py .build/peers $(PEERS)
+
+# Each revision keeps its build, so that the next comparison with it starts at once.
+bench-against: setup
+	@[ -n "$(REV)" ] || { echo "REV names the revision to measure against: make bench-against REV=main" >&2; exit 64; }
+	@commit="$$(git rev-parse --verify --quiet "$(REV)^{commit}")" || { echo "REV: git knows no revision $(REV)" >&2; exit 64; }; \
+	tree=".build/against/$$commit"; \
+	[ -e "$$tree" ] || git worktree add --quiet --detach "$$tree" "$$commit" >&2; \
+	swift build -c release --product attention-bench >&2 \
+	  && swift build -c release --product attention-bench --package-path "$$tree" >&2 \
+	  && OPENBLAS_CORETYPE=$(BLAS_CORE) "$$(swift build -c release --show-bin-path)/attention-bench" \
+	    --against "$$(swift build -c release --package-path "$$tree" --show-bin-path)/attention-bench" $(ARGS)
 
 # Python draws the report's charts, and nothing else needs it.
 REPORT_PYTHON := .build/report/bin/python

@@ -19,6 +19,8 @@ struct BenchInputs<E: BenchElement> {
   /// The right output as somebody else computed it, where that is known.
   var expected: Tensor<Float>?
 
+  private let passing = PassedInputs()
+
   /// Whether queries, keys and values have mean 0 and variance 1, which the tightest tolerance assumes.
   var hasUnitVariance: Bool { expected == nil }
 
@@ -41,6 +43,11 @@ struct BenchInputs<E: BenchElement> {
     sequence(row.sequence, of: output).selected(axis: 0, 0).selected(axis: 0, row.head)
       .selected(axis: 0, row.query).elements.map(\.doubleValue)
   }
+}
+
+/// The file that other processes read a problem from, once there is one.
+private final class PassedInputs {
+  var file: PassedFile?
 }
 
 // MARK: - Random
@@ -71,15 +78,22 @@ extension BenchInputs {
 // MARK: - From another process
 
 extension BenchInputs {
-  /// All that ``shape`` does not say, as another process takes it: `Q`, `K`, `V`, and `slopes` and `sinks` where there are some.
-  func safetensors() throws -> [UInt8] {
+  /// All that ``shape`` does not say, as a file for other processes: `Q`, `K`, `V`, and `slopes` and `sinks` where there are some.
+  /// Written once for all of them.
+  ///
+  /// - Throws: ``BenchmarkError`` where there is no room for it.
+  func passed() throws -> PassedFile {
+    if let file = passing.file { return file }
     var writer = SafetensorsWriter()
     try writer.add("Q", queries)
     try writer.add("K", keys)
     try writer.add("V", values)
     if let alibiSlopes { try writer.add("slopes", Tensor(alibiSlopes, shape: [alibiSlopes.count])) }
     if let sinks { try writer.add("sinks", Tensor(sinks, shape: [sinks.count])) }
-    return try writer.bytes()
+    let file = try PassedFile()
+    try file.write(try writer.bytes())
+    passing.file = file
+    return file
   }
 
   /// What another process passed, copied into memory as any program has it: pages of a file are small ones.

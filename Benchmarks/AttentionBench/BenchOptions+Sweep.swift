@@ -9,7 +9,7 @@ extension BenchOptions {
   /// The shapes of the sweep. Where the number of threads is swept it changes least often, since each is a pool of its own.
   ///
   /// - Throws: `ValidationError` where `--sweep` or `--base` is wrong.
-  func sweptWorkloads() throws -> [(workload: any Workload, threads: Int?)] {
+  func sweptFamilies() throws -> [(family: ShapeFamily, threads: Int?)] {
     let listed = try listed().map(\.shape)
     let name = base ?? "gpt2-prefill"
     guard let shape = listed.first(where: { $0.name == name }) else {

@@ -56,6 +56,18 @@ struct BenchOptions: ParsableArguments {
   var peersPython: String?
 
   @Option(
+    help: ArgumentHelp(
+      "Measure this build against an older one of the same program, in the same rounds, both as children that are started anew for each sitting.",
+      valueName: "binary"))
+  var against: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "With --against: exit with 1 where a shape's speed over the older build's is surely below this, 0.95 say.",
+      valueName: "ratio"))
+  var failBelow: Double?
+
+  @Option(
     help:
       "How results are printed: table, markdown or json (google-benchmark's, with every round); table by default.",
     completion: .list(ReportFormat.allCases.map(\.rawValue)), transform: { try choice($0) })
@@ -98,6 +110,20 @@ struct BenchOptions: ParsableArguments {
     if peersPython != nil && peers.isEmpty {
       throw ValidationError("--peers-python is given without --peers")
     }
+    if let failBelow {
+      guard against != nil else { throw ValidationError("--fail-below is given without --against") }
+      guard failBelow > 0 && failBelow.isFinite else {
+        throw ValidationError("--fail-below is \(failBelow), expected a positive number")
+      }
+    }
+    if against != nil {
+      guard peers.isEmpty, kernel == nil, !explain else {
+        throw ValidationError("--against takes neither --peers nor --kernel nor --explain")
+      }
+      guard format.table != nil else {
+        throw ValidationError("--against has a table or markdown, no other format")
+      }
+    }
     if let memory, !(memory > 0 && memory.isFinite) {
       throw ValidationError("--memory is \(memory), expected a positive number of 10⁹ bytes")
     }
@@ -129,14 +155,34 @@ extension BenchOptions {
       memoryLimit: memory.map { $0 * 1e9 })
   }
 
+  /// What two builds are measured with: their kernels are their own, in their processes.
+  func bench(on machine: ThreadedMachine, rounds: Rounds, peers: [Peer]) -> Bench {
+    Bench(
+      kernels: [], peers: peers, rounds: rounds, machine: machine, seed: seed,
+      memoryLimit: memory.map { $0 * 1e9 })
+  }
+
   /// What was asked for, in the order in which it is measured.
   ///
   /// - Throws: where a list cannot be read, or a name is not in it.
   func runs() throws -> [Run] {
     let chosen =
-      isSweep ? try sweptWorkloads() : try workloads().map { (workload: $0, threads: threads) }
+      isSweep
+      ? try sweptFamilies().map { (workload: $0.family as any Workload, threads: $0.threads) }
+      : try workloads().map { (workload: $0, threads: threads) }
     return chosen.flatMap { chosen in
       dtype.values.map { Run(workload: chosen.workload, type: $0, threads: chosen.threads) }
+    }
+  }
+
+  /// The shapes of ``runs()``, each by itself; what is no attention is left out.
+  ///
+  /// - Throws: where a list cannot be read, or a name is not in it.
+  func shapeRuns() throws -> [(workload: ShapeWorkload, type: BenchType, threads: Int?)] {
+    let chosen =
+      isSweep ? try sweptFamilies() : try families().map { (family: $0, threads: threads) }
+    return chosen.flatMap { chosen in
+      chosen.family.members.flatMap { member in dtype.values.map { (member, $0, chosen.threads) } }
     }
   }
 
@@ -149,16 +195,26 @@ extension BenchOptions {
   ///
   /// - Throws: where the list cannot be read, or a name is not in it.
   private func workloads() throws -> [any Workload] {
-    let listed = try listed()
     let others: [any Workload] = shapes == nil ? [RotaryWorkload()] : []
-    guard let only else { return ShapeFamily.families(of: listed) + others }
-    let wanted = only.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
-    let known = listed.map(\.shape.name) + others.flatMap(\.names)
-    if let name = wanted.first(where: { !known.contains($0) }) {
+    let wanted = wantedNames
+    return try families(beside: others.flatMap(\.names))
+      + others.filter { $0.names.contains { wanted?.contains($0) ?? true } }
+  }
+
+  /// The shapes that were asked for, in the order of the list.
+  ///
+  /// - Parameter others: names that are no shapes, and may be asked for too.
+  private func families(beside others: [String] = []) throws -> [ShapeFamily] {
+    let listed = try listed()
+    let known = listed.map(\.shape.name) + others
+    if let name = wantedNames?.first(where: { !known.contains($0) }) {
       throw ValidationError("--only: shape \(unknown(name, among: known))")
     }
-    return ShapeFamily.families(of: listed, named: wanted)
-      + others.filter { $0.names.contains(where: wanted.contains) }
+    return ShapeFamily.families(of: listed, named: wantedNames)
+  }
+
+  private var wantedNames: [String]? {
+    only?.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
   }
 }
 

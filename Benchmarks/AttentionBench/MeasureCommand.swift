@@ -18,12 +18,14 @@ struct MeasureCommand: ParsableCommand {
         attention-bench --only bert-encode,llama-decode --dtype f32,bf16
         attention-bench --peers pytorch,onnxruntime,openvino
         attention-bench --format json --output before.json
+        attention-bench --against ../older/.build/release/attention-bench --fail-below 0.95
         attention-bench --sweep queries=128..8192*2 head-dim=64,128 --kernel chosen
       """)
 
   @OptionGroup var options: BenchOptions
 
   func run() throws {
+    if let binary = options.against { return try compare(with: binary) }
     let runs = try options.runs()
     if options.explain { return try explain(runs) }
     var writer = try ReportWriter(path: options.output)

@@ -10,9 +10,32 @@ struct PeerPatience {
   var turn = 30.0
 }
 
+/// Who computes in another process.
+enum PeerProgram {
+  case engine(PeerName)
+  /// A build of this program, under the name that its rows have.
+  case build(String)
+
+  var name: String {
+    switch self {
+    case .engine(let engine): engine.rawValue
+    case .build(let name): name
+    }
+  }
+
+  /// What its process takes for a problem at most, and what we take for its output.
+  func bytes(for shape: BenchmarkShape, elementBytes: Int) -> Double {
+    switch self {
+    case .engine(let engine): engine.bytes(for: shape, elementBytes: elementBytes)
+    // The passed file, what it reads of that, and its output as bytes and in Float64 here.
+    case .build: 4 * shape.tensorBytes(elementBytes: elementBytes, outputs: 2)
+    }
+  }
+}
+
 /// Another engine, in a process that stays up. Whatever goes wrong in it costs its own rows only.
 final class Peer: AttentionEngine {
-  let engine: PeerName
+  let program: PeerProgram
   /// What it says of itself; nil where it could not be started.
   private(set) var version: String?
 
@@ -25,8 +48,10 @@ final class Peer: AttentionEngine {
   private var lastError: PeerError?
 
   /// Starts it.
-  init(_ engine: PeerName, executable: String, arguments: [String], patience: PeerPatience = PeerPatience()) {
-    self.engine = engine
+  init(
+    _ program: PeerProgram, executable: String, arguments: [String], patience: PeerPatience = PeerPatience()
+  ) {
+    self.program = program
     self.executable = executable
     self.arguments = arguments
     self.patience = patience
@@ -37,7 +62,7 @@ final class Peer: AttentionEngine {
     }
   }
 
-  var name: String { engine.rawValue }
+  var name: String { program.name }
 
   /// Why it cannot be used at all; nil where it was started.
   var absence: String? { version == nil ? lastError?.description : nil }
@@ -50,7 +75,7 @@ final class Peer: AttentionEngine {
   }
 
   func bytes(for shape: BenchmarkShape, elementBytes: Int) -> Double {
-    version == nil ? 0 : engine.bytes(for: shape, elementBytes: elementBytes)
+    version == nil ? 0 : program.bytes(for: shape, elementBytes: elementBytes)
   }
 
   /// It went through a problem from its inputs to its output.

@@ -27,8 +27,7 @@ final class PeerContender<E: BenchElement>: AttentionContender {
     // Ours are 0 there; others have their own opinions, NaN among them.
     if shape.hasBlindQueries { throw Unsuitable(reason: "queries that see no key are not compared") }
     problem = "\(shape.name)/\(E.benchType.rawValue)"
-    let file = try PassedFile()
-    try file.write(try inputs.safetensors())
+    let file = try inputs.passed()
     let body = PeerPreparation(
       problem: problem, dtype: E.benchType.rawValue, inputs: file.path, shape: shape.record)
     // The name of the file is its descriptor's, which has to stay open.

@@ -51,7 +51,7 @@ struct PeerSetup {
   /// An engine, started.
   func peer(_ name: PeerName, threads: Int) -> Peer {
     Peer(
-      name, executable: python,
+      .engine(name), executable: python,
       arguments: [script, name.rawValue, "--threads", String(threads)])
   }
 

@@ -80,7 +80,7 @@ package struct BenchmarkShape: Sendable, Equatable {
   /// What the shape stands for.
   package let why: String
   /// What a file says of it, for another process that makes the same shape of it.
-  package let record: ShapeRecord
+  package private(set) var record: ShapeRecord
 
   /// What a record says, not checked yet but for the names of mask and layout.
   init(unchecked record: ShapeRecord) throws(BenchmarkError) {
@@ -98,6 +98,9 @@ package struct BenchmarkShape: Sendable, Equatable {
     compareWith = record.compareWith
     why = record.why ?? ""
     self.record = record
+    // One word for the same shape.
+    self.record.alibi = scores.hasALiBi ? true : nil
+    self.record.sinks = scores.hasSinks ? true : nil
   }
 }
 

@@ -10,7 +10,7 @@ package enum ReportFormat: String, CaseIterable, Sendable {
   case json
 
   /// The form of tables; nil where the report is for programs.
-  var table: TableFormat? {
+  package var table: TableFormat? {
     switch self {
     case .table: .table
     case .markdown: .markdown

@@ -32,6 +32,15 @@ struct BenchProcess {
     }
   }
 
+  /// The command, which lies beside the test bundle, whose executable this process is.
+  static var executable: URL {
+    get throws {
+      let bundle = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+      return URL(fileURLWithPath: bundle).deletingLastPathComponent()
+        .appendingPathComponent("attention-bench")
+    }
+  }
+
   private let process = Process()
   private let output: TemporaryFile
   private let errors: TemporaryFile
@@ -40,10 +49,7 @@ struct BenchProcess {
   ///
   /// - Parameter folder: where; here by default.
   init(_ arguments: [String], environment: [String: String] = [:], in folder: URL? = nil) throws {
-    // The command lies beside the test bundle, whose executable this process is.
-    let executable = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-    process.executableURL = URL(fileURLWithPath: executable)
-      .deletingLastPathComponent().appendingPathComponent("attention-bench")
+    process.executableURL = try Self.executable
     process.arguments = arguments
     if let folder { process.currentDirectoryURL = folder }
     process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }

@@ -12,7 +12,7 @@ import Testing
     let shapes = try ShapeFile.load(path: Self.bundled.path)
     let stated = try #require(
       try JSONSerialization.jsonObject(with: Data(contentsOf: Self.bundled)) as? [[String: Any]])
-    #expect(shapes.count == 28)
+    #expect(shapes.count == 34)
     #expect(shapes.count == stated.count)
     for (shape, record) in zip(shapes, stated) {
       let name = Comment(rawValue: shape.name)

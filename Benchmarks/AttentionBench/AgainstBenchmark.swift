@@ -31,8 +31,10 @@ struct AgainstBenchmark {
     while row.wantsSitting(bound: options.failBelow), !Interruption.isRequested {
       let peers = start(on: machine, olderFirst: sittings.isMultiple(of: 2))
       defer { for peer in peers { peer.stop() } }
-      let rows = ShapeBenchmark(bench: options.bench(on: machine, rounds: rounds, peers: peers))
-        .measure([inputs])
+      var bench = options.bench(on: machine, peers: peers)
+      // Their kernels are their own, in their processes.
+      (bench.kernels, bench.rounds) = ([], rounds)
+      let rows = ShapeBenchmark(bench: bench).measure([inputs])
       let index = peers[0].name == Self.older ? 0 : 1
       if Interruption.isRequested { break }
       row.add(older: rows[index], newer: rows[1 - index])

@@ -155,13 +155,6 @@ extension BenchOptions {
       memoryLimit: memory.map { $0 * 1e9 })
   }
 
-  /// What two builds are measured with: their kernels are their own, in their processes.
-  func bench(on machine: ThreadedMachine, rounds: Rounds, peers: [Peer]) -> Bench {
-    Bench(
-      kernels: [], peers: peers, rounds: rounds, machine: machine, seed: seed,
-      memoryLimit: memory.map { $0 * 1e9 })
-  }
-
   /// What was asked for, in the order in which it is measured.
   ///
   /// - Throws: where a list cannot be read, or a name is not in it.

@@ -8,7 +8,7 @@ struct CompareCommand: ParsableCommand {
     abstract: "Show the medians of two runs side by side.",
     discussion: """
       Files are those of --format json, or google-benchmark's own with --benchmark_repetitions. Rows are paired by name. \
-      Runs of different hours differ by what else the machine did: what becomes of code, measurements in the same rounds tell.
+      Runs of different hours differ by what else the machine did: whether a change helped, measure --against tells.
 
       Examples:
         attention-bench compare before.json after.json

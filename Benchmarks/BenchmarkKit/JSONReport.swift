@@ -157,35 +157,18 @@ private struct Context: Encodable {
   let caveats: Caveats
 
   func encode(to encoder: any Encoder) throws {
+    var run = run
+    run.noise += caveats.noise
+    try run.encode(to: encoder)
+    try run.machine.encode(to: encoder)
     var members = encoder.container(keyedBy: JSONMember.self)
-    let machine = run.machine
-    try members.encode(machine.caches, forKey: "caches")
-    try members.encode(machine.loadAverages, forKey: "load_avg")
-    try members.encodeIfPresent(machine.megahertz?.rounded(), forKey: "mhz_per_cpu")
+    // The folders before it are the builder's.
+    try members.encode(run.executable.split(separator: "/").last.map(String.init), forKey: "executable")
+    try members.encode(run.revision ?? "unknown", forKey: "library_version")
+    try members.encode(run.isDebugBuild ? "debug" : "release", forKey: "library_build_type")
+    try members.encode(1, forKey: "json_schema_version")
     try members.encodeIfPresent(
-      machine.governor.map { $0 != "performance" }, forKey: "cpu_scaling_enabled")
-    try members.encodeIfPresent(machine.hasRandomAddresses, forKey: "aslr_enabled")
-    for (name, text) in [
-      ("date", run.date), ("host_name", machine.hostName),
-      // The folders before it are the builder's.
-      ("executable", run.executable.split(separator: "/").last.map(String.init) ?? ""),
-      ("library_version", run.revision ?? "unknown"),
-      ("library_build_type", run.isDebugBuild ? "debug" : "release"),
-      ("cpu_model", machine.processor), ("cpu_flags", machine.flags), ("kernel", machine.kernel),
-      ("governor", machine.governor), ("openblas_version", run.openBLAS),
-      ("openblas_core", run.openBLASCore), ("kernel_set", run.kernelSet), ("swift_version", run.swift),
-      ("git_revision", run.revision),
-    ] as [(JSONMember, String?)] { try members.encodeIfPresent(text, forKey: name) }
-    for (name, count) in [
-      ("num_cpus", machine.processorCount), ("json_schema_version", 1), ("numa_nodes", machine.numaNodes),
-      ("threads", run.threads),
-    ] as [(JSONMember, Int)] { try members.encode(count, forKey: name) }
-    try members.encodeIfPresent(run.quota, forKey: "cgroup_cpu_quota")
-    try members.encode(run.seed, forKey: "seed")
-    try members.encode(run.arguments, forKey: "arguments")
-    try members.encode(run.environment, forKey: "environment")
-    try members.encode(run.engines, forKey: "engines")
-    try members.encode(run.noise + caveats.noise, forKey: "noise")
+      run.machine.governor.map { $0 != "performance" }, forKey: "cpu_scaling_enabled")
     try members.encode(caveats.precision, forKey: "precision")
     let peaks = run.peaks.map { ($0.arithmetic.typeName, $0.rate.all) }
     try members.encode(Dictionary(uniqueKeysWithValues: peaks), forKey: "peak_gflops")

@@ -16,7 +16,7 @@ package struct ProbedRate: Sendable, Equatable {
 }
 
 /// What a reader must know of a run to make sense of its numbers: gathered once, told in the header of tables and in `json`.
-package struct RunContext: Sendable {
+package struct RunContext: Sendable, Encodable {
   /// When the run began: ISO 8601 with the zone.
   package var date = ""
   /// The program's file.
@@ -66,6 +66,17 @@ package struct RunContext: Sendable {
 
   /// What disturbed the machine before the run, as far as that is known; a sentence each.
   package var noise: [String] = []
+
+  /// As `json` calls what it has of them, beside ``machine``.
+  private enum CodingKeys: String, CodingKey {
+    case date, arguments, seed, threads, environment, engines, noise
+    case quota = "cgroup_cpu_quota"
+    case openBLAS = "openblas_version"
+    case openBLASCore = "openblas_core"
+    case kernelSet = "kernel_set"
+    case swift = "swift_version"
+    case revision = "git_revision"
+  }
 
   package init(machine: MachineDescription = MachineDescription()) { self.machine = machine }
 }

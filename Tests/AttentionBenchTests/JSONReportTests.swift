@@ -120,7 +120,7 @@ import Testing
     }
     #expect(unknown["executable"] as? String == "attention-bench")
     #expect(unknown["library_build_type"] as? String == "debug")
-    context.machine.megahertz = 2599.6
+    context.machine.megahertz = 2600
     context.machine.governor = "powersave"
     context.machine.hasRandomAddresses = true
     context.isDebugBuild = false

@@ -114,24 +114,23 @@ extension ResultRow {
     }
   }
 
-  /// What is told of a result beside its times: the problem, the rates, the limits, the check.
+  /// What is told of a result beside its times: the problem, the rates, the limits, the check; null where there is nothing to tell.
   fileprivate func encodeCounters(to members: inout KeyedEncodingContainer<JSONMember>) throws {
     func billions(_ rate: Double?) -> Double? { rate.flatMap { $0 > 0 ? $0 / 1e9 : nil } }
-    if case .attention(let usefulFlops, let keyValueBytes) = work {
-      try members.encode(usefulFlops, forKey: "useful_flops")
-      try members.encode(keyValueBytes, forKey: "kv_bytes")
-    }
-    if let shape {
-      let sizes = shape.sizes
-      for (name, size) in [
-        ("batch", sizes.batch), ("query_heads", sizes.queryHeads), ("key_value_heads", sizes.keyValueHeads),
-        ("queries", sizes.queries), ("keys", sizes.keys), ("head_dim", sizes.headDim),
-        ("value_dim", sizes.valueDim),
-      ] as [(JSONMember, Int)] { try members.encode(size, forKey: name) }
-      try members.encode(shape.mask.kind.rawValue, forKey: "mask")
-    }
+    let (flops, bytes): (Double?, Double?) =
+      switch work {
+      case .attention(let usefulFlops, let keyValueBytes): (usefulFlops, keyValueBytes)
+      case .stream: (nil, nil)
+      }
+    let sizes = shape?.sizes
+    for (name, count) in [
+      ("batch", sizes?.batch), ("query_heads", sizes?.queryHeads),
+      ("key_value_heads", sizes?.keyValueHeads), ("queries", sizes?.queries), ("keys", sizes?.keys),
+      ("head_dim", sizes?.headDim), ("value_dim", sizes?.valueDim), ("scaled_from_pairs", scaledFromPairs),
+    ] as [(JSONMember, Int?)] { try members.encode(count, forKey: name) }
     for (name, number) in [
-      ("useful_gflops", billions(flopsPerSecond)), ("kv_gbytes_per_s", billions(readBytesPerSecond)),
+      ("useful_flops", flops), ("kv_bytes", bytes), ("useful_gflops", billions(flopsPerSecond)),
+      ("kv_gbytes_per_s", billions(readBytesPerSecond)),
       ("streamed_gbytes_per_s", billions(streamedBytesPerSecond)),
       ("peak_gflops", billions(limits.flopsPerSecond)),
       ("read_gbytes_per_s", billions(limits.readBytesPerSecond)),
@@ -139,18 +138,20 @@ extension ResultRow {
       ("share_of_limit", share?.fraction), ("speedup", speedup), ("vs_plain", costOverPlain),
       ("max_error", maxError), ("tolerance", tolerance),
       ("median_ci_percent", medianInterval?.halfWidthPercent),
-    ] as [(JSONMember, Double?)] { try members.encodeIfPresent(number, forKey: name) }
-    for (name, text) in [("plan", plan), ("limit", share?.limit), ("compared_with", comparedWith)]
+    ] as [(JSONMember, Double?)] { try members.encode(number, forKey: name) }
+    for (name, text) in [
+      ("plan", plan), ("mask", shape?.mask.kind.rawValue), ("limit", share?.limit),
+      ("compared_with", comparedWith),
+    ]
       as [(JSONMember, String?)]
-    { try members.encodeIfPresent(text, forKey: name) }
-    try members.encodeIfPresent(scaledFromPairs, forKey: "scaled_from_pairs")
+    { try members.encode(text, forKey: name) }
   }
 }
 
 // MARK: - Context
 
-/// The `context`: google-benchmark's members, then ours beside them. What nobody told is left out: google-benchmark's readers take 0 and
-/// false for what was found.
+/// The `context`: google-benchmark's members, then ours beside them. Of google-benchmark's, those that nobody told are left out: its
+/// readers take 0 and false for what was found.
 private struct Context: Encodable {
   let run: RunContext
   /// What was seen during the run, in addition to what was known before.
@@ -169,12 +170,15 @@ private struct Context: Encodable {
     try members.encode(1, forKey: "json_schema_version")
     try members.encodeIfPresent(
       run.machine.governor.map { $0 != "performance" }, forKey: "cpu_scaling_enabled")
+    try members.encode(run.machine.governor, forKey: "governor")
+    try members.encode(run.quota, forKey: "cgroup_cpu_quota")
+    try members.encode(run.revision, forKey: "git_revision")
     try members.encode(caveats.precision, forKey: "precision")
     let peaks = run.peaks.map { ($0.arithmetic.typeName, $0.rate.all) }
     try members.encode(Dictionary(uniqueKeysWithValues: peaks), forKey: "peak_gflops")
     try members.encode(
       ["memory": run.memoryRead.all, "cache": run.cacheRead.all], forKey: "read_gbytes_per_s")
-    try members.encodeIfPresent(
+    try members.encode(
       run.handOff.map { ["spinning": $0.spinning, "sleeping": $0.sleeping] }, forKey: "hand_off_us")
   }
 }

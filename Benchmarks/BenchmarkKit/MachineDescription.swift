@@ -50,7 +50,7 @@ package struct MachineDescription: Sendable, Encodable {
 
   /// As `json` calls them.
   private enum CodingKeys: String, CodingKey {
-    case caches, governor, kernel
+    case caches, kernel
     case processor = "cpu_model"
     case flags = "cpu_flags"
     case processorCount = "num_cpus"

@@ -70,12 +70,10 @@ package struct RunContext: Sendable, Encodable {
   /// As `json` calls what it has of them, beside ``machine``.
   private enum CodingKeys: String, CodingKey {
     case date, arguments, seed, threads, environment, engines, noise
-    case quota = "cgroup_cpu_quota"
     case openBLAS = "openblas_version"
     case openBLASCore = "openblas_core"
     case kernelSet = "kernel_set"
     case swift = "swift_version"
-    case revision = "git_revision"
   }
 
   package init(machine: MachineDescription = MachineDescription()) { self.machine = machine }

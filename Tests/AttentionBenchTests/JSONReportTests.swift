@@ -115,7 +115,7 @@ import Testing
     context.executable = "/home/somebody/package/.build/release/attention-bench"
     context.isDebugBuild = true
     let unknown = try Self.document([], context).context
-    for member in ["mhz_per_cpu", "cpu_scaling_enabled", "aslr_enabled", "governor", "hand_off_us"] {
+    for member in ["mhz_per_cpu", "cpu_scaling_enabled", "aslr_enabled"] {
       #expect(unknown[member] == nil)
     }
     #expect(unknown["executable"] as? String == "attention-bench")

@@ -5,7 +5,6 @@
 #              downloads; PEERS=onnxruntime,numpy picks. Nothing else installs any
 # make bench-against REV=main   builds that revision in a work tree of its own, and measures this tree's build against it in the same rounds;
 #                    ARGS="--only llama-decode --fail-below 0.95" adds flags
-# make bench-check   benchmarks, and fails where something became slower twice than in the results that are committed for such machines
 # make report        writes .build/report.html from the results that are committed for such machines, or from RESULTS="a.json b.json";
 #                    CHARTS=folder keeps the charts as well; make test-report checks what writes it
 # make test-kernels, make test-neon   check the C kernels alone: this machine's (SANITIZE=1 with sanitizers), and AArch64's in an emulator
@@ -15,7 +14,7 @@
 SHELL := /bin/bash
 comma := ,
 .DELETE_ON_ERROR:
-.PHONY: test test-kernels test-neon bench bench-against bench-check peers report report-setup test-report example format lint setup
+.PHONY: test test-kernels test-neon bench bench-against peers report report-setup test-report example format lint setup
 
 SWIFT_SOURCES := Package.swift Sources Tests Benchmarks Examples
 ARGS ?=
@@ -57,23 +56,6 @@ bench-against: setup
 	  && swift build -c release --product attention-bench --package-path "$$tree" >&2 \
 	  && OPENBLAS_CORETYPE=$(BLAS_CORE) "$$(swift build -c release --show-bin-path)/attention-bench" \
 	    --against "$$(swift build -c release --package-path "$$tree" --show-bin-path)/attention-bench" $(ARGS)
-
-# A neighbour that made one run slow is rarely there in the next: only rows that are slower in both count. What is wrong, interrupted
-# or misspelt is not measured again: only compare's 1 says slower.
-bench-check: setup
-	@swift build -c release --product attention-bench >&2
-	@bench="$$(swift build -c release --show-bin-path)/attention-bench"; new=.build/bench-check.json; again=.build/bench-check-again.json; \
-	baseline="Benchmarks/Results/$$("$$bench" kind).json"; \
-	if [ ! -e "$$baseline" ]; then \
-	  echo "$$baseline is not there: no results of such a machine are committed. On a quiet one, make bench ARGS=\"--format json --output $$baseline\" adds them." >&2; \
-	  exit 1; \
-	fi; \
-	measure() { OPENBLAS_CORETYPE=$(BLAS_CORE) "$$bench" --format json --output "$$1" $(ARGS); }; \
-	measure "$$new" || exit; \
-	"$$bench" compare "$$baseline" "$$new"; code=$$?; [ $$code -eq 1 ] || exit $$code; \
-	echo "Once more" >&2; \
-	measure "$$again" || exit; \
-	"$$bench" compare "$$baseline" "$$new" "$$again"
 
 # Python draws the report's charts, and nothing else needs it.
 REPORT_PYTHON := .build/report/bin/python

@@ -31,8 +31,10 @@ struct AgainstBenchmark {
     while row.wantsSitting(bound: options.failBelow), !Interruption.isRequested {
       let peers = start(on: machine, olderFirst: sittings.isMultiple(of: 2))
       defer { for peer in peers { peer.stop() } }
-      let rows = ShapeBenchmark(bench: options.bench(on: machine, rounds: rounds, peers: peers))
-        .measure([inputs])
+      var bench = options.bench(on: machine, peers: peers)
+      // Their kernels are their own, in their processes.
+      (bench.kernels, bench.rounds) = ([], rounds)
+      let rows = ShapeBenchmark(bench: bench).measure([inputs])
       let index = peers[0].name == Self.older ? 0 : 1
       if Interruption.isRequested { break }
       row.add(older: rows[index], newer: rows[1 - index])
@@ -70,7 +72,7 @@ extension MeasureCommand {
   func compare(with binary: String) throws {
     let benchmark = try AgainstBenchmark(binary, options)
     let runs = try options.shapeRuns()
-    let destination = try ReportDestination(path: options.output)
+    var writer = try ReportWriter(path: options.output)
     Interruption.watch()
     let progress = Progress(count: runs.count)
     var rows: [AgainstRow] = []
@@ -80,8 +82,8 @@ extension MeasureCommand {
         try benchmark.row(run.workload, run.type.element, on: ThreadedMachine(threads: run.threads)))
       progress.clear()
     }
-    var writer = ReportWriter(to: destination)
-    writer.write(AgainstRow.table(rows, bound: options.failBelow, isMarkdown: options.format == .markdown))
+    // Other formats were refused.
+    writer.write(AgainstRow.lines(rows, bound: options.failBelow, options.format.table ?? .table))
     try writer.finish()
     if let code = Interruption.exitCode { throw ExitCode(code) }
     if rows.contains(where: { $0.isWorse(than: options.failBelow) }) { throw ExitCode(1) }

@@ -7,9 +7,7 @@ struct KindCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "kind",
     abstract: "Print what results of machines like this one are called: amd-epyc-2-threads.",
-    discussion: """
-      The processor's name and the threads that this process may use. `make bench-check` looks for Benchmarks/Results/KIND.json.
-      """)
+    discussion: "The processor's name and the threads that this process may use.")
 
   func run() throws {
     Output.write([

@@ -28,7 +28,7 @@ struct MeasureCommand: ParsableCommand {
     if let binary = options.against { return try compare(with: binary) }
     let runs = try options.runs()
     if options.explain { return try explain(runs) }
-    let destination = try ReportDestination(path: options.output)
+    var writer = try ReportWriter(path: options.output)
     Interruption.watch()
 
     let progress = Progress(count: runs.count)
@@ -45,9 +45,7 @@ struct MeasureCommand: ParsableCommand {
     let report = options.format.report(
       names: runs.flatMap(\.workload.names), peers: peers.map(\.name), context: context)
     progress.clear()
-    var writer = ReportWriter(to: destination)
     writer.write(report.opening)
-    if !options.format.tellsOfMachine { progress.tell(context.facts) }
 
     var rows: [ResultRow] = []
     var failure: (any Error)?
@@ -75,7 +73,6 @@ struct MeasureCommand: ParsableCommand {
     let caveats = Caveats(
       noise: Noise.seen(stolenShare: stolen, peakRatio: context.peakRatio(bench.probe)),
       precision: Precision.seen(rows: rows, isInterrupted: Interruption.isRequested))
-    if !options.format.tellsOfMachine { progress.tell(caveats.facts) }
     writer.write(report.closing(rows, caveats))
     writer.write(SideBySide(peers: peers.map(\.name), rows).lines(options.format))
     try writer.finish()

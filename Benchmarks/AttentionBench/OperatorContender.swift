@@ -54,11 +54,16 @@ final class OperatorContender<E: BenchElement>: AttentionContender {
     inputs.outputRow(row, of: output)
   }
 
-  func defect() -> String? {
-    var count = 0
-    output.forEachRow { row, length, stride in
-      for index in 0..<length where !row[index * stride].doubleValue.isFinite { count += 1 }
+  func defect() -> String? { output.defect }
+}
+
+extension Tensor {
+  /// How many elements are not finite, in words; nil where all are.
+  var defect: String? {
+    var strange = 0
+    forEachRow { row, length, stride in
+      for index in 0..<length where !row[index * stride].doubleValue.isFinite { strange += 1 }
     }
-    return count == 0 ? nil : "\(count) of \(output.count) outputs are not finite"
+    return strange == 0 ? nil : "\(strange) of \(count) outputs are not finite"
   }
 }

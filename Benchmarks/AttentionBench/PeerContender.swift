@@ -93,11 +93,7 @@ final class PeerContender<E: BenchElement>: AttentionContender {
 
   func defect() -> String? {
     guard let output else { return "no output" }
-    var count = 0
-    output.forEachRow { row, length, stride in
-      for index in 0..<length where !row[index * stride].isFinite { count += 1 }
-    }
-    return count == 0 ? nil : "\(count) of \(output.count) outputs are not finite"
+    return output.defect
   }
 }
 

@@ -32,10 +32,5 @@ final class Progress {
     if isTerminal { write("\r\u{1B}[K") }
   }
 
-  /// Facts that have no place among the results.
-  func tell(_ facts: [(String, String)]) {
-    write(facts.map { "attention-bench: \($0.0): \($0.1)\n" }.joined())
-  }
-
   private func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
 }

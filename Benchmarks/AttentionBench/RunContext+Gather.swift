@@ -45,7 +45,10 @@ extension RunContext {
     }
     kernelSet = String(cString: CAttentionKernels_active().pointee.name)
     swift = Self.compiler
-    noise += build.noise
+    #if DEBUG
+      isDebugBuild = true
+      noise.append("this program was built for debugging, without optimisation: no time means anything")
+    #endif
     revision = SourceTree.revision(of: executable)
     // One that is set to nothing counts as not set for those who read them.
     environment = ProcessInfo.processInfo.environment.filter { variable in
@@ -68,7 +71,7 @@ extension RunContext {
     let awake = pool.measureHandOff(rounds: 1000)
     let asleep = pool.measureHandOff(rounds: 20, pause: 1_000_000)
     if awake.isEmpty || asleep.isEmpty { return }
-    handOff = HandOff(spinning: Quantiles(awake).median * 1e6, sleeping: Quantiles(asleep).median * 1e6)
+    handOff = (spinning: Quantiles(awake).median * 1e6, sleeping: Quantiles(asleep).median * 1e6)
   }
 
   /// The best of three: whoever else uses the machine can only lower a rate.

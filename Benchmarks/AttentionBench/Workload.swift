@@ -3,9 +3,9 @@ import Parallelism
 
 /// What a run measures with.
 struct Bench {
-  let kernels: [BenchKernel]
+  var kernels: [BenchKernel]
   let peers: [Peer]
-  let rounds: Rounds
+  var rounds: Rounds
   let machine: ThreadedMachine
   let seed: UInt64
   /// Bytes that one workload may take; nil for what is free when it begins.

@@ -97,13 +97,11 @@ extension AgainstRow {
 
 extension AgainstRow {
   /// The table of such rows.
-  package static func table(_ rows: [AgainstRow], bound: Double?, isMarkdown: Bool) -> [String] {
+  package static func lines(_ rows: [AgainstRow], bound: Double?, _ format: TableFormat) -> [String] {
     let header = ["shape", "dtype", "older, ms", "this, ms", "x older", "95 %", "sittings", ""]
     let cells = rows.map { $0.cells(bound: bound) }
-    let words = [0, 1, 7]
-    return isMarkdown
-      ? TextTable.markdown(header, cells, words: words)
-      : TextTable.aligned([header] + cells, words: words)
+    let table = TextTable(format, header, words: [0, 1, 7], rows: cells)
+    return table.heading + cells.map(table.line)
   }
 
   private func cells(bound: Double?) -> [String] {

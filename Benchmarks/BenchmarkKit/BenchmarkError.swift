@@ -2,10 +2,8 @@ import Foundation
 
 /// What the benchmark refuses, in one line: what was given and what was expected.
 package struct BenchmarkError: Error, Equatable, Sendable, CustomStringConvertible {
-  /// The line.
   package let description: String
 
-  /// An error with this line.
   package init(_ description: String) {
     self.description = description
   }

@@ -22,12 +22,7 @@ extension BenchmarkShape {
 
   private static func checkName(_ name: String) throws(BenchmarkError) {
     // Names are typed after --only, with commas between, and stand in table cells as they are.
-    let isPlain = name.utf8.allSatisfy { byte in
-      switch UInt8(ascii: "a")...UInt8(ascii: "z") ~= (byte | 0x20) {
-      case true: true
-      case false: (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) || "._-+=".utf8.contains(byte)
-      }
-    }
+    let isPlain = name.allSatisfy { ($0.isASCII && ($0.isLetter || $0.isNumber)) || "._-+=".contains($0) }
     guard isPlain, 1...longestName ~= name.utf8.count else {
       throw BenchmarkError(
         "name is \(quoted(name)), expected 1 to \(longestName) letters, digits, '.', '_', '-', '+' and '='")

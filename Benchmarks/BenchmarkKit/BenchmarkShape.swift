@@ -17,16 +17,6 @@ package struct BenchmarkShape: Sendable, Equatable {
     package let headDim: Int
     /// `Dv`
     package let valueDim: Int
-
-    init(_ record: ShapeRecord) {
-      batch = record.batch
-      queryHeads = record.queryHeads
-      keyValueHeads = record.keyValueHeads
-      queries = record.queries
-      keys = record.keys
-      headDim = record.headDim
-      valueDim = record.valueDim
-    }
   }
 
   /// What hides keys.
@@ -45,11 +35,6 @@ package struct BenchmarkShape: Sendable, Equatable {
     package let kind: Kind
     /// With a causal mask, how many keys before its own position a query sees; all when nil.
     package let leftWindowSize: Int?
-
-    init(_ record: ShapeRecord) throws(BenchmarkError) {
-      kind = try choice("mask", record.mask, of: record.name)
-      leftWindowSize = record.leftWindowSize
-    }
   }
 
   /// How the sequences of a batch lie in memory, and how long they are.
@@ -68,12 +53,6 @@ package struct BenchmarkShape: Sendable, Equatable {
     package let keyLengths: [Int]?
     /// One a sequence: its queries end there, and what follows is padding. The key lengths where sequences are packed.
     package let queryLengths: [Int]?
-
-    init(_ record: ShapeRecord) throws(BenchmarkError) {
-      layout = try choice("layout", record.layout ?? Layout.padded.rawValue, of: record.name)
-      keyLengths = record.keyLengths
-      queryLengths = layout == .packed ? record.keyLengths : record.queryLengths
-    }
   }
 
   /// What changes scores, beside the mask.
@@ -84,12 +63,6 @@ package struct BenchmarkShape: Sendable, Equatable {
     package let hasALiBi: Bool
     /// Whether each query head has a sink.
     package let hasSinks: Bool
-
-    init(_ record: ShapeRecord) {
-      softcap = record.softcap
-      hasALiBi = record.alibi ?? false
-      hasSinks = record.sinks ?? false
-    }
   }
 
   /// Unique in its file: letters, digits, `.`, `_`, `-`, `+` and `=`.
@@ -112,10 +85,16 @@ package struct BenchmarkShape: Sendable, Equatable {
   /// What a record says, not checked yet but for the names of mask and layout.
   init(unchecked record: ShapeRecord) throws(BenchmarkError) {
     name = record.name
-    sizes = Sizes(record)
-    storage = try Storage(record)
-    mask = try Mask(record)
-    scores = Scores(record)
+    sizes = Sizes(
+      batch: record.batch, queryHeads: record.queryHeads, keyValueHeads: record.keyValueHeads,
+      queries: record.queries, keys: record.keys, headDim: record.headDim, valueDim: record.valueDim)
+    let layout: Storage.Layout = try record.choice("layout", record.layout ?? Storage.Layout.padded.rawValue)
+    storage = Storage(
+      layout: layout, keyLengths: record.keyLengths,
+      queryLengths: layout == .packed ? record.keyLengths : record.queryLengths)
+    mask = Mask(kind: try record.choice("mask", record.mask), leftWindowSize: record.leftWindowSize)
+    scores = Scores(
+      softcap: record.softcap, hasALiBi: record.alibi ?? false, hasSinks: record.sinks ?? false)
     compareWith = record.compareWith
     why = record.why ?? ""
     self.record = record
@@ -125,15 +104,15 @@ package struct BenchmarkShape: Sendable, Equatable {
   }
 }
 
-/// What a word of a shape's field means.
-///
-/// - Throws: ``BenchmarkError`` that lists the words, where it is none of them.
-private func choice<Choice: RawRepresentable<String> & CaseIterable>(
-  _ field: String, _ text: String, of name: String
-) throws(BenchmarkError) -> Choice {
-  if let choice = Choice(rawValue: text) { return choice }
-  let known = Choice.allCases.map(\.rawValue)
-  throw BenchmarkError(
-    "shape \(name): \(field) is \(quoted(text)), expected one of \(known.joined(separator: ", "))"
-      + suggestion(for: text, among: known))
+extension ShapeRecord {
+  /// What a word of a field means.
+  fileprivate func choice<Choice: RawRepresentable<String> & CaseIterable>(
+    _ field: String, _ text: String
+  ) throws(BenchmarkError) -> Choice {
+    do {
+      return try BenchmarkKit.choice(text)
+    } catch {
+      throw BenchmarkError("shape \(name): \(field) \(error)")
+    }
+  }
 }

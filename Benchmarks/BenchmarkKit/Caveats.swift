@@ -5,7 +5,6 @@ package struct Caveats: Sendable, Equatable {
   /// Which medians are not known well, whatever the reason.
   package var precision: [String]
 
-  /// These sentences.
   package init(noise: [String] = [], precision: [String] = []) {
     self.noise = noise
     self.precision = precision

@@ -7,7 +7,6 @@ package struct RowIndex: Hashable, Sendable {
   /// Query.
   package let query: Int
 
-  /// A row at these indices.
   package init(sequence: Int, head: Int, query: Int) {
     self.sequence = sequence
     self.head = head

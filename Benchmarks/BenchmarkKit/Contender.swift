@@ -9,7 +9,6 @@ package struct Turn: Sendable, Equatable {
   /// Seconds that all threads of the process worked for a call.
   package var cpuSeconds: Double
 
-  /// A turn of these calls.
   package init(seconds: Double, calls: Int = 1, cpuSeconds: Double = 0) {
     self.seconds = seconds
     self.calls = calls

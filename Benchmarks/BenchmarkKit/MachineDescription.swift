@@ -1,22 +1,19 @@
 import Foundation
 
 /// A cache of the first processor.
-package struct CPUCache: Sendable, Equatable {
+package struct CPUCache: Sendable, Equatable, Codable {
   /// `Data`, `Instruction` or `Unified`.
-  package let type: String
+  let type: String
   /// 1 is the nearest.
-  package let level: Int
+  let level: Int
   /// In bytes.
-  package let size: Int
+  let size: Int
   /// How many logical processors share it.
-  package let sharing: Int
+  let sharing: Int
 
-  /// A cache of these numbers.
-  package init(type: String, level: Int, size: Int, sharing: Int) {
-    self.type = type
-    self.level = level
-    self.size = size
-    self.sharing = sharing
+  private enum CodingKeys: String, CodingKey {
+    case type, level, size
+    case sharing = "num_sharing"
   }
 
   /// `L1d 48K`, and how many share it where that is more than one.
@@ -27,7 +24,7 @@ package struct CPUCache: Sendable, Equatable {
 }
 
 /// What Linux tells about the machine, at one moment.
-package struct MachineDescription: Sendable {
+package struct MachineDescription: Sendable, Encodable {
   /// The processor's name, or `unknown`.
   package var processor = "unknown"
   /// The processor's instruction set extensions, as Linux lists them; empty where it does not.
@@ -51,6 +48,19 @@ package struct MachineDescription: Sendable {
   /// Whether addresses differ from run to run; nil where that is not told.
   package var hasRandomAddresses: Bool?
 
+  /// As `json` calls them.
+  private enum CodingKeys: String, CodingKey {
+    case caches, kernel
+    case processor = "cpu_model"
+    case flags = "cpu_flags"
+    case processorCount = "num_cpus"
+    case megahertz = "mhz_per_cpu"
+    case numaNodes = "numa_nodes"
+    case hostName = "host_name"
+    case loadAverages = "load_avg"
+    case hasRandomAddresses = "aslr_enabled"
+  }
+
   /// Reads the files of `/proc` and `/sys`, or of a copy of them below `root`. What cannot be read is left as it is without them.
   package init(root: String = "") {
     func read(_ file: String) -> String? {
@@ -63,7 +73,7 @@ package struct MachineDescription: Sendable {
     flags = Self.value(ofAny: ["flags", "Features"], in: processors) ?? flags
     let first = "/sys/devices/system/cpu/cpu0"
     let highest = read("\(first)/cpufreq/cpuinfo_max_freq").flatMap(Double.init).map { $0 / 1000 }
-    megahertz = highest ?? Self.value(ofAny: ["cpu MHz"], in: processors).flatMap(Double.init)
+    megahertz = (highest ?? Self.value(ofAny: ["cpu MHz"], in: processors).flatMap(Double.init))?.rounded()
     governor = read("\(first)/cpufreq/scaling_governor")
     caches = Self.entries(root + first + "/cache", prefix: "index").compactMap { entry in
       func value(_ file: String) -> String? { read("\(first)/cache/\(entry)/\(file)") }

@@ -34,11 +34,9 @@ package struct MedianInterval: Sendable, Equatable {
 
   /// Which of so many samples, counted from 1 and from either end, bounds the interval.
   ///
-  /// - Precondition: at least ``fewestSamples``.
+  /// - Precondition: at least ``fewestSamples``, and at most 1000: 2⁻ⁿ is a Double.
   package static func rank(of count: Int) -> Int {
-    precondition(count >= fewestSamples, "\(count) samples have no interval of 95 %")
-    // Where 2⁻ⁿ is no Double any more, the normal distribution is as good.
-    if count > 1000 { return Int(Double(count) / 2 - 0.98 * Double(count).squareRoot()) }
+    precondition(fewestSamples...1000 ~= count, "\(count) samples have no interval of 95 %")
     var probability = pow(0.5, Double(count))
     var below = 0.0
     var rank = 0

@@ -7,7 +7,6 @@ package struct PeerRequest<Body: Encodable>: Encodable {
   /// The number that its reply has to have.
   var number = 0
 
-  /// A request for `task`.
   package init(_ task: String, _ body: Body) {
     self.task = task
     self.body = body
@@ -43,7 +42,6 @@ package struct PeerReplyHead: Codable {
   package let request: Int
   package let error: String?
 
-  /// The head of a reply.
   package init(request: Int, error: String? = nil) {
     self.request = request
     self.error = error
@@ -65,98 +63,6 @@ package struct PeerReply<Body: Encodable>: Encodable {
     try head.encode(to: encoder)
     try body.encode(to: encoder)
   }
-}
-
-// MARK: - What is asked, and what is answered
-
-/// To be computed: a problem, from its tensors to a call that is warm.
-package struct PeerPreparation: Codable {
-  /// What later requests call it.
-  package let problem: String
-  /// Its element type.
-  package let dtype: String
-  /// A safetensors file: `Q`, `K`, `V`, `slopes` and `sinks` where the shape has them.
-  package let inputs: String
-  /// Which keys are visible, and what else changes scores.
-  package let shape: ShapeRecord
-
-  /// A request.
-  package init(problem: String, dtype: String, inputs: String, shape: ShapeRecord) {
-    self.problem = problem
-    self.dtype = dtype
-    self.inputs = inputs
-    self.shape = shape
-  }
-}
-
-/// Which of its ways the engine chose, and how long a call takes.
-package struct PeerPrepared: Codable {
-  package let call: String
-  package let seconds: Double
-
-  /// An answer.
-  package init(call: String, seconds: Double) {
-    self.call = call
-    self.seconds = seconds
-  }
-}
-
-/// To be called for so many seconds.
-package struct PeerTurn: Codable {
-  package let problem: String
-  package let seconds: Double
-
-  /// A request.
-  package init(problem: String, seconds: Double) {
-    self.problem = problem
-    self.seconds = seconds
-  }
-}
-
-/// What a call took, the mean of all.
-package struct PeerTaken: Codable {
-  package let seconds: Double
-  package let calls: Int
-  package let cpuSeconds: Double
-
-  /// An answer.
-  package init(_ turn: Turn) {
-    seconds = turn.seconds
-    calls = turn.calls
-    cpuSeconds = turn.cpuSeconds
-  }
-
-  private enum CodingKeys: String, CodingKey {
-    case seconds, calls
-    case cpuSeconds = "cpu_seconds"
-  }
-}
-
-/// To be written, and forgotten.
-package struct PeerFinish: Codable {
-  package let problem: String
-  /// The file that shall have the output, as `Y`.
-  package let output: String
-
-  /// A request.
-  package init(problem: String, output: String) {
-    self.problem = problem
-    self.output = output
-  }
-}
-
-/// It is written.
-package struct PeerFinished: Codable {
-  /// An answer.
-  package init() {}
-}
-
-/// What a peer says unasked once it is ready.
-package struct PeerGreeting: Codable {
-  package let version: String
-
-  /// A greeting.
-  package init(version: String) { self.version = version }
 }
 
 /// Why a peer did not do what it was asked for, in one line.

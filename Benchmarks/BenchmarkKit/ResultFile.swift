@@ -1,66 +1,38 @@
 import Foundation
 
 /// What an earlier run measured: a file in google-benchmark's schema, ours or one of google-benchmark's own.
-package struct ResultFile: Sendable, Equatable {
+package struct ResultFile: Sendable {
   /// One contender on one shape.
   package struct Row: Sendable, Equatable {
     /// What came of it.
     package enum Outcome: Sendable, Equatable {
-      /// In the order of the rounds; at least one.
-      case measured([Turn])
-      /// Wrong, or an error; why.
-      case failed(String)
-      /// Not measured; why.
-      case skipped(String)
+      /// The median of the rounds.
+      case seconds(Double)
+      case failed, skipped
     }
 
     /// What pairs rows of two files: `shape/dtype/engine` where we wrote it.
     package let name: String
-    /// What was computed; google-benchmark's own names begin with it too.
-    package let shape: String
-    /// The element type, where the file tells.
-    package let dtype: String?
-    /// Who computed it, where the file tells.
-    package let engine: String?
-    /// Whether its time is ours to answer for: neither the naive kernel's nor another engine's.
-    package let isOurs: Bool
-    /// What came of it.
     package let outcome: Outcome
-    /// Seconds that a call would take at each of the machine's limits as they were beside it: at the arithmetic's peak, at the rate
-    /// of reading.
-    package var limits: [String: Double] = [:]
 
-    /// A row of this name.
-    package init(
-      name: String, shape: String? = nil, dtype: String? = nil, engine: String? = nil, isOurs: Bool = true,
-      outcome: Outcome
-    ) {
-      self.name = name
-      self.shape = shape ?? String(name.prefix { $0 != "/" })
-      self.dtype = dtype
-      self.engine = engine
-      self.isOurs = isOurs
-      self.outcome = outcome
+    /// What was computed.
+    package var shape: String { String(name.prefix { $0 != "/" }) }
+
+    var seconds: Double? {
+      if case .seconds(let seconds) = outcome { seconds } else { nil }
     }
   }
 
-  /// The machine and the programs, in what moment.
-  package let context: ResultContext
+  let context: ResultContext
   /// In the file's order.
   package let rows: [Row]
-
-  /// A file that was measured, or is made up for a test.
-  package init(context: ResultContext = ResultContext(), rows: [Row]) {
-    self.context = context
-    self.rows = rows
-  }
 }
 
 // MARK: - Reading
 
 extension ResultFile {
   /// Several times what a run of all shapes, types and engines writes; what is larger is something else.
-  static var largestByteCount: Int { 1 << 26 }
+  private static var largestByteCount: Int { 1 << 26 }
 
   /// The results of a file.
   ///
@@ -68,65 +40,84 @@ extension ResultFile {
   package static func load(path: String) throws(BenchmarkError) -> ResultFile {
     let data = try InputFile.read(path: path, limit: largestByteCount, kind: "results")
     do {
-      return try parse(data)
+      return try ResultFile(data)
     } catch {
       throw BenchmarkError("\(path): \(error)")
     }
   }
 
-  /// The results of a file's contents.
-  package static func parse(_ data: Data) throws(BenchmarkError) -> ResultFile {
-    let record = try InputFile.decode(ResultRecord.self, from: data)
-    var order: [String] = []
-    var rounds: [String: [ResultRecord.Entry]] = [:]
-    var limits: [String: [String: Double]] = [:]
-    for (index, entry) in record.benchmarks.enumerated() {
+  /// The results of a file's contents. Of its aggregates nothing: medians are computed here, in one way for every file.
+  package init(_ data: Data) throws(BenchmarkError) {
+    let document = try InputFile.decode(Document.self, from: data)
+    var names: [String] = []
+    var outcomes: [String: [Row.Outcome]] = [:]
+    for (index, entry) in document.benchmarks.enumerated() where entry.isRound {
       do {
-        try entry.validate()
+        if outcomes[entry.name] == nil { names.append(entry.name) }
+        outcomes[entry.name, default: []].append(try entry.outcome())
       } catch {
         throw BenchmarkError("entry \(index + 1): \(error)")
       }
-      if entry.isRound {
-        if rounds[entry.name] == nil { order.append(entry.name) }
-        rounds[entry.name, default: []].append(entry)
-      } else if entry.aggregateName == "median", let name = entry.runName {
-        // Of aggregates only what stands beside the times: medians are computed here, in one way for every file.
-        limits[name] = entry.limits
-      }
     }
-    guard !order.isEmpty else {
+    guard !names.isEmpty else {
       throw BenchmarkError(#"no entries of "run_type" "iteration", which alone are samples"#)
     }
-    var rows: [Row] = []
-    for name in order {
-      var row = try row(of: rounds[name] ?? [], name: name, in: record.context)
-      row.limits = limits[name] ?? [:]
-      rows.append(row)
-    }
-    return ResultFile(context: record.context, rows: rows)
-  }
-
-  private static func row(
-    of entries: [ResultRecord.Entry], name: String, in context: ResultContext
-  ) throws(BenchmarkError) -> Row {
-    // google-benchmark may write the rounds of all names in a random order, and releases before 1.5 do not number them.
-    let rounds = entries.enumerated().map { (index: $1.repetitionIndex ?? $0, entry: $1) }
-      .sorted { $0.index < $1.index }
-    if let twice = zip(rounds, rounds.dropFirst()).first(where: { $0.index == $1.index }) {
-      throw BenchmarkError("\(quoted(name)): round \(twice.0.index) appears twice")
-    }
-    var turns: [Turn] = []
-    var outcome: Row.Outcome?
-    for round in rounds {
-      switch round.entry.outcome {
-      case .measured(let more): turns += more
+    context = document.context
+    rows = names.map { name in
+      let rounds = outcomes[name] ?? []
       // One wrong round spoils all: nobody knows what the others computed.
-      case .failed, .skipped: outcome = outcome ?? round.entry.outcome
+      if let problem = [Row.Outcome.failed, .skipped].first(where: rounds.contains) {
+        return Row(name: name, outcome: problem)
       }
+      let seconds = rounds.compactMap { Row(name: name, outcome: $0).seconds }
+      return Row(name: name, outcome: .seconds(Quantiles(seconds).median))
     }
-    let first = rounds[0].entry
-    return Row(
-      name: name, shape: first.shape, dtype: first.dtype, engine: first.engine,
-      isOurs: context.isOurs(engine: first.engine), outcome: outcome ?? .measured(turns))
+  }
+}
+
+/// A file of results as it is spelt.
+private struct Document: Decodable {
+  let context: ResultContext
+  let benchmarks: [Entry]
+
+  /// A round of a row, or an aggregate of its rounds.
+  struct Entry: Decodable {
+    let name: String
+    let runType: String?
+    let realTime: Double?
+    let timeUnit: String?
+    let errorOccurred: Bool?
+    let skipped: Bool?
+
+    enum CodingKeys: String, CodingKey {
+      case name, skipped
+      case runType = "run_type"
+      case realTime = "real_time"
+      case timeUnit = "time_unit"
+      case errorOccurred = "error_occurred"
+    }
+
+    /// Releases before 1.5 have no `run_type`, and aggregates under names of their own.
+    var isRound: Bool { (runType ?? "iteration") == "iteration" }
+
+    /// - Throws: ``BenchmarkError`` that names the field, what it has and what was expected.
+    func outcome() throws(BenchmarkError) -> ResultFile.Row.Outcome {
+      // A shape's name with a type and an engine behind it, printed as it is.
+      let longestName = BenchmarkShape.longestName + 64
+      guard 1...longestName ~= name.count, name == onOneLine(name) else {
+        throw BenchmarkError("name is \(quoted(name)), expected 1 to \(longestName) characters on one line")
+      }
+      if errorOccurred == true { return .failed }
+      if skipped == true { return .skipped }
+      guard let unit = ["ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1][timeUnit ?? "ns"] else {
+        throw BenchmarkError("time_unit is \(quoted(timeUnit ?? "")), expected ns, us, ms or s")
+      }
+      guard let realTime else { throw BenchmarkError("real_time is missing") }
+      // Nothing takes less than a thousandth of a cycle or longer than a year.
+      guard 1e-13...3.2e7 ~= realTime * unit else {
+        throw BenchmarkError("real_time is \(realTime), expected more than 0 and less than a year")
+      }
+      return .seconds(realTime * unit)
+    }
   }
 }

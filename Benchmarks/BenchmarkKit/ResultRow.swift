@@ -55,7 +55,6 @@ package struct ResultRow: Sendable {
   /// Where only some (sequence, head) pairs were measured and scaled to the whole: how many.
   package var scaledFromPairs: Int?
 
-  /// A row without measurements.
   package init(
     name: String, kernel: String, dtype: String, threads: Int, work: Work,
     limits: MachineLimits = MachineLimits()

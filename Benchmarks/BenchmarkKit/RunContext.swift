@@ -7,7 +7,6 @@ package struct ProbedRate: Sendable, Equatable {
   /// Of all threads together.
   package let all: Double
 
-  /// These rates.
   package init(one: Double, all: Double) {
     self.one = one
     self.all = all
@@ -16,42 +15,8 @@ package struct ProbedRate: Sendable, Equatable {
   func words(_ unit: String) -> String { "\(short(one)) \(unit) one thread, \(short(all)) all" }
 }
 
-/// How long a call of the thread pool takes until every worker is at work, in microseconds, the median.
-package struct HandOff: Sendable, Equatable {
-  /// To threads that spin.
-  package let spinning: Double
-  /// To threads that sleep.
-  package let sleeping: Double
-
-  /// These times.
-  package init(spinning: Double, sleeping: Double) {
-    self.spinning = spinning
-    self.sleeping = sleeping
-  }
-}
-
-/// How a program was built, as google-benchmark's `library_build_type` tells it.
-package enum BuildType: String, Sendable {
-  case debug, release
-
-  /// This program's.
-  package static var current: BuildType {
-    #if DEBUG
-      .debug
-    #else
-      .release
-    #endif
-  }
-
-  /// What that does to all numbers; a sentence, or none.
-  package var noise: [String] {
-    self == .debug
-      ? ["this program was built for debugging, without optimisation: no time means anything"] : []
-  }
-}
-
 /// What a reader must know of a run to make sense of its numbers: gathered once, told in the header of tables and in `json`.
-package struct RunContext: Sendable {
+package struct RunContext: Sendable, Encodable {
   /// When the run began: ISO 8601 with the zone.
   package var date = ""
   /// The program's file.
@@ -78,8 +43,8 @@ package struct RunContext: Sendable {
   package var openBLASNote = ""
   /// The library's own kernels in use.
   package var kernelSet = "unknown"
-  /// How this program was built.
-  package var build = BuildType.current
+  /// Whether this program was built without optimisation.
+  package var isDebugBuild = false
   /// The compiler of this program.
   package var swift = "unknown"
   /// The commit of the program's source tree, where that is there.
@@ -95,13 +60,22 @@ package struct RunContext: Sendable {
   package var memoryRead = ProbedRate(one: 0, all: 0)
   /// Reading a working set that a last-level cache may hold, in GB/s.
   package var cacheRead = ProbedRate(one: 0, all: 0)
-  /// nil with one thread.
-  package var handOff: HandOff?
+  /// How long a call of the thread pool takes until every worker is at work, in microseconds, the median: for threads that spin and for
+  /// threads that sleep; nil with one thread.
+  package var handOff: (spinning: Double, sleeping: Double)?
 
   /// What disturbed the machine before the run, as far as that is known; a sentence each.
   package var noise: [String] = []
 
-  /// A context of this machine.
+  /// As `json` calls what it has of them, beside ``machine``.
+  private enum CodingKeys: String, CodingKey {
+    case date, arguments, seed, threads, environment, engines, noise
+    case openBLAS = "openblas_version"
+    case openBLASCore = "openblas_core"
+    case kernelSet = "kernel_set"
+    case swift = "swift_version"
+  }
+
   package init(machine: MachineDescription = MachineDescription()) { self.machine = machine }
 }
 

@@ -4,7 +4,7 @@ import Foundation
 package enum ShapeFile {
   /// The shapes of a file, in its order.
   ///
-  /// - Throws: ``BenchmarkError`` with the path, the line where the shape begins, and the reason.
+  /// - Throws: ``BenchmarkError`` with the path, which entry it is, and the reason.
   package static func load(path: String, memoryLimit: Double = physicalMemory) throws(BenchmarkError)
     -> [BenchmarkShape]
   {
@@ -20,31 +20,23 @@ package enum ShapeFile {
   package static func parse(_ data: Data, memoryLimit: Double = physicalMemory) throws(BenchmarkError)
     -> [BenchmarkShape]
   {
-    // Without NUL it cannot be UTF-16 or -32, which the parser would read and lines cannot be counted in.
-    guard !data.contains(0), String(validating: data, as: UTF8.self) != nil,
-      let document = try? JSONSerialization.jsonObject(with: data, options: .fragmentsAllowed)
-    else { throw BenchmarkError("not valid JSON") }
-    guard let objects = document as? [Any] else { throw BenchmarkError("expected an array of shapes") }
-    let elements = JSONArrayText(data).elements
-    guard !elements.isEmpty else { throw BenchmarkError("no shapes") }
-    guard elements.count == objects.count else { throw BenchmarkError("not valid JSON") }
-
+    let entries = try InputFile.decode([Entry].self, from: data)
+    guard !entries.isEmpty else { throw BenchmarkError("no shapes") }
     var shapes: [BenchmarkShape] = []
-    var names: Set<String> = []
-    for (index, element) in elements.enumerated() {
-      try at(index, of: elements) { () throws(BenchmarkError) in
-        let record = try InputFile.decode(ShapeRecord.self, from: element.text)
-        try refuseUnknownFields(objects[index])
-        let shape = try BenchmarkShape(record, memoryLimit: memoryLimit)
-        guard names.insert(shape.name).inserted else {
-          throw BenchmarkError("shape \(shape.name): the name appears twice")
-        }
-        shapes.append(shape)
+    for (index, entry) in entries.enumerated() {
+      do {
+        if let problem = entry.problem { throw problem }
+        shapes.append(try BenchmarkShape(entry.record, memoryLimit: memoryLimit))
+      } catch {
+        throw BenchmarkError("entry \(index + 1): \(error)")
       }
     }
+    let names = shapes.map(\.name)
     for (index, shape) in shapes.enumerated() {
-      guard let other = shape.compareWith, other == shape.name || !names.contains(other) else { continue }
-      try at(index, of: elements) { () throws(BenchmarkError) in
+      guard names.firstIndex(of: shape.name) == index else {
+        throw BenchmarkError("shape \(shape.name): the name appears twice")
+      }
+      if let other = shape.compareWith, other == shape.name || !names.contains(other) {
         throw BenchmarkError(
           "shape \(shape.name): compare_with is \(quoted(other)), expected the name of another shape of the list"
         )
@@ -53,27 +45,21 @@ package enum ShapeFile {
     return shapes
   }
 
-  /// Names the place of what is wrong.
-  private static func at(
-    _ index: Int, of elements: [JSONArrayText.Element], _ body: () throws(BenchmarkError) -> Void
-  ) throws(BenchmarkError) {
-    do {
-      try body()
-    } catch {
-      throw BenchmarkError("line \(elements[index].line), entry \(index + 1): \(error)")
-    }
-  }
+  /// A shape and what is wrong with the names of its fields: one that is misspelt and optional would measure another problem than the
+  /// one meant.
+  private struct Entry: Decodable {
+    let record: ShapeRecord
+    let problem: BenchmarkError?
 
-  /// A misspelt field that is optional would measure another problem than the one meant.
-  private static func refuseUnknownFields(_ object: Any) throws(BenchmarkError) {
-    let known = ShapeRecord.CodingKeys.allCases.map(\.rawValue).sorted()
-    // Fields that follow from others, for readers of the file.
-    let derived = "kv_bytes_f32"
-    let fields = (object as? [String: Any] ?? [:]).keys.sorted()
-    guard let field = fields.first(where: { !known.contains($0) && $0 != derived }) else { return }
-    throw BenchmarkError(
-      "unknown field \(quoted(field))\(suggestion(for: field, among: known)), expected one of \(known.joined(separator: ", "))"
-    )
+    init(from decoder: any Decoder) throws {
+      let known = ShapeRecord.CodingKeys.allCases.map(\.rawValue).sorted()
+      // Follows from others, for readers of the file.
+      let derived = "kv_bytes_f32"
+      let fields = try decoder.container(keyedBy: JSONMember.self).allKeys.map(\.stringValue)
+      let strange = fields.filter { !known.contains($0) && $0 != derived }.min()
+      problem = strange.map { BenchmarkError("field \(unknown($0, among: known))") }
+      record = try ShapeRecord(from: decoder)
+    }
   }
 
   /// Bytes of memory that this machine has.

@@ -18,19 +18,11 @@ package struct SideBySide {
   /// What follows the results in such a report: nothing where there is no peer, or the report is for programs.
   package func lines(_ format: ReportFormat) -> [String] {
     let compared = rows.filter { row in row.entries.contains { peers.contains($0.kernel) } }
-    if peers.isEmpty || compared.isEmpty { return [] }
+    guard let format = format.table, !peers.isEmpty, !compared.isEmpty else { return [] }
     let header = ["shape", "dtype", "ours, ms", "kernel"] + peers.map { "\($0), ms" } + ["x best peer"]
     let cells = compared.map { row in line(row.shape, row.dtype, row.entries) }
-    let words = [0, 1, 3]
-    switch format {
-    case .table:
-      return [""] + TextTable.aligned([header] + cells, words: words) + [""] + notes(compared)
-    case .markdown:
-      return [""] + TextTable.markdown(header, cells, words: words) + [""]
-        + notes(compared).map(TextTable.item)
-    case .csv, .jsonl, .json, .sql:
-      return []
-    }
+    let table = TextTable(format, header, words: [0, 1, 3], rows: cells)
+    return [""] + table.heading + cells.map(table.line) + [""] + notes(compared).map(table.item)
   }
 
   private func line(_ shape: String, _ dtype: String, _ entries: [ResultRow]) -> [String] {

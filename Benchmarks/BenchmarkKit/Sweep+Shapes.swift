@@ -22,7 +22,8 @@ extension Sweep {
     }
     var shapes: [SweptShape] = []
     for combination in combinations {
-      var record = ShapeRecord(base)
+      var record = base.record
+      (record.usefulFlops, record.compareWith) = (nil, nil)
       record.name = ([base.name] + combination.map { "\($0.field.rawValue)=\($0.value)" }).joined(
         separator: "+")
       var threads: Int?
@@ -62,23 +63,5 @@ extension ShapeRecord {
     if !swept.contains(.keyValueHeads), base.keyValueHeads == base.queryHeads { keyValueHeads = queryHeads }
     if !swept.contains(.valueDim), base.valueDim == base.headDim { valueDim = headDim }
     if !swept.contains(.window), mask != BenchmarkShape.Mask.Kind.causal.rawValue { leftWindowSize = nil }
-  }
-
-  /// A shape as a file would spell it, compared with none.
-  fileprivate init(_ shape: BenchmarkShape) {
-    let sizes = shape.sizes
-    self.init(
-      name: shape.name, queries: [sizes.batch, sizes.queryHeads, sizes.queries, sizes.headDim],
-      keys: [sizes.batch, sizes.keyValueHeads, sizes.keys, sizes.headDim],
-      values: [sizes.batch, sizes.keyValueHeads, sizes.keys, sizes.valueDim], why: shape.why)
-    mask = shape.mask.kind.rawValue
-    keyLengths = shape.storage.keyLengths
-    // Those of packed sequences are the key lengths.
-    queryLengths = shape.storage.layout == .packed ? nil : shape.storage.queryLengths
-    leftWindowSize = shape.mask.leftWindowSize
-    layout = shape.storage.layout.rawValue
-    softcap = shape.scores.softcap
-    alibi = shape.scores.hasALiBi
-    sinks = shape.scores.hasSinks
   }
 }

@@ -27,12 +27,10 @@ package struct Sweep: Sendable {
   /// More shapes than this are a mistake: they would take hours.
   package static var largestCount: Int { 1000 }
 
-  /// The shape whose other fields hold; nil where the sweep does not say.
-  package private(set) var base: String?
   /// In the order given, each once.
   package private(set) var fields: [(field: SweepField, values: [SweepValue])] = []
 
-  /// The sweep of these words, `field=values` each; `base=NAME` names the shape that is changed.
+  /// The sweep of these words, `field=values` each.
   ///
   /// Values have commas between them. Each is a number, a range `a..b` (of all numbers), `a..b*f` (times `f` until `b`) or `a..b+s` (plus `s`);
   /// `N` as a number of threads stands for `allThreads`. Of `mask` they are names, and `window` may be `none`.
@@ -43,22 +41,14 @@ package struct Sweep: Sendable {
         throw BenchmarkError("\(quoted(word)) is no field=values, such as queries=128..8192*2")
       }
       let (name, text) = (String(parts[0]), String(parts[1]))
-      if name == "base" {
-        guard base == nil else { throw BenchmarkError("base is given twice") }
-        base = text
-        continue
-      }
       guard let field = SweepField(rawValue: name) else {
-        let known = SweepField.allCases.map(\.rawValue) + ["base"]
-        throw BenchmarkError(
-          "field \(quoted(name)) is unknown\(suggestion(for: name, among: known)), expected one of \(known.joined(separator: ", "))"
-        )
+        throw BenchmarkError("field \(unknown(name, among: SweepField.allCases.map(\.rawValue)))")
       }
       guard !fields.contains(where: { $0.field == field }) else {
         throw BenchmarkError("\(name) is given twice")
       }
       do {
-        fields.append((field, try SweepValues(field, allThreads: allThreads).parse(text)))
+        fields.append((field, try SweepValues(field: field, allThreads: allThreads).parse(text)))
       } catch {
         throw BenchmarkError("\(name)=\(quoted(text)): \(error)")
       }
@@ -80,11 +70,6 @@ private struct SweepValues {
   let field: SweepField
   let allThreads: Int
 
-  init(_ field: SweepField, allThreads: Int) {
-    self.field = field
-    self.allThreads = allThreads
-  }
-
   /// In order; a value that comes twice counts once.
   func parse(_ text: String) throws(BenchmarkError) -> [SweepValue] {
     var values: [SweepValue] = []
@@ -101,15 +86,11 @@ private struct SweepValues {
   private func one(_ text: String) throws(BenchmarkError) -> [SweepValue] {
     switch field {
     case .mask:
-      guard BenchmarkShape.Mask.Kind(rawValue: text) != nil else {
-        let masks = BenchmarkShape.Mask.Kind.allCases.map(\.rawValue)
-        throw BenchmarkError(
-          "expected one of \(masks.joined(separator: ", "))\(suggestion(for: text, among: masks))")
-      }
+      let _: BenchmarkShape.Mask.Kind = try choice(text)
       return [.word(text)]
     case .window where text == "none":
       return [.word(text)]
-    default:
+    case .queries, .keys, .batch, .threads, .window, .queryHeads, .keyValueHeads, .headDim, .valueDim:
       return try numbers(text).map { .count($0) }
     }
   }

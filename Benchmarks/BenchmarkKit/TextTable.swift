@@ -1,35 +1,59 @@
-/// Tables of which all lines are known, and Markdown that takes any text.
-enum TextTable {
-  /// Columns as wide as their widest cell; `words` are those whose cells stand to the left.
-  static func aligned(_ lines: [[String]], words: [Int]) -> [String] {
-    let columns = lines.map(\.count).max() ?? 0
-    let widths = (0..<columns).map { column in lines.map { $0[column].count }.max() ?? 0 }
-    return lines.map { line in
-      let padded = line.enumerated().map { column, cell in
-        let spaces = String(repeating: " ", count: widths[column] - cell.count)
+/// The forms of a table.
+package enum TableFormat: String, CaseIterable, Sendable {
+  /// Columns for a terminal.
+  case table
+  /// For a document.
+  case markdown
+}
+
+/// A table for people, whose lines can be printed before all are known.
+struct TextTable {
+  private let format: TableFormat
+  private let header: [String]
+  /// Columns of words, which stand to the left; numbers stand to the right.
+  private let words: Set<Int>
+  private let widths: [Int]
+
+  /// A table of these lines, whose columns are as wide as their widest cell.
+  init(_ format: TableFormat, _ header: [String], words: Set<Int>, rows: [[String]]) {
+    let widths = header.indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
+    self.init(format, header, words: words, widths: widths)
+  }
+
+  /// A table of lines to come, whose columns are as wide as this and as the header.
+  init(_ format: TableFormat, _ header: [String], words: Set<Int>, widths: [Int]) {
+    self.format = format
+    self.header = header
+    self.words = words
+    self.widths = zip(header, widths).map { max($0.count, $1) }
+  }
+
+  /// The lines before the first.
+  var heading: [String] {
+    let rule = header.indices.map { words.contains($0) ? "---" : "--:" }
+    return [line(header)] + (format == .markdown ? ["| \(rule.joined(separator: " | ")) |"] : [])
+  }
+
+  func line(_ cells: [String]) -> String {
+    switch format {
+    case .markdown: return "| " + cells.map(Self.escaped).joined(separator: " | ") + " |"
+    case .table:
+      let padded = cells.enumerated().map { column, cell in
+        let spaces = String(repeating: " ", count: max(0, widths[column] - cell.count))
         if !words.contains(column) { return spaces + cell }
-        return column == columns - 1 ? cell : cell + spaces
+        return column == cells.count - 1 ? cell : cell + spaces
       }
       return padded.joined(separator: "  ")
     }
   }
 
-  /// A table for a document.
-  static func markdown(_ header: [String], _ lines: [[String]], words: [Int]) -> [String] {
-    heading(header, words: words) + lines.map(row)
+  /// A line before or after the table.
+  func item(_ text: String) -> String {
+    switch format {
+    case .markdown: "* " + Self.escaped(text)
+    case .table: text
+    }
   }
-
-  /// The first two lines of such a table.
-  static func heading(_ header: [String], words: [Int]) -> [String] {
-    let rule = header.indices.map { words.contains($0) ? "---" : "--:" }
-    return [row(header), "| \(rule.joined(separator: " | ")) |"]
-  }
-
-  /// A line of such a table.
-  static func row(_ cells: [String]) -> String { "| " + cells.map(escaped).joined(separator: " | ") + " |" }
-
-  /// A line of a list in a document.
-  static func item(_ text: String) -> String { "* " + escaped(text) }
 
   /// Text that Markdown takes as it is, and no renderer as HTML: engines and files word some of it.
   private static func escaped(_ text: String) -> String {

@@ -1,3 +1,5 @@
+import Tensors
+
 /// The attributes of a case as text, taken out by name; what nobody took is judged at the end.
 ///
 /// Nothing that could change the result is passed over in silence: a name that looks like a misspelt attribute, or that is one of
@@ -106,25 +108,10 @@ private func misspelling(of attributes: [String], _ name: String) -> String? {
   return attributes.first { attribute in
     let expected = lettersOnly(attribute)
     let slips = expected.count < 8 ? 1 : 2
-    return abs(letters.count - expected.count) <= slips && distance(letters, expected) <= slips
+    return abs(letters.count - expected.count) <= slips && editCount(letters, expected) <= slips
   }
 }
 
 private func lettersOnly(_ name: String) -> [Character] {
   name.lowercased().filter { $0 != "_" && $0 != "-" && $0 != " " }.map { $0 }
-}
-
-/// The least number of characters to insert, delete or replace between two texts (Levenshtein).
-private func distance(_ left: [Character], _ right: [Character]) -> Int {
-  var row = Array(0...right.count)
-  for (i, a) in left.enumerated() {
-    var diagonal = row[0]
-    row[0] = i + 1
-    for (j, b) in right.enumerated() {
-      let replaced = diagonal + (a == b ? 0 : 1)
-      diagonal = row[j + 1]
-      row[j + 1] = min(replaced, row[j] + 1, diagonal + 1)
-    }
-  }
-  return row[right.count]
 }

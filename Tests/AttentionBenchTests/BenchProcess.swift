@@ -1,5 +1,6 @@
 import Foundation
 import TestSupport
+import Testing
 
 /// `attention-bench` as its users run it.
 struct BenchProcess {
@@ -7,6 +8,28 @@ struct BenchProcess {
     let code: Int32
     let output: String
     let errors: String
+
+    /// What `--format json` tells of the run.
+    func context() throws -> [String: Any] { try #require(document()["context"] as? [String: Any]) }
+
+    /// The entries of `--format json`.
+    func entries() throws -> [[String: Any]] { try #require(document()["benchmarks"] as? [[String: Any]]) }
+
+    /// A dictionary for each result: what its median tells, `status` and `reason`, `rounds`.
+    func rows() throws -> [[String: Any]] {
+      let families = Dictionary(grouping: try entries()) { $0["family_index"] as? Int ?? -1 }
+      return families.sorted { $0.key < $1.key }.map { _, entries in
+        var row = entries.first { $0["aggregate_name"] as? String == "median" } ?? entries[0]
+        row["rounds"] = row["repetitions"]
+        row["reason"] = row["error_message"] ?? row["skip_message"]
+        row["status"] = row["skipped"] != nil ? "skipped" : row["error_occurred"] != nil ? "failed" : "ok"
+        return row
+      }
+    }
+
+    private func document() throws -> [String: Any] {
+      try #require(try JSONSerialization.jsonObject(with: Data(output.utf8)) as? [String: Any], "\(self)")
+    }
   }
 
   /// The command, which lies beside the test bundle, whose executable this process is.

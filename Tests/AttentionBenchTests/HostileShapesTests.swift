@@ -3,15 +3,13 @@ import Foundation
 import Testing
 
 /// Shape lists that must be refused, each with words that its message must contain.
-struct HostileShapes: CustomTestStringConvertible, Sendable {
+private struct HostileShapes: CustomTestStringConvertible {
   let text: String
-  let reason: String
-
-  var testDescription: String { reason }
+  let testDescription: String
 
   init(_ text: String, _ reason: String) {
     self.text = text
-    self.reason = reason
+    testDescription = reason
   }
 
   /// A list with one shape that is fine but for the fields given here.
@@ -37,7 +35,8 @@ struct HostileShapes: CustomTestStringConvertible, Sendable {
     HostileShapes("[]", "no shapes"),
     HostileShapes("[{}]", "entry 1: name is missing"),
     HostileShapes(String(repeating: "[", count: 100_000), "not valid JSON"),
-    HostileShapes(fields: ["left_window": "3"], "unknown field \"left_window\""),
+    HostileShapes(fields: ["left_window": "3"], "entry 1: field \"left_window\" is unknown"),
+    HostileShapes(fields: ["softcup": "3"], "did you mean softcap?"),
     HostileShapes(fields: ["batch": "-1"], "batch is -1"),
     HostileShapes(fields: ["batch": "0"], "batch is 0"),
     HostileShapes(fields: ["queries": "1.5"], "a number is not whole, or too large"),
@@ -48,7 +47,8 @@ struct HostileShapes: CustomTestStringConvertible, Sendable {
     HostileShapes(fields: ["batch": "2147483647", "keys": "2147483647"], "this machine has"),
     HostileShapes(fields: ["queries": "1000000", "keys": "1000000"], "expected at most"),
     HostileShapes(fields: ["query_heads": "3"], "expected a multiple of key_value_heads, 2"),
-    HostileShapes(fields: ["mask": #""diagonal""#], "expected one of none, causal, lengths"),
+    HostileShapes(
+      fields: ["mask": #""diagonal""#], "mask \"diagonal\" is unknown. There are none, causal, lengths"),
     HostileShapes(fields: ["mask": #""lengths""#], "belong together"),
     HostileShapes(fields: ["key_lengths": "[5]"], "belong together"),
     HostileShapes(
@@ -65,7 +65,9 @@ struct HostileShapes: CustomTestStringConvertible, Sendable {
     HostileShapes(fields: ["alibi": "1.5"], "\"alibi\": expected true or false"),
     HostileShapes(fields: ["alibi": #""yes""#], "\"alibi\": expected true or false"),
     HostileShapes(fields: ["sinks": "[1, 2, 3, 4]"], "\"sinks\": expected true or false"),
-    HostileShapes(fields: ["layout": #""ragged""#], "layout is \"ragged\", expected one of padded, packed"),
+    HostileShapes(
+      fields: ["layout": #""ragged""#],
+      "layout \"ragged\" is unknown; did you mean padded? There are padded, packed"),
     HostileShapes(fields: ["layout": #""packed""#], "layout \"packed\" needs key_lengths"),
     HostileShapes(fields: packed(["keys": "5"]), "has as many queries as keys"),
     HostileShapes(fields: packed(["query_lengths": "[3]"]), "takes no query_lengths"),
@@ -97,10 +99,10 @@ struct HostileShapes: CustomTestStringConvertible, Sendable {
 }
 
 @Suite struct HostileShapesTests {
-  @Test(arguments: HostileShapes.all) func isRefusedInOneLineThatSaysWhy(_ list: HostileShapes) throws {
+  @Test(arguments: HostileShapes.all) fileprivate func isRefusedInOneLine(_ list: HostileShapes) throws {
     let error = #expect(throws: BenchmarkError.self) { try ShapeFile.parse(Data(list.text.utf8)) }
     let line = try #require(error).description
-    #expect(line.contains(list.reason), "\(line)")
+    #expect(line.contains(list.testDescription), "\(line)")
     #expect(!line.contains("\n"), "\(line)")
   }
 

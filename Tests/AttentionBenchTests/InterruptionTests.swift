@@ -15,11 +15,9 @@ import Testing
     try bench.send(signal, whenTold: " 1/3 ")
     let outcome = try bench.outcome()
     #expect(outcome.code == code, "\(outcome)")
-    let document = try #require(
-      try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any], "\(outcome)")
-    let rows = try #require(document["benchmarks"] as? [[String: Any]])
+    let rows = try outcome.entries()
     #expect(!rows.isEmpty && rows.allSatisfy { $0["shape"] as? String == "long-prefill" }, "\(outcome)")
-    let precision = (document["context"] as? [String: Any])?["precision"] as? [String] ?? []
+    let precision = try outcome.context()["precision"] as? [String] ?? []
     #expect(precision.contains { $0.contains("interrupted") }, "\(outcome)")
   }
 
@@ -34,7 +32,7 @@ import Testing
 
   @Test func filesAreWrittenToo() throws {
     let file = try TemporaryFile("old")
-    let bench = try BenchProcess(Self.arguments + ["--format", "jsonl", "--output", file.url.path])
+    let bench = try BenchProcess(Self.arguments + ["--format", "json", "--output", file.url.path])
     try bench.send(SIGINT, whenTold: " 1/3 ")
     let outcome = try bench.outcome()
     #expect(outcome.code == 130 && outcome.output.isEmpty, "\(outcome)")

@@ -29,11 +29,6 @@ import Testing
     let machine = MachineDescription(root: tree.path)
     #expect(machine.processor == "Some CPU: fast" && machine.flags == "sse avx512f")
     #expect(machine.megahertz == 3700 && machine.governor == "schedutil")
-    #expect(
-      machine.caches == [
-        CPUCache(type: "Data", level: 1, size: 48 << 10, sharing: 2),
-        CPUCache(type: "Unified", level: 3, size: 32 << 20, sharing: 16),
-      ])
     #expect(machine.cacheWords == "L1d 48K shared by 2, L3 32768K shared by 16")
     #expect(machine.numaNodes == 3 && machine.loadAverages == [0.5, 1.25, 2])
     #expect(machine.kernel == "6.1.0-x" && machine.hostName == "box" && machine.hasRandomAddresses == true)
@@ -123,11 +118,6 @@ import Testing
       as [(Int, Int)])
   func ranksAreThoseOfTheBinomialDistribution(count: Int, rank: Int) {
     #expect(MedianInterval.rank(of: count) == rank)
-  }
-
-  @Test func ranksOfManySamplesGoOnWhereTheyWere() {
-    let ranks = (6...1010).map { MedianInterval.rank(of: $0) }
-    #expect(zip(ranks, ranks.dropFirst()).allSatisfy { 0...1 ~= $1 - $0 })
   }
 
   @Test func intervalsEndAtSamples() throws {

@@ -35,11 +35,11 @@ struct PeerCommandTests {
   }
 
   @Test func aRightEngineHasRowsAndItsPlaceBesideOurs() throws {
-    let rows = try CommandTests.objects(try Self.bench(["numpy": "right"], format: "jsonl").output)
-    #expect(rows.map { $0["kernel"] as? String } == ["chosen", "numpy", "chosen", "numpy"])
+    let rows = try Self.bench(["numpy": "right"], format: "json").rows()
+    #expect(rows.map { $0["engine"] as? String } == ["chosen", "numpy", "chosen", "numpy"])
     for row in rows { #expect(row["status"] as? String == "ok", "\(row)") }
     #expect(rows[1]["plan"] as? String == "plain")
-    #expect(rows[1]["median_ms"] as? Double == 12)
+    #expect(rows[1]["real_time"] as? Double == 12)
     #expect((rows[1]["max_error"] as? Double ?? 1) < 1e-6)
 
     let table = try Self.bench(["numpy": "right"], format: "table")
@@ -51,10 +51,9 @@ struct PeerCommandTests {
   }
 
   @Test func kernelsNamedAreMeasuredAsWell() throws {
-    let rows = try CommandTests.objects(
-      try Self.bench(["numpy": "right"], format: "jsonl", ["--kernel", "gemm,naive"]).output)
+    let rows = try Self.bench(["numpy": "right"], format: "json", ["--kernel", "gemm,naive"]).rows()
     #expect(
-      rows.map { $0["kernel"] as? String } == ["gemm", "naive", "numpy", "gemm", "naive", "numpy"])
+      rows.map { $0["engine"] as? String } == ["gemm", "naive", "numpy", "gemm", "naive", "numpy"])
     #expect((rows[2]["speedup"] as? Double ?? 0) > 0)
   }
 
@@ -90,15 +89,15 @@ struct PeerCommandTests {
   func misbehaviourCostsItsOwnRows(three: [(way: String, words: String)]) throws {
     let bad = Dictionary(uniqueKeysWithValues: zip(["onnxruntime", "openvino", "pytorch"], three))
     let outcome = try Self.bench(
-      bad.mapValues(\.way).merging(["numpy": "right"]) { $1 }, format: "jsonl")
+      bad.mapValues(\.way).merging(["numpy": "right"]) { $1 }, format: "json")
     #expect(outcome.code == 0, "\(outcome)")
-    let rows = try CommandTests.objects(outcome.output)
+    let rows = try outcome.rows()
     #expect(rows.count == 10)
     for row in rows {
-      let words = bad[row["kernel"] as? String ?? ""]?.words
+      let words = bad[row["engine"] as? String ?? ""]?.words
       #expect(row["status"] as? String == (words == nil ? "ok" : "skipped"), "\(row)")
       if let words {
-        #expect(row["median_ms"] is NSNull, "\(row)")
+        #expect(row["real_time"] as? Int == 0, "\(row)")
         #expect("\(row["reason"] ?? "")".contains(words), "\(row)")
       }
     }
@@ -107,17 +106,17 @@ struct PeerCommandTests {
   /// Each of its processes ends in a turn, and the third shape starts no other.
   @Test func whatKeepsEndingIsNotStartedForEveryShape() throws {
     let outcome = try Self.bench(
-      ["openvino": "crash"], format: "jsonl", shapes: Self.list(["one", "two", "three", "four"]))
-    let reasons = try CommandTests.objects(outcome.output).filter { $0["kernel"] as? String == "openvino" }
+      ["openvino": "crash"], format: "json", shapes: Self.list(["one", "two", "three", "four"]))
+    let reasons = try outcome.rows().filter { $0["engine"] as? String == "openvino" }
       .map { $0["reason"] as? String ?? "" }
     #expect(reasons.count == 4 && reasons.prefix(2).allSatisfy { $0.contains("signal 11") }, "\(reasons)")
     #expect(reasons.suffix(2).allSatisfy { $0 == "it ended 2 times in a row" }, "\(reasons)")
   }
 
   @Test func whatFailsInTheEndHasNoSpeedup() throws {
-    let rows = try CommandTests.objects(
-      try Self.bench(["numpy": "torn", "pytorch": "right"], format: "jsonl", ["--kernel", "naive"]).output)
-    #expect(rows.map { $0["speedup"] is NSNull } == [false, true, false, false, true, false])
+    let rows = try Self.bench(["numpy": "torn", "pytorch": "right"], format: "json", ["--kernel", "naive"])
+      .rows()
+    #expect(rows.map { !($0["speedup"] is Double) } == [false, true, false, false, true, false])
   }
 
   /// No engine is asked there: their answers differ.
@@ -126,9 +125,9 @@ struct PeerCommandTests {
       [{"name": "one", "batch": 1, "query_heads": 1, "key_value_heads": 1, "queries": 9, "keys": 5, "head_dim": 8,
         "value_dim": 4, "mask": "causal"}]
       """
-    let outcome = try Self.bench(["numpy": "nan"], format: "jsonl", shapes: list)
+    let outcome = try Self.bench(["numpy": "nan"], format: "json", shapes: list)
     #expect(outcome.code == 0, "\(outcome)")
-    let rows = try CommandTests.objects(outcome.output)
+    let rows = try outcome.rows()
     #expect(rows.map { $0["status"] as? String } == ["ok", "skipped"])
     #expect(rows.last?["reason"] as? String == "queries that see no key are not compared")
   }
@@ -136,9 +135,9 @@ struct PeerCommandTests {
   /// Nobody waits until it is ready.
   @Test(.timeLimit(.minutes(1)), arguments: [("slow", "the machine"), ("sleepy", " 1/2 ")])
   func interruptionsEndWhatIsNotReady(way: String, words: String) throws {
-    let outcome = try Self.bench(["numpy": way], format: "jsonl", interruptedAt: words)
+    let outcome = try Self.bench(["numpy": way], format: "json", interruptedAt: words)
     #expect(outcome.code == 130, "\(outcome)")
-    let rows = try CommandTests.objects(outcome.output)
+    let rows = try outcome.rows()
     #expect(rows.allSatisfy { $0["reason"] as? String == "interrupted before it was timed" }, "\(outcome)")
     #expect(rows.count == (way == "slow" ? 0 : 2), "\(outcome)")
   }
@@ -151,8 +150,8 @@ struct PeerCommandTests {
       [{"name": "one", "batch": 1, "query_heads": 1, "key_value_heads": 1, "queries": 512, "keys": 512, "head_dim": 64,
         "value_dim": 64, "mask": "\(mask)"}]
       """
-    let outcome = try Self.bench(["numpy": "refuse"], format: "jsonl", ["--memory", "0.004"], shapes: list)
-    let reasons = try CommandTests.objects(outcome.output).map { "\($0["reason"] ?? "")" }
+    let outcome = try Self.bench(["numpy": "refuse"], format: "json", ["--memory", "0.004"], shapes: list)
+    let reasons = try outcome.rows().map { "\($0["reason"] ?? "")" }
     #expect(reasons.map { $0.contains("allowed by --memory") } == [isSkipped, isSkipped], "\(reasons)")
   }
 

@@ -4,32 +4,9 @@ import TestSupport
 import Testing
 
 @Suite struct ResultFileTests {
-  @Test func roundsFailuresAndLimitsAreRead() throws {
-    var text = ResultText()
-    text.add(
-      "a/f32/chosen", [3, 1, 2],
-      aggregate: ["useful_flops": 4e9, "peak_gflops": 200.0, "kv_bytes": 1e8, "read_gbytes_per_s": 50.0])
-    text.add("b/f32/chosen", failure: "row 3\nis \u{1B}[31mwrong")
-    text.add("c/f32/fused", skipped: "too long")
-    text.add("rotary/f32/rotary", [4], aggregate: ["limit": "r+w", "share_of_limit": 0.5])
-    let file = try ResultFile.parse(try text.data)
-    #expect(file.rows.map(\.name) == ["a/f32/chosen", "b/f32/chosen", "c/f32/fused", "rotary/f32/rotary"])
-    let first = file.rows[0]
-    #expect(first.shape == "a" && first.dtype == "f32" && first.engine == "chosen")
-    #expect(
-      first.outcome
-        == .measured([3, 1, 2].map { Turn(seconds: $0 * 1e-3, cpuSeconds: 2 * $0 * 1e-3) }))
-    #expect(abs(try #require(first.limits["arithmetic"]) - 0.02) < 1e-12)
-    #expect(abs(try #require(first.limits["read"]) - 0.002) < 1e-12)
-    #expect(file.rows[1].outcome == .failed("row 3 is  [31mwrong"))
-    #expect(file.rows[2].outcome == .skipped("too long"))
-    #expect(abs(try #require(file.rows[3].limits["r+w"]) - 0.002) < 1e-12)
-    #expect(file.context.cpuModel == "A" && file.context.threads == 2)
-  }
-
   /// As `--benchmark_repetitions=2 --benchmark_enable_random_interleaving=true` writes it, shortened.
   @Test func googleBenchmarksOwnFilesAreRead() throws {
-    let file = try ResultFile.parse(
+    let file = try ResultFile(
       Data(
         """
         {"context": {"date": "2026-11-25T14:00:00+00:00", "host_name": "h", "executable": "./bench", "num_cpus": 2,
@@ -45,13 +22,8 @@ import Testing
           {"name": "BM_copy/8_mean", "run_name": "BM_copy/8", "run_type": "aggregate", "aggregate_name": "mean",
            "aggregate_unit": "time", "real_time": 2.25e+01, "cpu_time": 2.2e+01, "time_unit": "ns"}]}
         """.utf8))
-    #expect(file.rows.map(\.name) == ["BM_copy/8"])
-    #expect(file.rows[0].shape == "BM_copy" && file.rows[0].engine == nil)
-    guard case .measured(let turns) = file.rows[0].outcome else {
-      Issue.record("\(file.rows)")
-      return
-    }
-    #expect(turns.map { ($0.seconds * 1e9).rounded() } == [20, 25])
+    #expect(file.rows.map(\.name) == ["BM_copy/8"] && file.rows[0].shape == "BM_copy")
+    #expect(file.rows[0].outcome == .seconds(22.5 * 1e-9))
   }
 
   /// Sweeps make names of up to 256 letters, and what was written can be read.
@@ -61,7 +33,7 @@ import Testing
       work: .attention(usefulFlops: 1, keyValueBytes: 1))
     row.set([Turn](repeating: Turn(seconds: 1), count: 6))
     let report = ReportFormat.json.report(names: [row.name], context: RunContext())
-    let file = try ResultFile.parse(Data(report.closing([row], Caveats()).joined(separator: "\n").utf8))
+    let file = try ResultFile(Data(report.closing([row], Caveats()).joined(separator: "\n").utf8))
     #expect(file.rows.map(\.name) == ["\(row.name)/bf16/onnxruntime"])
   }
 
@@ -81,30 +53,15 @@ import Testing
     (document(#"{"name": "a\u001b[31m", "real_time": 1}"#), "entry 1: name is"),
     (document(#"{"name": "a\nb", "real_time": 1}"#), "entry 1: name is"),
     (document(#"{"name": "\#(String(repeating: "a", count: 5000))", "real_time": 1}"#), "entry 1: name is"),
-    (document(#"{"name": "a", "shape": "b\u001b[31m", "real_time": 1}"#), #"entry 1: shape is "b\u{1B}"#),
-    (document(#"{"name": "a", "shape": "", "real_time": 1}"#), #"entry 1: shape is """#),
-    (document(#"{"name": "a", "dtype": "b\nc", "real_time": 1}"#), "entry 1: dtype is"),
-    (
-      document(#"{"name": "a", "engine": "\#(String(repeating: "e", count: 321))", "real_time": 1}"#),
-      "entry 1: engine is"
-    ),
-    (document(#"{"name": "a"}"#), "\"a\": real_time is missing"),
+    (document(#"{"name": "a"}"#), "entry 1: real_time is missing"),
     (document(#"{"name": "a", "real_time": "1"}"#), "\"real_time\": expected a number"),
     (document(#"{"name": "a", "real_time": NaN}"#), "not valid JSON"),
     (document(#"{"name": "a", "real_time": 1e999}"#), "not valid JSON"),
     (document(#"{"name": "a", "real_time": -1}"#), "real_time is -1.0"),
     (document(#"{"name": "a", "real_time": 0}"#), "real_time is 0.0"),
     (document(#"{"name": "a", "real_time": 1e30}"#), "real_time is 1e+30"),
-    (document(#"{"name": "a", "real_time": 1, "cpu_time": -1}"#), "cpu_time is -1.0"),
     (document(#"{"name": "a", "real_time": 1, "time_unit": "h"}"#), #"time_unit is "h""#),
-    (document(#"{"name": "a", "real_time": 1, "repetition_index": -1}"#), "repetition_index is -1"),
-    (document(#"{"name": "a", "real_time": 1, "repetition_index": 0.5}"#), "not whole"),
     (document(#"{"name": "a", "run_type": "aggregate", "real_time": 1}"#), "no entries"),
-    (
-      document(
-        #"{"name": "a", "real_time": 1, "repetition_index": 0}, {"name": "a", "real_time": 2, "repetition_index": 0}"#
-      ), "\"a\": round 0 appears twice"
-    ),
     (document(#"{"name": "a", "real_time": 1}"#, context: "3"), "\"context\": expected an object"),
     (
       document(#"{"name": "a", "real_time": 1}"#, context: #"{"threads": "two"}"#),
@@ -120,7 +77,7 @@ import Testing
     ),
   ])
   func hostileFilesAreRefusedInOneLine(text: String, reason: String) {
-    let error = #expect(throws: BenchmarkError.self) { try ResultFile.parse(Data(text.utf8)) }
+    let error = #expect(throws: BenchmarkError.self) { try ResultFile(Data(text.utf8)) }
     let line = error?.description ?? ""
     #expect(line.contains(reason), "\(line)")
     #expect(!line.contains("\n") && !line.contains("\u{1B}") && line.count < 300, "\(line)")

@@ -1,4 +1,4 @@
-import BenchmarkKit
+import Tensors
 import Testing
 
 @Suite struct NearestNameTests {

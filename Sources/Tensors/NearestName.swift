@@ -7,7 +7,7 @@
 ///   letters, so that a suggestion would be a guess.
 package func nearestName(to text: String, among names: [String]) -> String? {
   // No name is longer, and whoever pastes a file behind an option shall not wait.
-  guard text.utf8.count <= BenchmarkShape.longestName else { return nil }
+  guard text.utf8.count <= 256 else { return nil }
   let given = Array(text.lowercased())
   let candidates = names.map { name in
     let known = Array(name.lowercased())
@@ -19,14 +19,9 @@ package func nearestName(to text: String, among names: [String]) -> String? {
   return nearest.name
 }
 
-/// `; did you mean fused?`, or nothing where no name is near.
-package func suggestion(for text: String, among names: [String]) -> String {
-  nearestName(to: text, among: names).map { "; did you mean \($0)?" } ?? ""
-}
-
 /// How many letters have to be inserted, deleted, replaced or swapped with their neighbour to make `other` of `word`
 /// (optimal string alignment).
-func editCount<Letter: Equatable>(_ word: [Letter], _ other: [Letter]) -> Int {
+package func editCount<Letter: Equatable>(_ word: [Letter], _ other: [Letter]) -> Int {
   var beforeLast: [Int] = []
   var last = Array(0...other.count)
   for (row, letter) in word.enumerated() {

@@ -1,8 +1,8 @@
 # make test    sets up, builds in release and runs all tests
 # make bench   sets up, builds in release and benchmarks this machine; ARGS="--quick --format markdown" adds flags
 #              (OpenBLAS chooses its kernels for this CPU; BLAS_CORE=Haswell, say, forces others)
-# make peers   makes a Python environment with the engines that attention-bench --peers measures beside ours, and says first what that
-#              downloads; PEERS=onnxruntime,numpy picks. Nothing else installs any
+# make peers   makes Python environments with the engines that attention-bench --peers measures beside ours, and says first about how
+#              much that downloads; PEERS=vllm,zentorch,flex picks. Nothing else installs any
 # make bench-check   benchmarks, and fails where something became slower twice than in the results that are committed for such machines
 # make report        writes .build/report.html from the results that are committed for such machines, or from RESULTS="a.json b.json";
 #                    CHARTS=folder keeps the charts as well; make test-report checks what writes it
@@ -41,8 +41,8 @@ bench: setup
 	@OPENBLAS_CORETYPE=$(BLAS_CORE) "$$(swift build -c release --show-bin-path)/attention-bench" $(ARGS)
 
 peers:
-	@command -v python3 >/dev/null || { echo "No python3 on PATH, which other engines run in" >&2; exit 1; }
-	@python3 Benchmarks/Peers/install.py .build/peers $(PEERS)
+	$(call install,python3 -c "import ensurepip$(comma) venv",python3 python3-venv)
+	@Benchmarks/Peers/install.sh .build/peers $(subst $(comma), ,$(PEERS))
 
 # A neighbour that made one run slow is rarely there in the next: only rows that are slower in both count. What is wrong, interrupted
 # or misspelt is not measured again: only compare's 1 says slower.

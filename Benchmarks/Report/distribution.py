@@ -13,6 +13,8 @@ BRIEF = {
     "onnxruntime": "ORT",
     "openvino": "OpenVINO",
     "numpy": "NumPy",
+    "vllm": "vLLM",
+    "flex": "Flex",
 }
 
 ROWS_PER_CHART = 30

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 # In the order of columns. Whose a row is, its file says: a kernel that is new is ours.
 OURS = ["chosen", "gemm", "fused", "decode", "rotary"]
-PEERS = ["pytorch", "onnxruntime", "openvino", "numpy"]
+PEERS = ["pytorch", "onnxruntime", "openvino", "numpy", "vllm", "zentorch", "flex"]
 TITLES = {
     "chosen": "swift-attention",
     "gemm": "gemm, forced",
@@ -20,6 +20,9 @@ TITLES = {
     "onnxruntime": "ONNX Runtime",
     "openvino": "OpenVINO",
     "numpy": "NumPy",
+    "vllm": "vLLM",
+    "zentorch": "zentorch",
+    "flex": "FlexAttention",
 }
 SECONDS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}
 

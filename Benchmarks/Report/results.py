@@ -62,9 +62,7 @@ class Row:
 
     def number(self, name):
         """A counter that is a number above 0; None where it is not."""
-        value = self.counters.get(name)
-        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        return value if is_number and math.isfinite(value) and value > 0 else None
+        return positive(self.counters.get(name))
 
     @property
     def gflops(self):
@@ -97,9 +95,12 @@ class Results:
         return value if isinstance(value, kind) and not isinstance(value, bool) else None
 
     def rate(self, group, name):
-        value = (self.fact(group, dict) or {}).get(name)
-        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        return value if is_number and math.isfinite(value) and value > 0 else None
+        return positive((self.fact(group, dict) or {}).get(name))
+
+
+def positive(value):
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return value if is_number and math.isfinite(value) and value > 0 else None
 
 
 def load(path):

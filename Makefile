@@ -1,8 +1,8 @@
 # make test    sets up, builds in release and runs all tests
 # make bench   sets up, builds in release and benchmarks this machine; ARGS="--quick --format markdown" adds flags
 #              (OpenBLAS chooses its kernels for this CPU; BLAS_CORE=Haswell, say, forces others)
-# make peers   makes a Python environment with the engines that attention-bench --peers measures beside ours, and says first what that
-#              downloads; PEERS=onnxruntime,numpy picks. Nothing else installs any
+# make peers   makes Python environments with the engines that attention-bench --peers measures beside ours, and says first about how
+#              much that downloads; PEERS=vllm,zentorch,flex picks. Nothing else installs any
 # make bench-against REV=main   builds that revision in a work tree of its own, and measures this tree's build against it in the same rounds;
 #                    ARGS="--only llama-decode --fail-below 0.95" adds flags
 # make report        writes .build/report.html from the results that are committed for such machines, or from RESULTS="a.json b.json";
@@ -43,8 +43,8 @@ bench: setup
 	@OPENBLAS_CORETYPE=$(BLAS_CORE) "$$(swift build -c release --show-bin-path)/attention-bench" $(ARGS)
 
 peers:
-	@command -v python3 >/dev/null || { echo "No python3 on PATH, which other engines run in" >&2; exit 1; }
-	@python3 Benchmarks/Peers/install.py .build/peers $(PEERS)
+	$(call install,python3 -c "import ensurepip$(comma) venv",python3 python3-venv)
+	@Benchmarks/Peers/install.sh .build/peers $(subst $(comma), ,$(PEERS))
 
 # Each revision keeps its build, so that the next comparison with it starts at once.
 bench-against: setup

@@ -46,7 +46,7 @@ struct BenchOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Other engines to measure beside ours: pytorch, onnxruntime, openvino, numpy, as `make peers` installed them.",
+      "Other engines to measure beside ours: pytorch, onnxruntime, openvino, numpy, vllm, zentorch, flex, as `make peers` installed them.",
       valueName: "name,…"), transform: { try CommaList<PeerName>(argument: $0).values })
   var peers: [PeerName] = []
 

@@ -87,7 +87,7 @@ struct MeasureCommand: ParsableCommand {
     let setup = try PeerSetup(python: options.peersPython)
     var peers: [Peer] = []
     for name in options.peers where !Interruption.isRequested {
-      peers.append(setup.peer(name, threads: machine.pool.threadCount))
+      peers.append(try setup.peer(name, threads: machine.pool.threadCount))
     }
     return peers
   }

@@ -3,13 +3,24 @@ import BenchmarkKit
 extension PeerName {
   /// What its process takes for a problem at most, and what we take for its output.
   ///
-  /// It has the inputs as they came and in the type that it computes in, some in another layout as well; its output becomes Float64 here.
+  /// It has the inputs as they came and in the type that it computes in, some in other layouts as well; its output becomes Float64 here.
   func bytes(for shape: BenchmarkShape, elementBytes: Int) -> Double {
     let sizes = shape.sizes
     let outputs = Double(sizes.batch * sizes.queryHeads * sizes.queries * sizes.valueDim)
     return shape.tensorBytes(elementBytes: elementBytes)
-      + 2 * shape.tensorBytes(elementBytes: max(elementBytes, MemoryLayout<Float>.size))
+      + layouts(shape) * shape.tensorBytes(elementBytes: max(elementBytes, MemoryLayout<Float>.size))
       + 8 * outputs + bytesForEachPair(shape) * Double(sizes.queries) * Double(sizes.keys)
+  }
+
+  /// How many layouts of the inputs it has at a time.
+  private func layouts(_ shape: BenchmarkShape) -> Double {
+    switch self {
+    case .pytorch, .onnxruntime, .openvino, .numpy, .flex: 2
+    // Keys and values once more for each head that shares them.
+    case .zentorch: 2 + Double(shape.sizes.queryHeads / shape.sizes.keyValueHeads)
+    // Up to six caches, those of tokens, and what they were filled from.
+    case .vllm: 10
+    }
   }
 
   /// For each query and key of the tensors, all heads and sequences together: masks as `Peers/problem.py` makes them, copies that it makes
@@ -22,7 +33,12 @@ extension PeerName {
     switch self {
     case .numpy:
       return shape.hasMask ? biases : 0
-    case .pytorch, .openvino:
+    case .vllm:
+      return 0
+    case .flex:
+      // A Boolean mask, from positions of 64 bits, their sums and comparisons.
+      return shape.mask.kind == .none ? 0 : 40
+    case .pytorch, .openvino, .zentorch:
       return shape.hasMask && !shape.isPlainlyCausal ? biases : 0
     case .onnxruntime:
       // Its operators for attention keep all scores, and a second copy while they work on them; each query has its mask.

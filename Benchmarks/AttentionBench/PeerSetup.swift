@@ -4,55 +4,67 @@ import Foundation
 
 /// The engines that can be measured beside ours.
 enum PeerName: String, CaseIterable {
-  case pytorch, onnxruntime, openvino, numpy
+  case pytorch, onnxruntime, openvino, numpy, vllm, zentorch, flex
+
+  /// The environment that `make peers` makes for it: engines that were built with another torch than PyTorch's newest have their own.
+  fileprivate var environment: String {
+    switch self {
+    case .pytorch, .onnxruntime, .openvino, .numpy, .flex: ".build/peers"
+    case .vllm, .zentorch: ".build/peers-\(rawValue)"
+    }
+  }
 }
 
 /// Where the programs are that other engines run in.
 struct PeerSetup {
   private static let script = "Benchmarks/Peers/peers.py"
-  private static let environment = ".build/peers/bin/python"
 
-  let python: String
-  let script: String
+  /// A Python to take instead of those that `make peers` made.
+  private let python: String?
+  private let script: String
 
-  /// Looks in the working directory and the folders above it, then in those above this program.
-  ///
-  /// - Parameter python: a Python to take instead of the one that `make peers` made.
   /// - Throws: ``BenchmarkError`` where something is missing.
   init(python: String?) throws {
-    let starts = [
-      FileManager.default.currentDirectoryPath,
-      (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? "/",
-    ]
-    let folders = starts.flatMap(Self.foldersAbove)
-    func find(_ path: String) -> String? {
-      folders.lazy.map { $0.appendingPathComponent(path).path }
-        .first { FileManager.default.fileExists(atPath: $0) }
-    }
-    guard let script = find(Self.script) else {
+    guard let script = Self.find(Self.script) else {
       throw BenchmarkError(
         "--peers: \(Self.script) is missing in the working directory and all folders above it")
     }
     self.script = script
-    if let python {
-      guard Self.canRun(python) else { throw BenchmarkError("--peers-python: \(python) cannot be run") }
-      self.python = python
-    } else {
-      guard let made = find(Self.environment) else {
-        throw BenchmarkError("--peers: there is no \(Self.environment), which `make peers` makes")
-      }
-      guard Self.canRun(made) else {
-        throw BenchmarkError("--peers: \(made) cannot be run; `make peers` makes it anew")
-      }
-      self.python = made
+    if let python, !Self.canRun(python) {
+      throw BenchmarkError("--peers-python: \(python) cannot be run")
     }
+    self.python = python
   }
 
   /// An engine, started.
-  func peer(_ name: PeerName, threads: Int) -> Peer {
+  ///
+  /// - Throws: ``BenchmarkError`` where there is no Python for it.
+  func peer(_ name: PeerName, threads: Int) throws -> Peer {
     Peer(
-      .engine(name), executable: python,
+      .engine(name), executable: try python ?? Self.python(of: name),
       arguments: [script, name.rawValue, "--threads", String(threads)])
+  }
+
+  private static func python(of name: PeerName) throws -> String {
+    let path = "\(name.environment)/bin/python"
+    guard let python = find(path) else {
+      throw BenchmarkError("--peers: there is no \(path), which `make peers PEERS=\(name.rawValue)` makes")
+    }
+    guard canRun(python) else {
+      throw BenchmarkError(
+        "--peers: \(python) cannot be run; `make peers PEERS=\(name.rawValue)` makes it anew")
+    }
+    return python
+  }
+
+  /// Looks in the working directory and the folders above it, then in those above this program.
+  private static func find(_ path: String) -> String? {
+    let starts = [
+      FileManager.default.currentDirectoryPath,
+      (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? "/",
+    ]
+    return starts.flatMap(foldersAbove).lazy.map { $0.appendingPathComponent(path).path }
+      .first { FileManager.default.fileExists(atPath: $0) }
   }
 
   private static func canRun(_ path: String) -> Bool { FileManager.default.isExecutableFile(atPath: path) }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Another engine that stays up and is timed whenever it is asked to: a child of attention-bench.
 
-    peers.py pytorch|onnxruntime|openvino|numpy --threads N
+    peers.py ENGINE --threads N
 
 Requests and replies are lines of JSON on standard input and output; a reply has its request's number. Unasked, reply 0 says who it is:
 
@@ -22,6 +22,8 @@ import signal
 import sys
 import time
 
+from engines import MODULES, load_engine
+
 # How long, and how often, an engine's ways to compute a problem are tried before one is chosen. Of calls that take long two tell enough.
 TRIAL_SECONDS, TRIAL_PASSES, LONG_TRIAL_PASSES = 0.05, 3, 2
 # An untimed call goes before a turn, or as many as fit in this: the engines between this round and the last one have put its threads to
@@ -31,7 +33,7 @@ WARM_SECONDS, LONG_CALL_SECONDS = 0.03, 0.25
 
 def main():
     parser = argparse.ArgumentParser(description="Times an engine on request.")
-    parser.add_argument("engine", choices=["pytorch", "onnxruntime", "openvino", "numpy"])
+    parser.add_argument("engine", choices=MODULES)
     parser.add_argument("--threads", type=int, required=True)
     arguments = parser.parse_args()
     end_with_parent()
@@ -45,8 +47,6 @@ def main():
         print(json.dumps(reply, allow_nan=False), file=replies, flush=True)
 
     try:
-        from engines import load_engine
-
         engine = load_engine(arguments.engine, arguments.threads)
     except ImportError as error:
         say({"request": 0, "error": f"not installed: {error}"})

@@ -6,12 +6,13 @@ import numpy as np
 
 from tensors import read_tensors, widened
 
+
 class Unsupported(Exception):
     """What an engine is not asked for, or cannot do, and why."""
 
 
 class Problem:
-    """Queries [B, H, Tq, D], keys [B, Hkv, Tk, D] and values [B, Hkv, Tk, Dv], as the file has them (bfloat16 as its bits)."""
+    """Queries [B, H, Tq, D], keys [B, Hkv, Tk, D] and values [B, Hkv, Tk, Dv], as the file has them."""
 
     def __init__(self, shape: dict, dtype: str, path: str):
         self.dtype, self.rule, self.window = dtype, shape["mask"], shape.get("left_window_size")

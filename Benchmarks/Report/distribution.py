@@ -1,9 +1,9 @@
 """Charts of how times spread over the rounds."""
 
-import json
 import math
 
-from drawing import PADDING, TOKENS, Chart, both, color_encoding, engines_of, wrapped
+from drawing import PADDING, TOKENS, Chart, both, color_encoding, engines_of, name_axis
+from labels import block_width
 from results import quantile, short
 
 BRIEF = {
@@ -13,6 +13,8 @@ BRIEF = {
     "onnxruntime": "ORT",
     "openvino": "OpenVINO",
     "numpy": "NumPy",
+    "vllm": "vLLM",
+    "flex": "Flex",
 }
 
 ROWS_PER_CHART = 30
@@ -60,10 +62,10 @@ def distribution_chart(key, dtype, rows, part):
         points = []
 
     def make(width, narrow):
-        short_names = {
-            name: f"{wrapped(row.shape, 16)} {wrapped(BRIEF.get(row.engine, row.engine), 8)}"
-            for row, name in zip(rows, names)
+        titles = {
+            name: f"{row.shape} {BRIEF.get(row.engine, row.engine) if narrow else row.title}" for row, name in zip(rows, names)
         }
+        name_labels, step = name_axis(titles, width, 11 if narrow else 12, share=0.5)
         x_scale = {"type": "log", "domain": domain, "nice": False, "clamp": True}
         candidates = [0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.1, 1.25, 1.5, 2, 3, 4]
         if narrow or domain[1] / domain[0] > 3:
@@ -77,20 +79,7 @@ def distribution_chart(key, dtype, rows, part):
             "field": "name",
             "type": "nominal",
             "sort": names,
-            "axis": {
-                "title": None,
-                "ticks": False,
-                "domain": False,
-                "labelLimit": 170 if narrow else 320,
-                "labelFontSize": 11 if narrow else 12,
-                "labelExpr": (
-                    "({"
-                    + ",".join(f"{json.dumps(name)}:{json.dumps(label)}" for name, label in short_names.items())
-                    + "})[datum.label]"
-                    if narrow
-                    else "datum.label"
-                ),
-            },
+            "axis": name_labels | {"ticks": False, "domain": False},
         }
         color = color_encoding(engines)
 
@@ -122,14 +111,14 @@ def distribution_chart(key, dtype, rows, part):
                 "mark": {
                     "type": "text",
                     "align": "right",
-                    "dx": 60 if narrow else 70,
+                    "dx": block_width([box["text"] for box in boxes], 12) + 8,
                     "fontSize": 12,
                     "color": TOKENS["muted"],
                 },
                 "encoding": {"y": y, "x": {"value": "width"}, "text": {"field": "text"}},
             }
         )
-        return {"height": {"step": 17}, "layer": layers, "padding": PADDING}
+        return {"height": {"step": step}, "layer": layers, "padding": PADDING}
 
     widest = max(boxes, key=lambda box: box["q95"])
     caption = (

@@ -4,6 +4,7 @@ Every color in a specification is a token that stands for nothing else. The page
 one SVG is right in light, dark and print; a file of its own gets the colors of one theme.
 """
 
+import json
 import math
 import re
 import xml.etree.ElementTree as ElementTree
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 
 import vl_convert
 
+from labels import block_width, lines_of
 from results import OURS, PEERS, TITLES
 
 # Okabe and Ito's palette, which people with any color vision tell apart, darker or lighter where the background asks
@@ -26,6 +28,9 @@ THEMES = {
         "onnxruntime": "#00795a",
         "openvino": "#b1518a",
         "numpy": "#8a6d00",
+        "vllm": "#a3172f",
+        "zentorch": "#5b7f00",
+        "flex": "#7a4b2a",
         "naive": "#6e7781",
         "gemm": "#3d9bd1",
         "fused": "#4a4aa8",
@@ -42,6 +47,9 @@ THEMES = {
         "onnxruntime": "#2fc59b",
         "openvino": "#e39bc6",
         "numpy": "#f0d24a",
+        "vllm": "#ff7a8a",
+        "zentorch": "#b5d94c",
+        "flex": "#d9a679",
         "naive": "#9aa5b1",
         "gemm": "#9bd3f5",
         "fused": "#a3a3ff",
@@ -57,13 +65,16 @@ SHAPES = {
     "onnxruntime": "triangle-up",
     "openvino": "diamond",
     "numpy": "triangle-down",
+    "vllm": "M0,-1L0.3,-0.3L1,0L0.3,0.3L0,1L-0.3,0.3L-1,0L-0.3,-0.3Z",
+    "zentorch": "arrow",
+    "flex": "wedge",
     "naive": "cross",
     "gemm": "triangle-left",
     "fused": "triangle-right",
     "decode": "stroke",
 }
-# Readers' fonts may be wider than those that charts are laid out with.
-PADDING = {"left": 12, "top": 8, "bottom": 4, "right": 8}
+PADDING = {"left": 4, "top": 8, "bottom": 4, "right": 8}
+LABEL = 13
 FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
 WIDTHS = {"wide": 940, "narrow": 350}
 
@@ -85,6 +96,10 @@ def token(engine):
     return TOKENS.get("chosen" if engine == "rotary" else engine, TOKENS["other"])
 
 
+def title_of(engine):
+    return TITLES.get(engine, engine)
+
+
 def engines_of(rows):
     known = OURS + PEERS + ["naive"]
     present = list(dict.fromkeys(row.engine for row in rows))
@@ -96,10 +111,6 @@ def compared(rows):
     if any(row.engine == "chosen" for row in rows):
         return [row for row in rows if row.engine in ("chosen", "rotary") or not row.is_ours]
     return rows
-
-
-def wrapped(title, limit):
-    return title if len(title) <= limit else title[: limit - 1] + "…"
 
 
 # Axes and rendering
@@ -122,9 +133,10 @@ def ticks(low, high, most=7):
 PLAIN_NUMBERS = "datum.value >= 1 ? format(datum.value, ',') : format(datum.value, '~g')"
 
 
-def axis(title, values=None, **more):
+def axis(title, values=None, width=math.inf, **more):
     # A count as well would drop some of the values.
-    return {"title": title, "labelExpr": PLAIN_NUMBERS, **({"values": values} if values else {"tickCount": 6}), **more}
+    places = {"values": values} if values else {"tickCount": 6}
+    return {"title": lines_of(title, width, LABEL), "labelExpr": PLAIN_NUMBERS, **places, **more}
 
 
 def padded(values, factor=1.25):
@@ -137,7 +149,7 @@ def color_encoding(engines):
         "type": "nominal",
         "legend": None,
         "scale": {
-            "domain": [TITLES.get(engine, engine) for engine in engines],
+            "domain": [title_of(engine) for engine in engines],
             "range": [token(engine) for engine in engines],
         },
     }
@@ -146,20 +158,49 @@ def color_encoding(engines):
 def shape_encoding(engines):
     return color_encoding(engines) | {
         "scale": {
-            "domain": [TITLES.get(engine, engine) for engine in engines],
+            "domain": [title_of(engine) for engine in engines],
             "range": [SHAPES.get(engine, "circle") for engine in engines],
         }
     }
 
 
-def legend(width, columns):
+def written(names, width, size=LABEL):
+    """What an axis or a legend writes for names, in lines where one is longer: an expression, the pixels that it takes, and the most
+    lines. Vega itself would measure in a font of its own, and cut."""
+    lines = {name: lines_of(text, width, size) for name, text in names.items()}
+    most = max(map(len, lines.values()))
+    # In the middle of as many, which begin above their row.
+    centered = {name: [""] * ((most - len(of_name)) // 2) + of_name for name, of_name in lines.items()}
+    pixels = max(block_width(of_name, size) for of_name in lines.values())
+    return f"({json.dumps(centered)})[datum.label]", pixels, most
+
+
+def name_axis(names, width, size=LABEL, share=0.4):
+    """An axis of rows with names of their own, at most that share of the chart, and the height of a row."""
+    text, pixels, lines = written(names, share * width, size)
+    axis = {
+        "title": None,
+        "labelExpr": text,
+        "labelLimit": 0,
+        "labelFontSize": size,
+        "labelLineHeight": size + 2,
+        "labelOffset": -(size + 2) * (lines - 1) / 2,
+        "minExtent": pixels + 7,
+    }
+    return axis, (size + 2) * lines + 5
+
+
+def legend(engines, width):
+    """Above a plot of that width."""
+    text, pixels, _ = written({title_of(engine): title_of(engine) for engine in engines}, width - 30)
     return {
         "orient": "top",
         "title": None,
-        "columns": columns,
-        "labelLimit": width // columns - 20,
+        "labelExpr": text,
+        "columns": int(min(len(engines), max(1, width // (pixels + 40)))),
+        "labelLimit": 0,
         "symbolSize": 90,
-        "columnPadding": 18,
+        "columnPadding": 24,
     }
 
 
@@ -170,21 +211,20 @@ def config():
         "aria": False,
         "view": {"stroke": None},
         "axis": {
-            "labelFontSize": 13,
-            "titleFontSize": 13,
+            "labelFontSize": LABEL,
+            "titleFontSize": LABEL,
             "titleFontWeight": "normal",
             "labelColor": TOKENS["ink"],
             "titleColor": TOKENS["muted"],
             "gridColor": TOKENS["grid"],
             "domainColor": TOKENS["muted"],
             "tickColor": TOKENS["muted"],
-            "labelLimit": 320,
             "titlePadding": 8,
         },
-        "legend": {"labelFontSize": 13, "labelColor": TOKENS["ink"], "titleColor": TOKENS["muted"]},
-        "text": {"fontSize": 13, "color": TOKENS["ink"]},
+        "legend": {"labelFontSize": LABEL, "labelColor": TOKENS["ink"], "titleColor": TOKENS["muted"]},
+        "text": {"fontSize": LABEL, "color": TOKENS["ink"]},
         "title": {"color": TOKENS["ink"], "fontSize": 14, "anchor": "start"},
-        "header": {"labelColor": TOKENS["ink"], "labelFontSize": 13, "titleColor": TOKENS["muted"]},
+        "header": {"labelColor": TOKENS["ink"], "labelFontSize": LABEL, "titleColor": TOKENS["muted"]},
     }
 
 

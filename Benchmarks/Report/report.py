@@ -126,62 +126,42 @@ def facts(results):
     def joined(*parts):
         return ", ".join(str(part) for part in parts if part not in (None, ""))
 
-    def rates(group, unit):
-        values = results.fact(group, dict) or {}
-        return joined(
-            *(f"{name} {short(results.rate(group, name))} {unit}" for name in values if results.rate(group, name))
-        )
+    def labelled(group, form):
+        """What a group of the context says, each with its name."""
+        return joined(*(form(name, value) for name, value in (results.fact(group, dict) or {}).items()))
 
-    caches = []
-    for cache in results.fact("caches", list) or []:
-        if isinstance(cache, dict) and isinstance(cache.get("size"), int):
-            kind = {"Data": "d", "Instruction": "i"}.get(cache.get("type"), "")
-            size = cache["size"] / 1024
-            caches.append(
-                f"L{cache.get('level')}{kind} {size:.0f} KiB"
-                if size < 1024
-                else f"L{cache.get('level')}{kind} {size / 1024:.0f} MiB"
-            )
-    load_average = results.fact("load_avg", list)
-    hand_off = results.fact("hand_off_us", dict) or {}
-    environment = results.fact("environment", dict) or {}
-    engines = results.fact("engines", dict) or {}
-    blas = joined(results.fact("openblas_version", str), results.fact("openblas_core", str))
+    def rates(group, unit):
+        return labelled(group, lambda name, _: (rate := results.rate(group, name)) and f"{name} {short(rate)} {unit}")
+
+    def cache_words(cache):
+        size = cache["size"] / 1024
+        kind = {"Data": "d", "Instruction": "i"}.get(cache.get("type"), "")
+        return f"L{cache.get('level')}{kind} " + (f"{size:.0f} KiB" if size < 1024 else f"{size / 1024:.0f} MiB")
+
+    def is_number(value):
+        return isinstance(value, (int, float))
+
+    def named(name, word):
+        return (value := results.fact(name, str)) and f"{word} {value}"
+
+    caches = [c for c in results.fact("caches", list) or [] if isinstance(c, dict) and isinstance(c.get("size"), int)]
     rounds = [len(row.rounds_ms) for row in results.rows if row.rounds_ms]
-    found = [
-        ("CPUs", joined(results.fact("num_cpus", int), *caches)),
-        ("Kernel set", results.fact("kernel_set", str)),
-        (
-            "System",
-            joined(
-                f"Linux {results.fact('kernel', str)}" if results.fact("kernel", str) else None,
-                f"governor {results.fact('governor', str)}" if results.fact("governor", str) else None,
-            ),
-        ),
-        (
-            "Load before",
-            (
-                joined(*(short(value) for value in load_average if isinstance(value, (int, float))))
-                if load_average
-                else None
-            ),
-        ),
-        ("Arithmetic peak", rates("peak_gflops", "GFLOP/s")),
-        ("Read rate", rates("read_gbytes_per_s", "GB/s")),
-        (
-            "Hand-off",
-            joined(
-                *(f"{name} {short(value)} µs" for name, value in hand_off.items() if isinstance(value, (int, float)))
-            ),
-        ),
-        ("OpenBLAS", blas),
-        ("Swift", results.fact("swift_version", str)),
-        ("Engines", joined(*(f"{TITLES.get(name, name)} {version}" for name, version in engines.items()))),
-        ("Environment", joined(*(f"{name}={value}" for name, value in environment.items()))),
-        ("Rounds", f"{min(rounds)} to {max(rounds)} for each row" if rounds else None),
-        ("Command", " ".join(str(word) for word in results.fact("arguments", list) or []) or None),
-    ]
-    return [(name, value) for name, value in found if value]
+    found = {
+        "CPUs": joined(results.fact("num_cpus", int), *map(cache_words, caches)),
+        "Kernel set": results.fact("kernel_set", str),
+        "System": joined(named("kernel", "Linux"), named("governor", "governor")),
+        "Load before": joined(*(short(value) for value in results.fact("load_avg", list) or [] if is_number(value))),
+        "Arithmetic peak": rates("peak_gflops", "GFLOP/s"),
+        "Read rate": rates("read_gbytes_per_s", "GB/s"),
+        "Hand-off": labelled("hand_off_us", lambda name, value: f"{name} {short(value)} µs" if is_number(value) else ""),
+        "OpenBLAS": joined(results.fact("openblas_version", str), results.fact("openblas_core", str)),
+        "Swift": results.fact("swift_version", str),
+        "Engines": labelled("engines", lambda name, version: f"{TITLES.get(name, name)} {version}"),
+        "Environment": labelled("environment", lambda name, value: f"{name}={value}"),
+        "Rounds": f"{min(rounds)} to {max(rounds)} for each row" if rounds else None,
+        "Command": " ".join(str(word) for word in results.fact("arguments", list) or []),
+    }
+    return [(name, value) for name, value in found.items() if value]
 
 
 def dtype_section(results, dtype, key):
@@ -201,7 +181,7 @@ def dtype_section(results, dtype, key):
         "table": table(rows),
         "charts": [
             {
-                "id": f"{key}-{index}-{number}",
+                "id": f"{key}-{safe(chart.key)}",
                 "title": chart.title,
                 "caption": chart.caption,
                 "description": chart.description,
@@ -212,7 +192,8 @@ def dtype_section(results, dtype, key):
                     for width, svg in chart.svgs.items()
                 ],
             }
-            for index, number, chart in ((key, number, chart) for number, chart in enumerate(found) if chart)
+            for chart in found
+            if chart
         ],
     }
 

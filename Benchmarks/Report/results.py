@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 # In the order of columns. Whose a row is, its file says: a kernel that is new is ours.
 OURS = ["chosen", "gemm", "fused", "decode", "rotary"]
-PEERS = ["pytorch", "onnxruntime", "openvino", "numpy"]
+PEERS = ["pytorch", "onnxruntime", "openvino", "numpy", "vllm", "zentorch", "flex"]
 TITLES = {
     "chosen": "swift-attention",
     "gemm": "gemm, forced",
@@ -20,6 +20,9 @@ TITLES = {
     "onnxruntime": "ONNX Runtime",
     "openvino": "OpenVINO",
     "numpy": "NumPy",
+    "vllm": "vLLM",
+    "zentorch": "zentorch",
+    "flex": "FlexAttention",
 }
 SECONDS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}
 
@@ -59,9 +62,7 @@ class Row:
 
     def number(self, name):
         """A counter that is a number above 0; None where it is not."""
-        value = self.counters.get(name)
-        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        return value if is_number and math.isfinite(value) and value > 0 else None
+        return positive(self.counters.get(name))
 
     @property
     def gflops(self):
@@ -94,9 +95,12 @@ class Results:
         return value if isinstance(value, kind) and not isinstance(value, bool) else None
 
     def rate(self, group, name):
-        value = (self.fact(group, dict) or {}).get(name)
-        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        return value if is_number and math.isfinite(value) and value > 0 else None
+        return positive((self.fact(group, dict) or {}).get(name))
+
+
+def positive(value):
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return value if is_number and math.isfinite(value) and value > 0 else None
 
 
 def load(path):

@@ -2,8 +2,8 @@
 
 import math
 
-from drawing import PADDING, TOKENS, Chart, axis, both, padded, ticks, token
-from labels import leader_end, place_labels
+from drawing import LABEL, PADDING, TOKENS, Chart, axis, both, padded, ticks, token
+from labels import between, leader_end, lines_of, place_labels, text_width
 from results import short
 
 
@@ -66,26 +66,28 @@ def roofline_chart(key, dtype, results, rows):
                 (px + step * 9 - 14, py - step * 12 - 10, px + step * 9 + 4, py - step * 12 + 8)
                 for step in range(-4, 5)
             ]
-        taken.append((inner - 150, pixel(x_domain[1], peak)[1] - 22, inner, pixel(x_domain[1], peak)[1] + 2))
-        placed = place_labels(
-            [(pixel(point["x"], point["y"]), point["number" if narrow else "name"]) for point in points],
-            taken,
-            inner,
-            height,
-        )
+        top = f"peak {short(peak)} GFLOP/s"
+        peak_y = pixel(x_domain[1], peak)[1]
+        taken.append((inner - text_width(top, LABEL), peak_y - 22, inner, peak_y + 2))
+        # The limits themselves.
+        for start, end in zip(roofs[::2], roofs[1::2]):
+            spots = between(pixel(start["x"], start["y"]), pixel(end["x"], end["y"]), 80)
+            taken += [(px - 2, py - 2, px + 2, py + 2) for px, py in spots]
+        texts = [lines_of(point["number" if narrow else "name"], inner / 3, 12) for point in points]
+        spots = [pixel(point["x"], point["y"]) for point in points]
+        placed = place_labels(list(zip(spots, texts)), taken, inner, height)
         labels, leaders = [], []
-        for point, (left, middle, text) in zip(points, placed):
-            x, y = value(left, middle)
-            labels.append({"x": x, "y": y, "text": text})
-            px, py = pixel(point["x"], point["y"])
-            end = leader_end((px, py), left, middle, text)
+        for point, (px, py), written, (left, middle) in zip(points, spots, texts, placed):
+            x, y = value(left, middle - 8 * (len(written) - 1))
+            labels.append({"x": x, "y": y, "text": written})
+            end = leader_end((px, py), left, middle, written)
             if math.dist(end, (px, py)) > 14:
                 x, y = value(*end)
                 leaders += [
                     {"id": point["number"], "x": point["x"], "y": point["y"]},
                     {"id": point["number"], "x": x, "y": y},
                 ]
-        titles = [{"x": x_domain[1], "y": peak, "text": f"peak {short(peak)} GFLOP/s"}]
+        titles = [{"x": x_domain[1], "y": peak, "text": top}]
         slope = -math.degrees(
             math.atan2(height / math.log(y_domain[1] / y_domain[0]), inner / math.log(x_domain[1] / x_domain[0]))
         )
@@ -94,7 +96,10 @@ def roofline_chart(key, dtype, results, rows):
             "type": "quantitative",
             "scale": {"type": "log", "domain": x_domain, "nice": False},
             "axis": axis(
-                "Useful FLOP per byte of keys and values", ticks(*x_domain, most=5 if narrow else 9), grid=False
+                "Useful FLOP per byte of keys and values",
+                ticks(*x_domain, most=5 if narrow else 9),
+                inner - 20,
+                grid=False,
             ),
         }
         y = {
@@ -140,7 +145,7 @@ def roofline_chart(key, dtype, results, rows):
             },
             {
                 "data": {"values": labels},
-                "mark": {"type": "text", "align": "left", "baseline": "middle", "fontSize": 12},
+                "mark": {"type": "text", "align": "left", "baseline": "middle", "fontSize": 12, "lineHeight": 16},
                 "encoding": position | {"text": {"field": "text"}},
             },
         ]

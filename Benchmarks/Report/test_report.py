@@ -4,10 +4,13 @@ import contextlib
 import html.parser
 import io
 import json
+import math
 import re
 import tempfile
 import unittest
+import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+from unittest import mock
 
 import drawing
 import labels
@@ -214,10 +217,10 @@ class ChartTests(unittest.TestCase):
         self.assertLessEqual(len(drawing.ticks(1e-6, 1e6, most=5)), 5)
 
     def test_labels_do_not_overlap(self):
-        points = [((100 + index, 100), f"name {index}") for index in range(8)]
+        points = [((100 + index, 100), [f"name {index}"]) for index in range(8)]
         boxes = [
-            (left, middle - 7, left + len(text) * labels.LETTER, middle + 7)
-            for left, middle, text in labels.place_labels(points, [], 600, 400)
+            (left, middle - 7, left + labels.text_width(lines[0], 12), middle + 7)
+            for (_, lines), (left, middle) in zip(points, labels.place_labels(points, [], 600, 400))
         ]
         for index, box in enumerate(boxes):
             for other in boxes[index + 1 :]:
@@ -242,6 +245,79 @@ class ChartTests(unittest.TestCase):
         self.assertEqual(
             [round(results.quantile([8, 1, 4, 2], q), 6) for q in (0.05, 0.25, 0.5, 0.95)], [1.15, 1.75, 3, 7.4]
         )
+
+
+def text_boxes(svg):
+    """Each text of a picture, and the corners of its box as the widest font draws it."""
+
+    def turned(angle, x, y):
+        return x * math.cos(angle) - y * math.sin(angle), x * math.sin(angle) + y * math.cos(angle)
+
+    def walk(element, place):
+        # Where (x, y) goes: turned by so many degrees, then moved.
+        turn, (dx, dy) = place
+        for kind, numbers in re.findall(r"(translate|rotate)\(([^)]*)\)", element.get("transform", "")):
+            first, *rest = (float(number) for number in re.split(r"[ ,]+", numbers))
+            if kind == "rotate":
+                turn += math.radians(first)
+            else:
+                x, y = turned(turn, first, rest[0] if rest else 0)
+                dx, dy = dx + x, dy + y
+        place = turn, (dx, dy)
+        if element.tag.endswith("}text"):
+            lines = [span.text or "" for span in element.iter() if span.tag.endswith("}tspan")] or [element.text or ""]
+            size = float(element.get("font-size").removesuffix("px"))
+            width = labels.block_width(lines, size)
+            left = {"start": 0, "middle": -width / 2, "end": -width}[element.get("text-anchor")]
+            top, bottom = -0.8 * size, (1.2 * (len(lines) - 1) + 0.2) * size
+            corners = [(left, top), (left + width, top), (left, bottom), (left + width, bottom)]
+            corners = [turned(turn, *corner) for corner in corners]
+            yield " ".join(lines).strip(), [(x + dx, y + dy) for x, y in corners]
+        for child in element:
+            yield from walk(child, place)
+
+    return walk(ElementTree.fromstring(svg), (0.0, (0.0, 0.0)))
+
+
+class LabelTests(unittest.TestCase):
+    def test_texts_are_taken_for_as_wide_as_in_the_widest_font(self):
+        # DejaVu Sans's own advances, of 2048 units an em.
+        for text, units in (("llama-decode-32k", 18412), ("swift-attention", 14916), ("ONNX Runtime", 15376)):
+            self.assertGreaterEqual(labels.text_width(text, 13), 13 * units / 2048)
+            self.assertLess(labels.text_width(text, 13), 1.2 * 13 * units / 2048)
+
+    def test_lines_are_narrow_and_leave_nothing_out(self):
+        for text in ("llama-decode-32k", "x" * 100, "a b", "", "-", "two words-and more"):
+            for width in (20, 60, 1000):
+                lines = labels.lines_of(text, width, 12)
+                self.assertEqual("".join(lines).replace(" ", ""), text.replace(" ", ""))
+                self.assertLessEqual(labels.block_width(lines, 12), max(width, labels.text_width("M", 12)))
+
+    def test_no_label_is_cut_in_any_font_at_any_width(self):
+        names = ["llama-decode-32k", "a-shape-with-a-long-name-of-its-own", "x" * 60, "c"]
+        peers = ["pytorch", "onnxruntime", "vllm", "an engine that nobody knows by name"]
+        for shapes, engines, wide, narrow in (
+            (names[:1] + list("abc"), ("chosen", *peers[:3], "naive"), 940, 350),
+            (names, ("chosen", *peers), 940, 350),
+            (names, ("chosen", *peers), 640, 300),
+            (names[1:], ("chosen", peers[-1]), 1400, 420),
+        ):
+            with mock.patch.dict(drawing.WIDTHS, {"wide": wide, "narrow": narrow}):
+                charts = report.section(results.parse(document(engines, shapes)), "f0")["dtypes"][0]["charts"]
+            self.assertEqual(len(charts), 4)
+            for chart in (chart["source"] for chart in charts):
+                for kind, svg in chart.svgs.items():
+                    written = list(text_boxes(svg))
+                    width, height = map(float, re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg).groups())
+                    for text, corners in written:
+                        with self.subTest(chart=chart.key, width=width, text=text):
+                            self.assertNotIn("…", text)
+                            for x, y in corners:
+                                self.assertTrue(0 <= x <= width and 0 <= y <= height, f"({x:.0f}, {y:.0f}) in {width} x {height}")
+                    all_text = "".join(text for text, _ in written).replace(" ", "")
+                    if chart.key.startswith(("throughput", "latency")) or (chart.key.startswith("roofline") and kind == "wide"):
+                        for shape in shapes:
+                            self.assertIn(shape, all_text, f"{chart.key}, {kind}")
 
 
 class CommandTests(unittest.TestCase):

@@ -3,6 +3,7 @@
 import math
 
 from drawing import (
+    LABEL,
     PADDING,
     Chart,
     axis,
@@ -11,10 +12,12 @@ from drawing import (
     compared,
     engines_of,
     legend,
+    name_axis,
     padded,
     shape_encoding,
     ticks,
 )
+from labels import block_width, lines_of
 from results import short
 
 
@@ -24,47 +27,38 @@ def sweeps(rows):
     measured = [row for row in rows if row.gflops and row.number("queries") and row.number("keys")]
     rest = ["batch", "query_heads", "key_value_heads", "head_dim", "value_dim", "mask"]
 
-    def families(kind, key, x):
+    def families(kind, x, key):
+        """Rows of the same `key`, words about what stays the same; None is no family's."""
         groups = {}
         for row in measured:
-            if (family := key(row)) is not None:
-                groups.setdefault(family + tuple(row.counters.get(name) for name in rest), []).append((x(row), row))
-        for family, members in groups.items():
+            if (family := key(row.number("queries"), row.number("keys"))) is not None:
+                groups.setdefault((family, *(row.counters.get(name) for name in rest)), []).append((row.number(x), row))
+        for (family, *_), members in groups.items():
             # Of shapes that the counters do not tell apart, the first one.
             first = {}
             for length, row in members:
                 first.setdefault(length, row.shape)
             kept = [(length, row) for length, row in members if first[length] == row.shape]
             if len(first) >= 3:
-                found.append((kind, family, sorted(kept, key=lambda entry: entry[0])))
+                found.append((words(members[0][1]) + family, kind, sorted(kept, key=lambda entry: entry[0])))
 
     def words(row):
-        heads = f"{row.counters.get('query_heads')} heads"
-        if row.counters.get("key_value_heads") != row.counters.get("query_heads"):
-            heads += f" on {row.counters.get('key_value_heads')}"
-        batch = row.counters.get("batch")
-        mask = row.counters.get("mask")
-        return (
-            f"{heads} of {row.counters.get('head_dim')}"
-            + (f", batch {batch}" if batch != 1 else "")
-            + (f", {mask}" if mask and mask != "none" else "")
+        batch, heads, shared, mask, dim = (
+            row.counters.get(name) for name in ("batch", "query_heads", "key_value_heads", "mask", "head_dim")
         )
+        parts = [f"{heads} heads" + (f" on {shared}" if shared != heads else "") + f" of {dim}"]
+        parts += [f"batch {batch}"] if batch != 1 else []
+        parts += [mask] if mask and mask != "none" else []
+        return ", ".join(parts)
 
-    queries, keys = (lambda row: row.number("queries")), (lambda row: row.number("keys"))
-    families("Queries and keys", lambda row: ("square",) if queries(row) == keys(row) else None, keys)
-    families("Keys", lambda row: ("queries", queries(row)) if queries(row) < keys(row) else None, keys)
-    families("Queries", lambda row: ("keys", keys(row)) if queries(row) < keys(row) else None, queries)
-    result = []
-    for kind, family, members in found:
-        more = (
-            {"Keys": f", {family[1]:,} quer{'y' if family[1] == 1 else 'ies'}", "Queries": f", {family[1]:,} keys"}.get(
-                kind, ""
-            )
-            if kind != "Queries and keys"
-            else ""
-        )
-        result.append((words(members[0][1]) + more, kind, members))
-    return result
+    families("Queries and keys", "keys", lambda queries, keys: "" if queries == keys else None)
+    families(
+        "Keys",
+        "keys",
+        lambda queries, keys: f", {queries:,} quer{'y' if queries == 1 else 'ies'}" if queries < keys else None,
+    )
+    families("Queries", "queries", lambda queries, keys: f", {keys:,} keys" if queries < keys else None)
+    return found
 
 
 def spread(positions, gap):
@@ -92,8 +86,13 @@ def sweep_chart(key, dtype, words, kind, members):
         for point in points:
             last[point["title"]] = point
         places = [math.log(point["y"]) for point in last.values()]
-        gap = 17 * (math.log(domain[1]) - math.log(domain[0])) / height
-        labels = [point | {"label_y": math.exp(place)} for point, place in zip(last.values(), spread(places, gap))]
+        written = {title: lines_of(title, 0.35 * width, LABEL) for title in last}
+        pixels = max(block_width(lines, LABEL) for lines in written.values())
+        gap = (2 + 15 * max(map(len, written.values()))) * (math.log(domain[1]) - math.log(domain[0])) / height
+        labels = [
+            point | {"label_y": math.exp(place), "lines": written[point["title"]]}
+            for point, place in zip(last.values(), spread(places, gap))
+        ]
         shown = (
             lengths
             if len(lengths) <= (5 if narrow else 12)
@@ -103,7 +102,7 @@ def sweep_chart(key, dtype, words, kind, members):
             "field": "x",
             "type": "quantitative",
             "scale": {"type": "log", "base": 2, "nice": False, "domain": [lengths[0], lengths[-1]]},
-            "axis": axis(kind, shown, grid=False, labelOverlap=True),
+            "axis": axis(kind, shown, width - 90, grid=False, labelOverlap=True),
         }
         y = {
             "field": "y",
@@ -114,8 +113,8 @@ def sweep_chart(key, dtype, words, kind, members):
         color = color_encoding(engines)
         shape = shape_encoding(engines)
         if narrow:
-            shape = shape | {"legend": legend(width, 2)}
-            color = color | {"legend": legend(width, 2)}
+            key = legend(engines, width - 70)
+            shape, color = shape | {"legend": key}, color | {"legend": key}
         layers = [
             {
                 "data": {"values": points},
@@ -132,11 +131,13 @@ def sweep_chart(key, dtype, words, kind, members):
             layers.append(
                 {
                     "data": {"values": labels},
-                    "mark": {"type": "text", "align": "left", "dx": 10, "clip": False},
-                    "encoding": {"x": x, "y": y | {"field": "label_y"}, "text": {"field": "title"}, "color": color},
+                    "mark": {"type": "text", "align": "left", "baseline": "middle", "dx": 10, "clip": False},
+                    "encoding": {"x": x, "y": y | {"field": "label_y"}, "text": {"field": "lines"}, "color": color},
                 }
             )
-        return {"height": height, "layer": layers, "padding": PADDING}
+        # Vega leaves room for the labels in its own font; a fourth more is enough for every other.
+        more = {} if narrow else {"right": PADDING["right"] + pixels / 4}
+        return {"height": height, "layer": layers, "padding": PADDING | more}
 
     ends = "; ".join(
         f"{point['title']} {short(point['y'])} at {point['x']:,}" for point in {p["title"]: p for p in points}.values()
@@ -160,9 +161,10 @@ def grid_chart(key, dtype, rows):
     domain = padded([point["x"] for point in points])
 
     def make(width, narrow):
-        columns = 2 if narrow else min(len(engines), 6)
+        names, step = name_axis({shape: shape for shape in shapes}, width)
+        key = legend(engines, width - names["minExtent"] - PADDING["left"] - PADDING["right"])
         return {
-            "height": {"step": 20},
+            "height": {"step": step},
             "data": {"values": points},
             "padding": PADDING,
             "encoding": {
@@ -170,7 +172,7 @@ def grid_chart(key, dtype, rows):
                     "field": "shape",
                     "type": "nominal",
                     "sort": shapes,
-                    "axis": {"title": None, "grid": True, "labelLimit": 130 if narrow else 320},
+                    "axis": names | {"grid": True},
                 }
             },
             "layer": [
@@ -181,10 +183,10 @@ def grid_chart(key, dtype, rows):
                             "field": "x",
                             "type": "quantitative",
                             "scale": {"type": "log", "domain": domain, "nice": False},
-                            "axis": axis("Useful GFLOP/s", ticks(*domain, most=5 if narrow else 9)),
+                            "axis": axis("Useful GFLOP/s", ticks(*domain, most=5 if narrow else 9), width / 2),
                         },
-                        "color": color_encoding(engines) | {"legend": legend(width, columns)},
-                        "shape": shape_encoding(engines) | {"legend": legend(width, columns)},
+                        "color": color_encoding(engines) | {"legend": key},
+                        "shape": shape_encoding(engines) | {"legend": key},
                     },
                 }
             ],

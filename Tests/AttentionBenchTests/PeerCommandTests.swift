@@ -155,12 +155,17 @@ struct PeerCommandTests {
     #expect(reasons.map { $0.contains("allowed by --memory") } == [isSkipped, isSkipped], "\(reasons)")
   }
 
-  @Test func aPythonOfMakePeersThatCannotBeRunIsNamed() throws {
-    let folder = try TemporaryDirectory(["Benchmarks/Peers/peers.py": "", ".build/peers/bin/python": ""])
-    let outcome = try BenchProcess(["--peers", "numpy"], in: folder.url).outcome()
+  /// Each engine is looked for in its own environment.
+  @Test(arguments: [
+    ("numpy", "peers"), ("vllm", "peers-vllm"), ("zentorch", "peers-zentorch"), ("flex", "peers"),
+  ])
+  func aPythonOfMakePeersThatCannotBeRunIsNamed(engine: String, environment: String) throws {
+    let python = ".build/\(environment)/bin/python"
+    let folder = try TemporaryDirectory(["Benchmarks/Peers/peers.py": "", python: ""])
+    let outcome = try BenchProcess(["--peers", engine], in: folder.url).outcome()
     #expect(outcome.code == 1, "\(outcome)")
     #expect(
-      outcome.errors.contains("/.build/peers/bin/python cannot be run; `make peers` makes it anew"),
+      outcome.errors.contains("/\(python) cannot be run; `make peers PEERS=\(engine)` makes it anew"),
       "\(outcome)")
     #expect(!outcome.errors.contains("--peers-python"), "\(outcome)")
   }
@@ -178,9 +183,12 @@ struct PeerCommandTests {
 
   @Test(
     arguments: [
-      (["--peers", "pytroch"], "did you mean pytorch?"),
+      (["--peers", "pytroch"], "did you mean pytorch?"), (["--peers", "vlm"], "did you mean vllm?"),
       (["--peers", "numpy,"], "\"\" is unknown. There are pytorch"),
-      (["--peers", "tensorflow"], "is unknown. There are pytorch, onnxruntime, openvino, numpy"),
+      (
+        ["--peers", "tensorflow"],
+        "is unknown. There are pytorch, onnxruntime, openvino, numpy, vllm, zentorch, flex"
+      ),
       (["--peers-python", "/usr/bin/python3"], "--peers-python is given without --peers"),
     ])
   func wrongNamesAreWrongUsage(arguments: [String], words: String) throws {

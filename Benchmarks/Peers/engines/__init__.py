@@ -12,6 +12,9 @@ MODULES = {
     "onnxruntime": ("engines.onnx_runtime", "ONNXRuntime"),
     "openvino": ("engines.open_vino", "OpenVINO"),
     "numpy": ("engines.plain_numpy", "PlainNumPy"),
+    "vllm": ("engines.vllm_cpu", "VLLM"),
+    "zentorch": ("engines.zen_torch", "Zentorch"),
+    "flex": ("engines.flex_attention", "FlexAttention"),
 }
 
 

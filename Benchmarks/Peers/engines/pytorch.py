@@ -22,8 +22,7 @@ class PyTorch:
         return calls
 
     def attention(self, problem):
-        kind = KINDS[problem.dtype]
-        tensors = [tensor(x, kind) for x in (problem.queries, problem.keys, problem.values)]
+        kind, tensors = KINDS[problem.dtype], tensors_of(problem)
         options = {"enable_gqa": True} if problem.group > 1 else {}
         if problem.is_square_causal and problem.window is None:
             options["is_causal"] = True
@@ -38,6 +37,7 @@ class PyTorch:
         return run, lambda output: (output if kind == torch.float64 else output.float()).numpy()
 
 
-def tensor(array, kind):
-    # Its bits, where NumPy has no such type.
-    return torch.from_numpy(array.view(np.int16)).view(kind) if kind == torch.bfloat16 else torch.from_numpy(array)
+def tensors_of(problem):
+    """Queries, keys and values: their bits, where NumPy has no such type of its own."""
+    kind, arrays = KINDS[problem.dtype], (problem.queries, problem.keys, problem.values)
+    return [torch.from_numpy(x.view(np.int16) if kind == torch.bfloat16 else x).view(kind) for x in arrays]

@@ -84,13 +84,30 @@ static float *floats(int number, enum edge edge, ptrdiff_t count, struct random 
   return x;
 }
 
+// What queries are stored as and weights are rounded to: floats, or bf16 for dots of pairs.
+static float *operands(const struct storage *operand, int number, enum edge edge, ptrdiff_t count, struct random *random) {
+  float *x = floats(number, edge, count, random);
+  const ptrdiff_t elements = count * (ptrdiff_t)sizeof(float) / operand->size;
+  for (ptrdiff_t i = 0; i < elements && operand->size < (ptrdiff_t)sizeof(float); i++)
+    store_value(operand, x, i, random_between(random, -2, 2));
+  return x;
+}
+
+static void round_weights(const struct storage *operand, float *weights, ptrdiff_t count) {
+  for (ptrdiff_t i = 0; i < count; i++) {
+    double rounded[1];
+    store_value(operand, rounded, 0, weights[i]);
+    weights[i] = (float)stored_value(operand, rounded, 0);
+  }
+}
+
 static void check_products(void (*products)(const struct CAttentionKernels_products *), const struct storage *type,
-                           const struct sizes *sizes, enum edge edge, struct random *random) {
+                           const struct storage *operand, const struct sizes *sizes, enum edge edge, struct random *random) {
   static float before[most_work];
   const ptrdiff_t score_stride = sizes->other_stride;
   struct CAttentionKernels_products all = {
       .keys = stream_of(type, 0, edge, sizes, random),
-      .queries = floats(1, edge, span_of_work(sizes, sizes->rows, sizes->row_stride, sizes->columns), random),
+      .queries = operands(operand, 1, edge, span_of_work(sizes, sizes->rows, sizes->row_stride, sizes->columns), random),
       .query_stride = sizes->row_stride,
       .query_count = sizes->rows,
       .scale = sizes->columns % 3 ? (float)random_between(random, -1, 1) : 1,
@@ -107,10 +124,10 @@ static void check_products(void (*products)(const struct CAttentionKernels_produ
     for (ptrdiff_t r = 0; r < sizes->rows; r++)
       for (ptrdiff_t j = 0; j < sizes->count; j++) {
         const char *key = (const char *)all.keys.rows + h * all.keys.head_stride + j * all.keys.row_stride;
-        const float *query = all.queries + h * all.work_stride + r * all.query_stride;
+        const char *query = (const char *)((const float *)all.queries + h * all.work_stride) + r * all.query_stride * operand->size;
         double sum = 0, size = 0;
         for (ptrdiff_t c = 0; c < sizes->columns; c++) {
-          double product = query[c] * stored_value(type, key, c);
+          double product = stored_value(operand, query, c) * stored_value(type, key, c);
           sum += product, size += fabs(product);
         }
         const float got = all.scores[h * all.work_stride + r * score_stride + j];
@@ -121,7 +138,7 @@ static void check_products(void (*products)(const struct CAttentionKernels_produ
         struct CAttentionKernels_products one = all;
         char *rows = room(3, sizes->columns * type->size, edge);
         memcpy(rows, key, (size_t)(sizes->columns * type->size));
-        one.queries = memcpy(room(4, sizes->columns * 4, edge), query, (size_t)sizes->columns * 4);
+        one.queries = memcpy(room(4, sizes->columns * operand->size, edge), query, (size_t)(sizes->columns * operand->size));
         one.keys.rows = rows;
         one.keys.heads = one.keys.count = one.query_count = 1;
         one.keys.next_count = 0;
@@ -137,13 +154,15 @@ static void check_products(void (*products)(const struct CAttentionKernels_produ
 }
 
 static void check_sums(void (*sums)(const struct CAttentionKernels_sums *), const struct storage *type,
-                       const struct sizes *sizes, enum edge edge, struct random *random) {
+                       const struct storage *operand, const struct sizes *sizes, enum edge edge, struct random *random) {
   static float before[most_work];
   const ptrdiff_t outputs = span_of_work(sizes, sizes->rows, sizes->row_stride, sizes->columns);
   const ptrdiff_t weighted = sizes->count ? span_of_work(sizes, sizes->rows, sizes->other_stride, sizes->count) : 0;
+  float *given = floats(1, edge, weighted, random);
+  round_weights(operand, given, weighted);
   struct CAttentionKernels_sums all = {
       .values = stream_of(type, 0, edge, sizes, random),
-      .weights = floats(1, edge, weighted, random),
+      .weights = given,
       .weight_stride = sizes->other_stride,
       .row_count = sizes->rows,
       .rescale = sizes->count % 5 == 4 ? NULL : floats(2, edge, span_of_work(sizes, sizes->rows, 1, 1), random),
@@ -189,11 +208,11 @@ static void check_sums(void (*sums)(const struct CAttentionKernels_sums *), cons
 
 static void check_sizes(void (*products)(const struct CAttentionKernels_products *),
                         void (*sums)(const struct CAttentionKernels_sums *), const struct storage *type,
-                        struct sizes sizes, enum edge edge, struct random *random) {
+                        const struct storage *operand, struct sizes sizes, enum edge edge, struct random *random) {
   if (products)
-    check_products(products, type, &sizes, edge, random);
+    check_products(products, type, operand, &sizes, edge, random);
   if (sums)
-    check_sums(sums, type, &sizes, edge, random);
+    check_sums(sums, type, operand, &sizes, edge, random);
 }
 
 // How many numbers are not finite outside a row and a column (-1 for none of them); -1 where one inside is finite.
@@ -209,13 +228,21 @@ static ptrdiff_t stray_poison(const float *x, ptrdiff_t rows, ptrdiff_t columns,
   return strays;
 }
 
+// Sums of pairs take whole vectors of values.
+static int takes(void (*sums)(const struct CAttentionKernels_sums *), const struct storage *operand, ptrdiff_t columns) {
+  return !sums || operand == &storage_f32 || columns % 32 == 0;
+}
+
 // One NaN or infinity, in a key or a query, in a value or a weight: it reaches everything that depends on it, and nothing else.
 static void check_poison(void (*products)(const struct CAttentionKernels_products *),
-                         void (*sums)(const struct CAttentionKernels_sums *), const struct storage *type) {
+                         void (*sums)(const struct CAttentionKernels_sums *), const struct storage *type,
+                         const struct storage *operand) {
   struct random random = {32};
   for (int turn = 0; turn < 2 * widths; turn++) {
     const float poison = turn < widths ? NAN : INFINITY;
     const ptrdiff_t columns = columns_at(turn % widths), rows = turn % most_rows + 1, count = turn * 13 % 70 + 1;
+    if (!takes(sums, operand, columns))
+      continue;
     const ptrdiff_t bad_row = turn % rows, bad_key = turn * 7 % count, bad_column = turn * 5 % columns;
     const struct sizes sizes = {rows, count, columns, 1, columns, 0, columns, count, 0};
     struct CAttentionKernels_stream stream = stream_of(type, 0, at_end, &sizes, &random);
@@ -223,6 +250,10 @@ static void check_poison(void (*products)(const struct CAttentionKernels_product
     void *stored = (void *)stream.rows;
     // As queries, or as the outputs; as the scores, or as the weights.
     float *wide = floats(1, at_end, rows * columns, &random), *narrow = floats(2, at_end, rows * count, &random);
+    // Queries of pairs take half the room.
+    const struct storage *query = products ? operand : &storage_f32;
+    if (products)
+      wide = operands(operand, 1, at_end, (rows * columns + 1) / 2 * (operand->size / 2), &random);
     const struct CAttentionKernels_products p = {stream, wide, columns, rows, 1, narrow, count, 0};
     const struct CAttentionKernels_sums s = {stream, narrow, count, rows, NULL, wide, columns, 0};
     begin_case("%g, %td rows, %td of %td columns", poison, rows, count, columns);
@@ -231,13 +262,13 @@ static void check_poison(void (*products)(const struct CAttentionKernels_product
       products(&p);
       expect_equal_integer(0, stray_poison(narrow, rows, count, -1, bad_key), 0);
       store_value(type, stored, place, 1);
-      wide[bad_row * columns + bad_column] = poison;
+      store_value(query, wide, bad_row * columns + bad_column, poison);
       products(&p);
       expect_equal_integer(1, stray_poison(narrow, rows, count, bad_row, -1), 0);
       // Filling up the last vector adds no product of 0 and infinity.
       for (ptrdiff_t c = 0; c < columns; c++) {
         store_value(type, stored, bad_key * columns + c, -INFINITY);
-        wide[bad_row * columns + c] = 2;
+        store_value(query, wide, bad_row * columns + c, 2);
       }
       products(&p);
       expect_equal_f32(2, narrow[bad_row * count + bad_key], -INFINITY);
@@ -254,25 +285,38 @@ static void check_poison(void (*products)(const struct CAttentionKernels_product
 }
 
 static void check_stream(void (*products)(const struct CAttentionKernels_products *),
-                         void (*sums)(const struct CAttentionKernels_sums *), const struct storage *type) {
+                         void (*sums)(const struct CAttentionKernels_sums *), const struct storage *type,
+                         const struct storage *operand) {
   struct random random = {31};
   FOR_EACH_EDGE (edge)
     for (int width = 0; width < widths; width++) {
       const ptrdiff_t columns = columns_at(width);
+      if (!takes(sums, operand, columns))
+        continue;
       for (ptrdiff_t count = 0; count <= most_count; count++)
-        check_sizes(products, sums, type, sizes_of(count, columns), edge, &random);
+        check_sizes(products, sums, type, operand, sizes_of(count, columns), edge, &random);
       if (columns % 16 < 2)
         for (size_t i = 0; i < sizeof long_counts / sizeof *long_counts; i++)
-          check_sizes(products, sums, type, sizes_of(long_counts[i], columns), edge, &random);
+          check_sizes(products, sums, type, operand, sizes_of(long_counts[i], columns), edge, &random);
     }
-  check_poison(products, sums, type);
+  check_poison(products, sums, type, operand);
 }
 
 void check_streams(kernel_set *set) {
-  check_stream(BEGIN_ENTRY(set, products_from_f32), NULL, &storage_f32);
-  check_stream(BEGIN_ENTRY(set, products_from_f16), NULL, &storage_f16);
-  check_stream(BEGIN_ENTRY(set, products_from_bf16), NULL, &storage_bf16);
-  check_stream(NULL, BEGIN_ENTRY(set, sums_from_f32), &storage_f32);
-  check_stream(NULL, BEGIN_ENTRY(set, sums_from_f16), &storage_f16);
-  check_stream(NULL, BEGIN_ENTRY(set, sums_from_bf16), &storage_bf16);
+  check_stream(BEGIN_ENTRY(set, products_from_f32), NULL, &storage_f32, &storage_f32);
+  check_stream(BEGIN_ENTRY(set, products_from_f16), NULL, &storage_f16, &storage_f32);
+  check_stream(BEGIN_ENTRY(set, products_from_bf16), NULL, &storage_bf16, &storage_f32);
+  check_stream(NULL, BEGIN_ENTRY(set, sums_from_f32), &storage_f32, &storage_f32);
+  check_stream(NULL, BEGIN_ENTRY(set, sums_from_f16), &storage_f16, &storage_f32);
+  check_stream(NULL, BEGIN_ENTRY(set, sums_from_bf16), &storage_bf16, &storage_f32);
+  void (*products)(const struct CAttentionKernels_products *) = BEGIN_ENTRY(set, dot_products_from_bf16);
+  begin_case("there where the CPU multiplies pairs");
+  expect_equal_integer(0, products != NULL, set->dots_bf16_pairs);
+  if (products)
+    check_stream(products, NULL, &storage_bf16, &storage_bf16);
+  void (*sums)(const struct CAttentionKernels_sums *) = BEGIN_ENTRY(set, dot_sums_from_bf16);
+  begin_case("there where the CPU multiplies pairs");
+  expect_equal_integer(0, sums != NULL, set->dots_bf16_pairs);
+  if (sums)
+    check_stream(NULL, sums, &storage_bf16, &storage_bf16);
 }

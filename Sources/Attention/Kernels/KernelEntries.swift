@@ -140,6 +140,15 @@ struct ScoreTile<Scalar> {
   let hidesByInfinity: Bool
 }
 
+/// The streamed kernels of bfloat16 pairs.
+struct StreamDots {
+  let products: @convention(c) (UnsafePointer<CAttentionKernels_products>?) -> Void
+  let sums: @convention(c) (UnsafePointer<CAttentionKernels_sums>?) -> Void
+
+  /// Widths of values that ``sums`` takes are multiples of this.
+  static let columns = 32
+}
+
 extension KernelTable {
   /// Scores of Float queries with keys of some storage type, streamed.
   func streamProducts(
@@ -161,6 +170,14 @@ extension KernelTable {
     case .bfloat16: pointee.sums_from_bf16
     case .float64: preconditionFailure("float64 values under sums in float32")
     }
+  }
+
+  /// What multiplies bfloat16 queries by bfloat16 keys, and weights by bfloat16 values, as the CPU's own pairs; nil where it has none.
+  var streamDots: StreamDots? {
+    guard let products = pointee.dot_products_from_bf16, let sums = pointee.dot_sums_from_bf16 else {
+      return nil
+    }
+    return StreamDots(products: products, sums: sums)
   }
 
   /// Packs what an additive mask of some storage type says of a panel's rows.

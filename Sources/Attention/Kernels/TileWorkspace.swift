@@ -3,6 +3,8 @@ import LinearAlgebra
 /// A thread's workspace, cut into the pieces that one task uses.
 struct TileWorkspace<Scalar: AttentionAccumulator> {
   let queries: UnsafeMutablePointer<Scalar>
+  /// The same rows in bfloat16, where tiles keep them.
+  let pairedQueries: UnsafeMutablePointer<UInt16>
   let scores: UnsafeMutablePointer<Scalar>
   let scoreStride: Int
   let output: UnsafeMutablePointer<Scalar>
@@ -28,6 +30,7 @@ struct TileWorkspace<Scalar: AttentionAccumulator> {
       (base + offset).assumingMemoryBound(to: T.self)
     }
     queries = piece(layout.queries, Scalar.self)
+    pairedQueries = piece(layout.pairedQueries, UInt16.self)
     scores = piece(layout.scores, Scalar.self)
     scoreStride = layout.scoreStride
     transposesKeys = layout.transposesKeys

@@ -37,7 +37,8 @@ struct DecodeTiles: Sendable {
       TileShape(
         rows: rows, keys: keys,
         packedKeys: StreamSource.gatheredRows(columns: problem.sizes.headDimension),
-        packedValues: StreamSource.gatheredRows(columns: problem.sizes.valueDimension)))
+        packedValues: StreamSource.gatheredRows(columns: problem.sizes.valueDimension),
+        pairsQueries: problem.elementType == .bfloat16))
   }
 
   /// Key/value heads whose rows one thread reads together, row by row and head by head.

@@ -1,6 +1,7 @@
 /// Where the pieces of a thread's workspace lie: byte offsets from a 64-byte-aligned start.
 struct TileWorkspaceLayout: Sendable {
   let queries: Int
+  let pairedQueries: Int
   let scores: Int
   let output: Int
   let packedKeys: Int
@@ -31,6 +32,7 @@ struct TileWorkspaceLayout: Sendable {
     self.rows = rows
     self.transposesKeys = tiles.transposesKeys
     self.queries = place(rows * depth, size)
+    self.pairedQueries = place(tiles.pairsQueries ? rows * depth : 0, MemoryLayout<BFloat16>.size)
     self.scores = place(rows * scoreStride, size)
     self.output = place(tiles.packedValues == 0 ? 0 : rows * width, size)
     self.packedKeys = place(tiles.packedKeys * depth, size)
@@ -55,4 +57,6 @@ struct TileShape {
   /// Values, likewise; 0 where no output is made.
   var packedValues: Int
   var transposesKeys = false
+  /// Whether queries are kept in bfloat16 too.
+  var pairsQueries = false
 }

@@ -185,7 +185,7 @@ enum { CAttentionKernels_most_heads = 8 };
 // both lie h * work_stride numbers further on.
 struct CAttentionKernels_products {
   struct CAttentionKernels_stream keys;
-  const float *queries;
+  const void *queries; // floats; bf16 for dots. The stride counts these.
   ptrdiff_t query_stride, query_count;
   float scale;
   float *scores;
@@ -268,6 +268,11 @@ struct CAttentionKernels {
   void (*sums_from_f32)(const struct CAttentionKernels_sums *sums);
   void (*sums_from_f16)(const struct CAttentionKernels_sums *sums);
   void (*sums_from_bf16)(const struct CAttentionKernels_sums *sums);
+
+  // The same of pairs of bf16, which the CPU multiplies; NULL where dots_bf16_pairs is 0. Subnormal operands count as 0. Queries are bf16.
+  // Weights are rounded to it; the columns of values are a multiple of 32.
+  void (*dot_products_from_bf16)(const struct CAttentionKernels_products *products);
+  void (*dot_sums_from_bf16)(const struct CAttentionKernels_sums *sums);
 };
 
 // Prefetches `bytes` of memory into the second-level cache. Any address is fine: a prefetch does not fault.

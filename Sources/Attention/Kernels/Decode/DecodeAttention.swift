@@ -11,6 +11,7 @@ struct DecodeAttention {
   private let kernels: KernelTable
   private let partial: PartialResults
   private let tileRows: TileRows<Float>
+  private let stream: StreamKernels
   private let keys: StreamSource
   private let values: StreamSource
   private let factors: (queries: Float, products: Float)
@@ -23,6 +24,7 @@ struct DecodeAttention {
     self.partial = partial
     self.factors = problem.factors()
     self.tileRows = TileRows(problem, result, kernels, queryFactor: factors.queries)
+    self.stream = StreamKernels(problem, kernels)
     self.keys = StreamSource(problem.keys, columns: problem.sizes.headDimension, kernels)
     self.values = StreamSource(problem.values, columns: problem.sizes.valueDimension, kernels)
   }
@@ -59,6 +61,8 @@ struct DecodeAttention {
     let part: Int
     let block: RowBlock
     let work: TileWorkspace<Float>
+    /// Whether its queries are multiplied as pairs of bfloat16.
+    var pairs = false
   }
 
   /// Computes one part of a block of each head: into the result where it is the only part.
@@ -66,9 +70,12 @@ struct DecodeAttention {
     _ heads: UnsafeMutableBufferPointer<HeadWork>, of group: BlockGroup, _ tiles: DecodeTiles, next: Int?
   ) {
     var seen = 0..<0
-    for head in heads {
+    for index in heads.indices {
+      let head = heads[index]
       // Ranges are the queries', whatever the head.
       seen = tileRows.prepare(head.block, head.work).seenBySome
+      heads[index].pairs = stream.pairs(
+        head.work, count: head.block.rows.count * problem.sizes.headDimension)
       head.work.output.update(
         repeating: 0, count: head.block.rows.count * problem.sizes.valueDimension)
     }
@@ -124,6 +131,13 @@ struct DecodeAttention {
     let (depth, width) = (problem.sizes.headDimension, problem.sizes.valueDimension)
     var rows = 0..<0
     for head in heads { rows = tileRows.rowsSeeing(tile, of: head.block, head.work) }
+    // A head's bits follow from its own queries: heads that are multiplied in different ways are not read together.
+    if heads.count > 1, heads.contains(where: { $0.pairs != heads[0].pairs }) {
+      for head in heads.indices {
+        add(tile, of: UnsafeMutableBufferPointer(rebasing: heads[head...head]), stride: stride, next: next)
+      }
+      return
+    }
     let block = heads[0].block
     guard !rows.isEmpty, let tileKeys = keys.stretch(tile, block),
       let tileValues = values.stretch(tile, block)
@@ -133,12 +147,14 @@ struct DecodeAttention {
       of: tileKeys, heads: StreamHeads(count: heads.count, scratch: work.packedKeys, stride: stride),
       next: tileValues
     ) { piece, stream, type in
+      let (kernel, queries) = self.stream.products(
+        of: type, pairs: heads[0].pairs, work, from: rows.lowerBound * depth)
       var products = CAttentionKernels_products(
-        keys: stream, queries: work.queries + rows.lowerBound * depth, query_stride: depth,
+        keys: stream, queries: queries, query_stride: depth,
         query_count: rows.count, scale: factors.products,
         scores: work.scores + rows.lowerBound * work.scoreStride + piece.lowerBound,
         score_stride: work.scoreStride, work_stride: stride)
-      kernels.streamProducts(type)(&products)
+      kernel(&products)
     }
     for head in heads { tileRows.weigh(tile, rows, of: head.block, head.work) }
     values.forEachPiece(
@@ -151,7 +167,7 @@ struct DecodeAttention {
         weight_stride: work.scoreStride, row_count: rows.count,
         rescale: piece.lowerBound == 0 ? UnsafePointer(work.softmax.rescale + rows.lowerBound) : nil,
         output: work.output + rows.lowerBound * width, output_stride: width, work_stride: stride)
-      kernels.streamSums(type)(&sums)
+      self.stream.sums(of: type, pairs: heads[0].pairs)(&sums)
     }
   }
 }

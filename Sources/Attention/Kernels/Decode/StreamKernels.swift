@@ -1,0 +1,58 @@
+import CAttentionKernels
+
+/// Which kernels stream the keys and values of a head: those of bfloat16 pairs where the CPU multiplies these, and queries, keys and values
+/// are such; else those of their storage types.
+///
+/// The CPU's dot product takes subnormal numbers for 0. As in ``FusedUnits``, queries that are subnormal, or so large that a subnormal key
+/// would count beside them, are multiplied exactly. That follows from a head's queries alone.
+struct StreamKernels {
+  private let kernels: KernelTable
+  private let dots: StreamDots?
+  private let takesValues: Bool
+  private let largestQuery: Float
+  private let store: RowKernels<Float>.Store
+
+  init(_ problem: AttentionProblem, _ kernels: KernelTable) {
+    self.kernels = kernels
+    dots = problem.elementType == .bfloat16 ? kernels.streamDots : nil
+    takesValues = problem.sizes.valueDimension.isMultiple(of: StreamDots.columns)
+    largestQuery = FusedUnits(problem).largestPairedQuery
+    store = RowKernels<Float>(kernels).store(.bfloat16)
+  }
+
+  /// Keeps the queries of a head, `count` numbers, in bfloat16 too, and says whether they can be multiplied as pairs.
+  func pairs(_ work: TileWorkspace<Float>, count: Int) -> Bool {
+    if dots == nil { return false }
+    // They were bfloat16 before: nothing is rounded.
+    _ = store(work.pairedQueries, 1, work.queries, count, 1)
+    var largest: UInt16 = 0
+    var subnormals: UInt16 = 0
+    for index in 0..<count {
+      let magnitude = work.pairedQueries[index] & 0x7FFF
+      largest = max(largest, magnitude)
+      // 0 and what is below the least exponent of a normal number.
+      subnormals |= magnitude < 0x80 ? magnitude : 0
+    }
+    return subnormals == 0 && Float(bitPattern: UInt32(largest) << 16) <= largestQuery
+  }
+
+  /// What computes the scores of keys, and the queries that it takes.
+  func products(
+    of keys: StorageType, pairs: Bool, _ work: TileWorkspace<Float>, from first: Int
+  ) -> (
+    kernel: @convention(c) (UnsafePointer<CAttentionKernels_products>?) -> Void, queries: UnsafeRawPointer
+  ) {
+    if pairs, keys == .bfloat16, let dots {
+      return (dots.products, UnsafeRawPointer(work.pairedQueries + first))
+    }
+    return (kernels.streamProducts(keys), UnsafeRawPointer(work.queries + first))
+  }
+
+  /// What adds up weighted values.
+  func sums(
+    of values: StorageType, pairs: Bool
+  ) -> @convention(c) (UnsafePointer<CAttentionKernels_sums>?) -> Void {
+    if pairs, takesValues, values == .bfloat16, let dots { return dots.sums }
+    return kernels.streamSums(values)
+  }
+}

@@ -13,7 +13,7 @@ struct DecodeTiles: Sendable {
   let parts: Int
 
   /// Rows of a block at most, where more are asked of this kernel than ``KernelRule`` gives it.
-  static let mostRows = 16
+  static let mostRows = 32
   /// Scores of a tile: 16 KiB, so that those of all rows stay in the first-level cache between the passes over them. Shorter tiles alternate
   /// between keys and values more often, and each switch restarts the hardware prefetcher.
   static let mostScores = 4096

@@ -11,7 +11,7 @@ struct KernelRule {
     case asked
     case double
     case narrowVectors
-    case rows(Int)
+    case rows(Int, mostStreamed: Int)
     case refused(Refusal)
   }
 
@@ -22,9 +22,18 @@ struct KernelRule {
     case width = "heads are too wide"
   }
 
-  /// Rows up to which a stream of keys and values is limited by memory and not by arithmetic: 8 rows do 4 multiply-adds for each byte
-  /// of a Float32 key, about what two vector units do while memory delivers it.
-  static let mostStreamedRows = 8
+  /// Query rows up to which streaming keys and values is faster than tiles: a panel of tiles takes as long for one row as for all of its
+  /// lanes, or for the lanes of one vector.
+  ///
+  /// Measured with 4096 keys of width 128. Sixteen lanes: streams compute 3/5 of the peak, as much as tiles with 21 of 32 rows, and with
+  /// bfloat16 pairs 2/5, as much as 12 of 16. Eight lanes: a quarter, as much as 8 of 16.
+  static func mostStreamedRows(_ problem: AttentionProblem, _ variant: KernelVariant) -> Int {
+    if variant.kernels.pointee.panel_rows < 32 { return 8 }
+    let multipliesPairs =
+      problem.elementType == .bfloat16 && problem.keys.type == .bfloat16
+      && variant.kernels.streamDots != nil
+    return multipliesPairs ? 12 : 20
+  }
   /// Beyond this width a panel's queries, outputs and tiles no longer fit the second-level cache beside each other.
   static let widestFused = 512
   /// With fewer lanes, BLAS's kernels for the machine are faster than ours.
@@ -38,12 +47,14 @@ struct KernelRule {
       (kernel, reason) = (.gemm, .double)
     } else if variant.kernels.pointee.panel_rows < Self.fewestPanelRows {
       (kernel, reason) = (.gemm, .narrowVectors)
-    } else if rows <= Self.mostStreamedRows {
-      (kernel, reason) = (.decode, .rows(rows))
+    } else if case let most = Self.mostStreamedRows(problem, variant), rows <= most {
+      (kernel, reason) = (.decode, .rows(rows, mostStreamed: most))
     } else if let refusal = Self.refusal(of: .fused, problem, variant) {
       (kernel, reason) = (.gemm, .refused(refusal))
     } else {
-      (kernel, reason) = (.fused, .rows(rows))
+      (kernel, reason) = (
+        .fused, .rows(rows, mostStreamed: Self.mostStreamedRows(problem, variant))
+      )
     }
   }
 
@@ -69,8 +80,8 @@ extension KernelRule.Reason: CustomStringConvertible {
     case .asked: "asked for"
     case .double: KernelRule.Refusal.double.rawValue
     case .narrowVectors: "this instruction set has no vectors for the others"
-    case .rows(let count):
-      "\(count) query rows a key/value head, \(count <= KernelRule.mostStreamedRows ? "at most" : "more than") \(KernelRule.mostStreamedRows)"
+    case .rows(let count, let most):
+      "\(count) query rows a key/value head, \(count <= most ? "at most" : "more than") \(most)"
     case .refused(let refusal): refusal.rawValue
     }
   }

@@ -2,8 +2,21 @@
 
 #include "check.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+// As Linux tells it.
+static int has_amx_bf16(void) {
+  FILE *file = fopen("/proc/cpuinfo", "r");
+  char line[8192];
+  int found = 0;
+  while (file && !found && fgets(line, sizeof line, file))
+    found = strncmp(line, "flags", 5) == 0 && strstr(line, " amx_bf16") != NULL;
+  if (file)
+    fclose(file);
+  return found;
+}
 
 // A set has the entries of the set below it, but for those that it does better.
 static void check_inheritance(kernel_set *set) {
@@ -40,7 +53,10 @@ void check_sets(kernel_set *set) {
 #endif
   check_inheritance(set);
   begin_subject("CAttentionKernels_active");
-  begin_case("the best set");
-  if (!getenv("ATTENTION_KERNELS"))
-    expect_equal_integer(0, strcmp(CAttentionKernels_active()->name, CAttentionKernels_name(count - 1)), 0);
+  begin_case("the best set, or the one below it where its dot products are slow");
+  if (!getenv("ATTENTION_KERNELS")) {
+    const char *active = CAttentionKernels_active()->name, *best = CAttentionKernels_name(count - 1);
+    const int is_below = strcmp(best, "avx512bf16") == 0 && strcmp(active, "avx512") == 0 && has_amx_bf16();
+    expect_equal_integer(0, strcmp(active, best) == 0 || is_below, 1);
+  }
 }

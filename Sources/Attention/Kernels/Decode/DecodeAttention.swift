@@ -167,7 +167,7 @@ struct DecodeAttention {
         weight_stride: work.scoreStride, row_count: rows.count,
         rescale: piece.lowerBound == 0 ? UnsafePointer(work.softmax.rescale + rows.lowerBound) : nil,
         output: work.output + rows.lowerBound * width, output_stride: width, work_stride: stride)
-      self.stream.sums(of: type, pairs: heads[0].pairs)(&sums)
+      kernels.streamSums(type)(&sums)
     }
   }
 }

@@ -1,21 +1,21 @@
 import CAttentionKernels
 
-/// Which kernels stream the keys and values of a head: those of bfloat16 pairs where the CPU multiplies these, and queries, keys and values
-/// are such; else those of their storage types.
+/// Which kernel streams the keys of a head: that of bfloat16 pairs where the CPU multiplies these, and queries and keys are such; else that
+/// of their storage type.
 ///
 /// The CPU's dot product takes subnormal numbers for 0. As in ``FusedUnits``, queries that are subnormal, or so large that a subnormal key
 /// would count beside them, are multiplied exactly. That follows from a head's queries alone.
+///
+/// Values are converted, and weights are not rounded: rounded ones would not add up to the sum that outputs are divided by.
 struct StreamKernels {
   private let kernels: KernelTable
   private let dots: StreamDots?
-  private let takesValues: Bool
   private let largestQuery: Float
   private let store: RowKernels<Float>.Store
 
   init(_ problem: AttentionProblem, _ kernels: KernelTable) {
     self.kernels = kernels
     dots = problem.elementType == .bfloat16 ? kernels.streamDots : nil
-    takesValues = problem.sizes.valueDimension.isMultiple(of: StreamDots.columns)
     largestQuery = FusedUnits(problem).largestPairedQuery
     store = RowKernels<Float>(kernels).store(.bfloat16)
   }
@@ -46,13 +46,5 @@ struct StreamKernels {
       return (dots.products, UnsafeRawPointer(work.pairedQueries + first))
     }
     return (kernels.streamProducts(keys), UnsafeRawPointer(work.queries + first))
-  }
-
-  /// What adds up weighted values.
-  func sums(
-    of values: StorageType, pairs: Bool
-  ) -> @convention(c) (UnsafePointer<CAttentionKernels_sums>?) -> Void {
-    if pairs, takesValues, values == .bfloat16, let dots { return dots.sums }
-    return kernels.streamSums(values)
   }
 }

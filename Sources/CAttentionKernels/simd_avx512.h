@@ -104,32 +104,6 @@ static inline f32_vec f32_pack_pairs(f32_vec low, f32_vec high) {
 static inline f32_vec f32_dot_pairs(f32_vec acc, f32_vec a, f32_vec b) {
   return _mm512_dpbf16_ps(acc, (__m512bh)a, (__m512bh)b);
 }
-// 32 columns of two rows as words, the earlier row in the upper halves, which the dot product adds first: the products of half the columns
-// are then added row after row, as by two fused multiply-adds.
-static inline f32_vec f32_pair_rows_low(f32_vec earlier, f32_vec later) {
-  return (f32_vec)_mm512_unpacklo_epi16((__m512i)later, (__m512i)earlier);
-}
-static inline f32_vec f32_pair_rows_high(f32_vec earlier, f32_vec later) {
-  return (f32_vec)_mm512_unpackhi_epi16((__m512i)later, (__m512i)earlier);
-}
-// From 32 columns in order to the columns that pair_rows_low and pair_rows_high leave, and back.
-static inline void f32_split_columns(f32_vec *low, f32_vec *high) {
-  const __m512i first = _mm512_setr_epi32(0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27);
-  const f32_vec a = *low, b = *high;
-  *low = _mm512_permutex2var_ps(a, first, b);
-  *high = _mm512_permutex2var_ps(a, _mm512_add_epi32(first, _mm512_set1_epi32(4)), b);
-}
-static inline void f32_join_columns(f32_vec *low, f32_vec *high) {
-  const __m512i first = _mm512_setr_epi32(0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
-  const f32_vec a = *low, b = *high;
-  *low = _mm512_permutex2var_ps(a, first, b);
-  *high = _mm512_permutex2var_ps(a, _mm512_add_epi32(first, _mm512_set1_epi32(8)), b);
-}
-// 16 numbers, of which the first n count and the others are 0, as words of two each, the earlier one in the upper half.
-static inline void f32_round_pairs(uint32_t *words, const float *numbers, ptrdiff_t n) {
-  const f32_vec v = n < 16 ? f32_load_n(numbers, n, 0) : f32_load(numbers);
-  _mm256_storeu_si256((__m256i *)words, _mm256_rol_epi32((__m256i)_mm512_cvtneps_pbh(v), 16));
-}
 #else
 static inline f32_vec f32_pack_pairs(f32_vec low, f32_vec high) {
   uint16_t halves[2][16];

@@ -314,9 +314,4 @@ void check_streams(kernel_set *set) {
   expect_equal_integer(0, products != NULL, set->dots_bf16_pairs);
   if (products)
     check_stream(products, NULL, &storage_bf16, &storage_bf16);
-  void (*sums)(const struct CAttentionKernels_sums *) = BEGIN_ENTRY(set, dot_sums_from_bf16);
-  begin_case("there where the CPU multiplies pairs");
-  expect_equal_integer(0, sums != NULL, set->dots_bf16_pairs);
-  if (sums)
-    check_stream(NULL, sums, &storage_bf16, &storage_bf16);
 }

@@ -140,15 +140,6 @@ struct ScoreTile<Scalar> {
   let hidesByInfinity: Bool
 }
 
-/// The streamed kernels of bfloat16 pairs.
-struct StreamDots {
-  let products: @convention(c) (UnsafePointer<CAttentionKernels_products>?) -> Void
-  let sums: @convention(c) (UnsafePointer<CAttentionKernels_sums>?) -> Void
-
-  /// Widths of values that ``sums`` takes are multiples of this.
-  static let columns = 32
-}
-
 extension KernelTable {
   /// Scores of Float queries with keys of some storage type, streamed.
   func streamProducts(
@@ -172,12 +163,9 @@ extension KernelTable {
     }
   }
 
-  /// What multiplies bfloat16 queries by bfloat16 keys, and weights by bfloat16 values, as the CPU's own pairs; nil where it has none.
-  var streamDots: StreamDots? {
-    guard let products = pointee.dot_products_from_bf16, let sums = pointee.dot_sums_from_bf16 else {
-      return nil
-    }
-    return StreamDots(products: products, sums: sums)
+  /// Scores of bfloat16 queries with bfloat16 keys, streamed, by the CPU's own products of pairs; nil where it has none.
+  var streamDots: (@convention(c) (UnsafePointer<CAttentionKernels_products>?) -> Void)? {
+    pointee.dot_products_from_bf16
   }
 
   /// Packs what an additive mask of some storage type says of a panel's rows.

@@ -269,10 +269,8 @@ struct CAttentionKernels {
   void (*sums_from_f16)(const struct CAttentionKernels_sums *sums);
   void (*sums_from_bf16)(const struct CAttentionKernels_sums *sums);
 
-  // The same of pairs of bf16, which the CPU multiplies; NULL where dots_bf16_pairs is 0. Subnormal operands count as 0. Queries are bf16.
-  // Weights are rounded to it; the columns of values are a multiple of 32.
+  // Scores of pairs of bf16, which the CPU multiplies; NULL where dots_bf16_pairs is 0. Subnormal operands count as 0. Queries are bf16.
   void (*dot_products_from_bf16)(const struct CAttentionKernels_products *products);
-  void (*dot_sums_from_bf16)(const struct CAttentionKernels_sums *sums);
 };
 
 // Prefetches `bytes` of memory into the second-level cache. Any address is fine: a prefetch does not fault.

@@ -9,7 +9,7 @@ import CAttentionKernels
 /// Values are converted, and weights are not rounded: rounded ones would not add up to the sum that outputs are divided by.
 struct StreamKernels {
   private let kernels: KernelTable
-  private let dots: StreamDots?
+  private let dots: (@convention(c) (UnsafePointer<CAttentionKernels_products>?) -> Void)?
   private let largestQuery: Float
   private let store: RowKernels<Float>.Store
 
@@ -43,7 +43,7 @@ struct StreamKernels {
     kernel: @convention(c) (UnsafePointer<CAttentionKernels_products>?) -> Void, queries: UnsafeRawPointer
   ) {
     if pairs, keys == .bfloat16, let dots {
-      return (dots.products, UnsafeRawPointer(work.pairedQueries + first))
+      return (dots, UnsafeRawPointer(work.pairedQueries + first))
     }
     return (kernels.streamProducts(keys), UnsafeRawPointer(work.queries + first))
   }

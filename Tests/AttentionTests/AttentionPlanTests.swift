@@ -100,7 +100,7 @@ import Testing
     let most = isWide ? 5 : 2
     #expect(try kernel(most, Float.self) == decode && kernel(most + 1, Float.self) == fused)
     #expect(try kernel(most, Float16.self) == decode && kernel(most + 1, Float16.self) == fused)
-    let mostPairs = isWide && kernels.dots_bf16_pairs != 0 ? 3 : most
+    let mostPairs = isWide && kernels.dots_bf16_pairs != 0 ? 2 : most
     #expect(try kernel(mostPairs, BFloat16.self) == decode && kernel(mostPairs + 1, BFloat16.self) == fused)
     #expect(try kernel(2, Double.self) == .gemm && kernel(300, Double.self) == .gemm)
     let modifier = AttentionMask.modifier(ScoreModifier { score, _ in score })

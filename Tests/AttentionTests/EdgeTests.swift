@@ -279,4 +279,26 @@ import Testing
       try ScaledDotProductAttention().scores(q, KeyValues(keys: k, values: k)).shape == [1, heads, 0, 1])
     #expect(try ScaledDotProductAttention().plan(q, KeyValues(keys: k, values: k)).taskCount == 0)
   }
+
+  /// Weights add up to one to the rounding of 301 sums, in whatever type they are multiplied: 1 and 300 others that are alike leave a value that all keys share. One row
+  /// is streamed, 40 are computed in tiles.
+  @Test(arguments: [1, 40]) func weightsAddUpToOne(rows: Int) throws {
+    func check<E: AttentionElement>(_: E.Type) throws {
+      for step in 1...40 {
+        var queries = Tensor<E>(repeating: E(nearest: 0), shape: [1, 1, rows, 32])
+        for row in 0..<rows { queries[0, 0, row, 0] = E(nearest: 1) }
+        var keys = Tensor<E>(repeating: E(nearest: 0), shape: [1, 1, 301, 32])
+        // All but the first have the weight exp(−step / 16).
+        for key in 1...300 { keys[0, 0, key, 0] = E(nearest: -Double(step) / 16) }
+        let values = Tensor<E>(repeating: E(nearest: 1), shape: [1, 1, 301, 32])
+        let output = try ScaledDotProductAttention(scale: 1)(
+          queries, KeyValues(keys: keys, values: values))
+        let wrong = output.elements.first { abs($0.doubleValue - 1) > 1e-5 }
+        #expect(wrong == nil, "\(E.self), \(rows) rows, step \(step)")
+      }
+    }
+    try check(Float.self)
+    try check(Float16.self)
+    try check(BFloat16.self)
+  }
 }

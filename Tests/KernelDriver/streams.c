@@ -84,21 +84,13 @@ static float *floats(int number, enum edge edge, ptrdiff_t count, struct random 
   return x;
 }
 
-// What queries are stored as and weights are rounded to: floats, or bf16 for dots of pairs.
+// Queries: floats, or bf16 for dots of pairs.
 static float *operands(const struct storage *operand, int number, enum edge edge, ptrdiff_t count, struct random *random) {
   float *x = floats(number, edge, count, random);
   const ptrdiff_t elements = count * (ptrdiff_t)sizeof(float) / operand->size;
   for (ptrdiff_t i = 0; i < elements && operand->size < (ptrdiff_t)sizeof(float); i++)
     store_value(operand, x, i, random_between(random, -2, 2));
   return x;
-}
-
-static void round_weights(const struct storage *operand, float *weights, ptrdiff_t count) {
-  for (ptrdiff_t i = 0; i < count; i++) {
-    double rounded[1];
-    store_value(operand, rounded, 0, weights[i]);
-    weights[i] = (float)stored_value(operand, rounded, 0);
-  }
 }
 
 static void check_products(void (*products)(const struct CAttentionKernels_products *), const struct storage *type,
@@ -154,15 +146,13 @@ static void check_products(void (*products)(const struct CAttentionKernels_produ
 }
 
 static void check_sums(void (*sums)(const struct CAttentionKernels_sums *), const struct storage *type,
-                       const struct storage *operand, const struct sizes *sizes, enum edge edge, struct random *random) {
+                       const struct sizes *sizes, enum edge edge, struct random *random) {
   static float before[most_work];
   const ptrdiff_t outputs = span_of_work(sizes, sizes->rows, sizes->row_stride, sizes->columns);
   const ptrdiff_t weighted = sizes->count ? span_of_work(sizes, sizes->rows, sizes->other_stride, sizes->count) : 0;
-  float *given = floats(1, edge, weighted, random);
-  round_weights(operand, given, weighted);
   struct CAttentionKernels_sums all = {
       .values = stream_of(type, 0, edge, sizes, random),
-      .weights = given,
+      .weights = floats(1, edge, weighted, random),
       .weight_stride = sizes->other_stride,
       .row_count = sizes->rows,
       .rescale = sizes->count % 5 == 4 ? NULL : floats(2, edge, span_of_work(sizes, sizes->rows, 1, 1), random),
@@ -212,7 +202,7 @@ static void check_sizes(void (*products)(const struct CAttentionKernels_products
   if (products)
     check_products(products, type, operand, &sizes, edge, random);
   if (sums)
-    check_sums(sums, type, operand, &sizes, edge, random);
+    check_sums(sums, type, &sizes, edge, random);
 }
 
 // How many numbers are not finite outside a row and a column (-1 for none of them); -1 where one inside is finite.
@@ -228,11 +218,6 @@ static ptrdiff_t stray_poison(const float *x, ptrdiff_t rows, ptrdiff_t columns,
   return strays;
 }
 
-// Sums of pairs take whole vectors of values.
-static int takes(void (*sums)(const struct CAttentionKernels_sums *), const struct storage *operand, ptrdiff_t columns) {
-  return !sums || operand == &storage_f32 || columns % 32 == 0;
-}
-
 // One NaN or infinity, in a key or a query, in a value or a weight: it reaches everything that depends on it, and nothing else.
 static void check_poison(void (*products)(const struct CAttentionKernels_products *),
                          void (*sums)(const struct CAttentionKernels_sums *), const struct storage *type,
@@ -241,8 +226,6 @@ static void check_poison(void (*products)(const struct CAttentionKernels_product
   for (int turn = 0; turn < 2 * widths; turn++) {
     const float poison = turn < widths ? NAN : INFINITY;
     const ptrdiff_t columns = columns_at(turn % widths), rows = turn % most_rows + 1, count = turn * 13 % 70 + 1;
-    if (!takes(sums, operand, columns))
-      continue;
     const ptrdiff_t bad_row = turn % rows, bad_key = turn * 7 % count, bad_column = turn * 5 % columns;
     const struct sizes sizes = {rows, count, columns, 1, columns, 0, columns, count, 0};
     struct CAttentionKernels_stream stream = stream_of(type, 0, at_end, &sizes, &random);
@@ -250,10 +233,8 @@ static void check_poison(void (*products)(const struct CAttentionKernels_product
     void *stored = (void *)stream.rows;
     // As queries, or as the outputs; as the scores, or as the weights.
     float *wide = floats(1, at_end, rows * columns, &random), *narrow = floats(2, at_end, rows * count, &random);
-    // Queries of pairs take half the room.
-    const struct storage *query = products ? operand : &storage_f32;
     if (products)
-      wide = operands(operand, 1, at_end, (rows * columns + 1) / 2 * (operand->size / 2), &random);
+      wide = operands(operand, 1, at_end, (rows * columns * operand->size + 3) / 4, &random);
     const struct CAttentionKernels_products p = {stream, wide, columns, rows, 1, narrow, count, 0};
     const struct CAttentionKernels_sums s = {stream, narrow, count, rows, NULL, wide, columns, 0};
     begin_case("%g, %td rows, %td of %td columns", poison, rows, count, columns);
@@ -262,13 +243,13 @@ static void check_poison(void (*products)(const struct CAttentionKernels_product
       products(&p);
       expect_equal_integer(0, stray_poison(narrow, rows, count, -1, bad_key), 0);
       store_value(type, stored, place, 1);
-      store_value(query, wide, bad_row * columns + bad_column, poison);
+      store_value(operand, wide, bad_row * columns + bad_column, poison);
       products(&p);
       expect_equal_integer(1, stray_poison(narrow, rows, count, bad_row, -1), 0);
       // Filling up the last vector adds no product of 0 and infinity.
       for (ptrdiff_t c = 0; c < columns; c++) {
         store_value(type, stored, bad_key * columns + c, -INFINITY);
-        store_value(query, wide, bad_row * columns + c, 2);
+        store_value(operand, wide, bad_row * columns + c, 2);
       }
       products(&p);
       expect_equal_f32(2, narrow[bad_row * count + bad_key], -INFINITY);
@@ -291,8 +272,6 @@ static void check_stream(void (*products)(const struct CAttentionKernels_product
   FOR_EACH_EDGE (edge)
     for (int width = 0; width < widths; width++) {
       const ptrdiff_t columns = columns_at(width);
-      if (!takes(sums, operand, columns))
-        continue;
       for (ptrdiff_t count = 0; count <= most_count; count++)
         check_sizes(products, sums, type, operand, sizes_of(count, columns), edge, &random);
       if (columns % 16 < 2)

@@ -25,14 +25,15 @@ struct KernelRule {
   /// Query rows up to which streaming keys and values is faster than tiles: a panel of tiles takes as long for one row as for all of its
   /// lanes, or for the lanes of one vector.
   ///
-  /// Measured with 4096 keys of width 128. Sixteen lanes: streams compute 3/5 of the peak, as much as tiles with 21 of 32 rows, and with
-  /// bfloat16 pairs 2/5, as much as 12 of 16. Eight lanes: a quarter, as much as 8 of 16.
+  /// Measured with 4096 keys of width 128. Sixteen lanes: streams compute 3/5 of the peak, as much as tiles with 21 of 32 rows. bfloat16
+  /// whose pairs the CPU multiplies: tiles take as long for 16 rows as streams for 10. Eight lanes: streams compute a quarter, as much as
+  /// tiles with 8 of 16 rows.
   static func mostStreamedRows(_ problem: AttentionProblem, _ variant: KernelVariant) -> Int {
     if variant.kernels.pointee.panel_rows < 32 { return 8 }
     let multipliesPairs =
       problem.elementType == .bfloat16 && problem.keys.type == .bfloat16
       && variant.kernels.streamDots != nil
-    return multipliesPairs ? 12 : 20
+    return multipliesPairs ? 8 : 20
   }
   /// Beyond this width a panel's queries, outputs and tiles no longer fit the second-level cache beside each other.
   static let widestFused = 512

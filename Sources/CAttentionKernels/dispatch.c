@@ -36,8 +36,8 @@ static int has_avx512(void) {
 }
 static int has_avx512bf16(void) { return __builtin_cpu_supports("avx512bf16") != 0; }
 
-// CPUs with AMX multiply bf16 in tiles, and pairs of it in vectors at a quarter of the rate that other CPUs do: half as many operations as
-// float FMAs make. On an Intel Xeon (family 6, model 207) the set below, which converts and multiplies floats, was 1.3 to 1.5 times as fast.
+// CPUs with AMX are made to multiply bf16 in tiles. Their dot products of vectors are slow: on an Intel Xeon (family 6, model 207) they did
+// half as many operations a second as float FMAs. The set below, which converts and multiplies floats, was 1.3 to 1.5 times as fast there.
 static int avx512bf16_is_fast(void) {
   unsigned a, b, c, d;
   const unsigned amx_bf16 = 1u << 22;

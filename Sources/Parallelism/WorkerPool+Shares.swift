@@ -4,8 +4,7 @@ extension WorkerPool {
   /// The same as ``run(_:maximumThreads:_:)`` with tasks that read memory one after another: each thread has a contiguous share of them, so
   /// that it reads one stream, and helps the others when its own is done.
   ///
-  /// Threads that claim single tasks in turn read as many streams as there are threads, each broken at every task; memory then gives up
-  /// to a third less.
+  /// Threads that claim single tasks in turn break their streams at every task, and read more slowly.
   package func runInShares(
     _ count: Int, maximumThreads: Int = .max, _ body: (_ task: Int, _ thread: Int) -> Void
   ) {

@@ -279,10 +279,10 @@ void CAttentionKernels_prefetch(const void *from, ptrdiff_t bytes);
 // The same for memory that will be written.
 void CAttentionKernels_prefetch_for_writing(void *to, ptrdiff_t bytes);
 
-// The table for this CPU: the fastest set that the CPU and the operating system support (the highest, but for avx512bf16 on CPUs with AMX,
-// whose dot products of vectors are slow), or another one where the
-// environment variable ATTENTION_KERNELS names it (scalar, avx2, avx512, avx512bf16, neon) at the first call. A name that is unknown or not
-// supported here is reported on standard error and has no effect. Safe to call from any thread, as are the two functions below.
+// The table for this CPU: the fastest set that the CPU and the operating system support. That is the highest, but on CPUs with AMX avx512 in
+// place of avx512bf16. The environment variable ATTENTION_KERNELS names another one (scalar, avx2, avx512, avx512bf16, neon) at the first
+// call. A name that is unknown or not supported here is reported on standard error and has no effect. Safe to call from any thread, as are
+// the two functions below.
 const struct CAttentionKernels *CAttentionKernels_active(void);
 
 // The table of one set, or NULL where this CPU does not support it.

@@ -40,6 +40,15 @@ static inline f32_vec f32_exp2_flush(f32_vec x) {
   return f32_scale2_flush(f32_fma(q, r, f32_set1(1.0f)), n);
 }
 
+// The same within 1.02e-4 of 2^x, for results that are rounded to bf16: a fortieth of half its step at 1, 2^-8. q is a minimax fit of the
+// relative error with two degrees less; the errors of its rounding are far smaller. 1 at 0.
+static inline f32_vec f32_exp2_coarse(f32_vec x) {
+  f32_vec n = f32_round(x), r = f32_sub(x, n);
+  f32_vec q = f32_fma(f32_set1(5.5008931e-02f), r, f32_set1(2.4221096e-01f));
+  q = f32_fma(q, r, f32_set1(6.9328293e-01f));
+  return f32_scale2_flush(f32_fma(q, r, f32_set1(1.0f)), n);
+}
+
 static inline f64_vec f64_exp_nonpositive(f64_vec x) {
   // exp(-746) is under half the smallest subnormal, 2^-1075.
   x = f64_max(f64_set1(-746.0), x);

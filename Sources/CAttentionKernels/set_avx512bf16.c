@@ -28,6 +28,7 @@
 void CAttentionKernels_override_avx512bf16(struct CAttentionKernels *table) {
   table->dots_bf16_pairs = 1;
   table->attend_block_bf16 = attn_fused_attend_block_bf16;
+  table->attend_block_bf16_with_mass = attn_fused_attend_block_bf16_with_mass;
   table->dot_products_from_bf16 = attn_dot_products_from_bf16_avx512bf16;
 }
 

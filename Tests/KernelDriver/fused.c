@@ -50,17 +50,16 @@ static void set_counts(kernel_set *set, ptrdiff_t keys, int number) {
   now.counts[0] = first, now.counts[1] = keys - first;
 }
 
-static void check_definition(kernel_set *set, int is_bf16) {
+static void check_definition(kernel_set *set) {
   static const ptrdiff_t dims[] = {1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12,
                                    13, 14, 15, 16, 17, 18, 19, 20, 33, 40, 64, 128};
   enum { dims_count = sizeof dims / sizeof *dims };
   struct random random = {41};
   int number = 0;
-  now.is_bf16 = is_bf16;
   for (ptrdiff_t keys = 1; keys <= 42; keys++)
     for (int i = 0; i < dims_count; i++, number++) {
       // Pairs of columns.
-      now.head_dim = is_bf16 ? dims[i] + dims[i] % 2 : dims[i];
+      now.head_dim = now.is_bf16 ? dims[i] + dims[i] % 2 : dims[i];
       now.value_dim = dims[(i * 7 + keys) % dims_count];
       set_counts(set, keys, number / 2);
       check_one(set, number + (int)keys, &random);
@@ -74,9 +73,8 @@ static void check_definition(kernel_set *set, int is_bf16) {
 }
 
 // A lane's bits in a panel of its own, at another place, among rows that see and ask for something else.
-static void check_independence(kernel_set *set, int is_bf16) {
+static void check_independence(kernel_set *set) {
   struct random random = {42};
-  now.is_bf16 = is_bf16;
   for (int number = 0; number < 400; number++) {
     now.head_dim = 2 + 2 * (number % 7), now.value_dim = 1 + number * 5 % 19;
     set_counts(set, 1 + number * 3 % 61, number);
@@ -114,10 +112,9 @@ static void check_independence(kernel_set *set, int is_bf16) {
 
 // One score that is none, and values of NaN where nobody looks: those who see the key have a sum of NaN, all
 // others the bits as without.
-static void check_what_reaches_the_sum(kernel_set *set, int is_bf16) {
+static void check_what_reaches_the_sum(kernel_set *set) {
   static const float poisons[] = {NAN, -INFINITY, INFINITY};
   struct random random = {43};
-  now.is_bf16 = is_bf16;
   for (int number = 0; number < 1200; number++) {
     now.head_dim = 2 + 2 * (number % 5), now.value_dim = 1 + number % 13;
     const ptrdiff_t keys = 1 + number * 7 % 43;
@@ -161,14 +158,40 @@ static void check_what_reaches_the_sum(kernel_set *set, int is_bf16) {
   }
 }
 
-void check_fused(kernel_set *set) {
-  for (int is_bf16 = 0; is_bf16 < 2; is_bf16++) {
-    if (is_bf16)
-      (void)BEGIN_ENTRY(set, attend_block_bf16);
-    else
-      (void)BEGIN_ENTRY(set, attend_block_f32);
-    check_definition(set, is_bf16);
-    check_independence(set, is_bf16);
-    check_what_reaches_the_sum(set, is_bf16);
+// The sum and the output do not depend on whether the mass is asked for.
+static void check_that_mass_changes_nothing(kernel_set *set) {
+  struct random random = {43};
+  for (int number = 0; number < 400; number++) {
+    now.head_dim = 2 + 2 * (number % 7), now.value_dim = 1 + number * 5 % 19;
+    set_counts(set, 1 + number * 3 % 61, number);
+    prepare(set, &now, number, &random);
+    name_case(&now, "without the mass");
+    run_fused(set, &now, &result, at_end);
+    other = now;
+    other.with_mass = 0;
+    run_fused(set, &other, &again, at_end);
+    for (ptrdiff_t r = 0; r < now.rows; r++) {
+      again.mass[r] = result.mass[r];
+      expect_same_lane(&now, &again, r, &result, r, 1);
+    }
   }
+}
+
+static void check_kernel(kernel_set *set) {
+  check_definition(set);
+  check_independence(set);
+  check_what_reaches_the_sum(set);
+}
+
+void check_fused(kernel_set *set) {
+  (void)BEGIN_ENTRY(set, attend_block_f32);
+  now.is_bf16 = now.with_mass = 0;
+  check_kernel(set);
+  (void)BEGIN_ENTRY(set, attend_block_bf16);
+  now.is_bf16 = 1;
+  check_kernel(set);
+  (void)BEGIN_ENTRY(set, attend_block_bf16_with_mass);
+  now.with_mass = 1;
+  check_kernel(set);
+  check_that_mass_changes_nothing(set);
 }

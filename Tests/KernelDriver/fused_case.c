@@ -181,15 +181,14 @@ static void place_panel(kernel_set *set, const struct fused_case *c, struct CAtt
     }
     state[r] = state[lanes + r] = -INFINITY;
     state[2 * lanes + r] = state[3 * lanes + r] = 0;
-    // f32 has no mass.
-    state[4 * lanes + r] = c->is_bf16 ? 0 : NAN;
+    state[4 * lanes + r] = c->with_mass ? 0 : NAN;
   }
   // Nobody reads an output that is not there.
   for (ptrdiff_t i = 0; i < c->value_dim * lanes; i++)
     output[i] = NAN;
   *panel = (struct CAttentionKernels_panel){.queries = queries, .output = output, .origin = state,
                                             .threshold = state + lanes, .shift = state + 2 * lanes,
-                                            .sum = state + 3 * lanes, .mass = c->is_bf16 ? state + 4 * lanes : NULL,
+                                            .sum = state + 3 * lanes, .mass = c->with_mass ? state + 4 * lanes : NULL,
                                             .rows = c->rows};
   if (c->ranges != see_all) {
     int32_t *ranges = room(ranges_room, 2 * lanes * (ptrdiff_t)sizeof *ranges, edge);
@@ -234,11 +233,12 @@ void run_fused(kernel_set *set, const struct fused_case *c, struct fused_result 
         .first = c->first + (i ? c->counts[0] : 0), .count = c->counts[i],
         .head_dim = c->head_dim, .value_dim = c->value_dim, 
         .scale = c->scale, .factor = c->factor, .softcap = c->softcap,
-        .scratch = room(scratch_room, set->block_scratch * (ptrdiff_t)sizeof(float), edge), .hints = hints};
+        .scratch = room(scratch_room, set->block_scratch * (ptrdiff_t)sizeof(float), edge), .hints = hints, .hint_rows = i + c->value_dim % 9};
     for (ptrdiff_t k = 0; k < set->block_scratch; k++)
       block.scratch[k] = NAN;
     place_masks(c, i, &panel, edge);
-    (c->is_bf16 ? set->attend_block_bf16 : set->attend_block_f32)(&block, &panel);
+    (c->with_mass ? set->attend_block_bf16_with_mass : c->is_bf16 ? set->attend_block_bf16 : set->attend_block_f32)(&block,
+                                                                                                         &panel);
     expect_untouched_around_room(scratch_room);
     expect_equal_integer(i, hints[1].rows >= 0 && hints[1].next == (const char *)64 + 192 * (5 - hints[1].rows), 1);
   }
@@ -249,7 +249,7 @@ void run_fused(kernel_set *set, const struct fused_case *c, struct fused_result 
     result->shift[r] = panel.shift[r];
     result->threshold[r] = panel.threshold[r];
     result->sum[r] = panel.sum[r];
-    result->mass[r] = c->is_bf16 ? panel.mass[r] : 0;
+    result->mass[r] = c->with_mass ? panel.mass[r] : 0;
     for (ptrdiff_t d = 0; d < c->value_dim; d++)
       result->output[d][r] = panel.has_output ? panel.output[d * lanes + r] : 0;
   }

@@ -18,7 +18,8 @@ enum scores { small_scores, growing_scores, jumping_scores, distant_scores, roun
 enum shown { all_shown, some_shown, tiles_shown, no_keys_shown, shown_count };
 
 struct fused_case {
-  int is_bf16;
+  // Whether pairs of bf16 are multiplied, and whether the mass is asked for along.
+  int is_bf16, with_mass;
   ptrdiff_t head_dim, value_dim, rows, lanes;
   // Keys of each block, and in the sequence before the first.
   ptrdiff_t counts[2], first;

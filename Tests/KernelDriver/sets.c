@@ -30,6 +30,7 @@ static void check_inheritance(kernel_set *set) {
   expected.name = set->name;
   expected.dots_bf16_pairs = 1;
   expected.attend_block_bf16 = set->attend_block_bf16;
+  expected.attend_block_bf16_with_mass = set->attend_block_bf16_with_mass;
   expected.dot_products_from_bf16 = set->dot_products_from_bf16;
   expect_equal_integer(2, memcmp(&expected, set, sizeof expected), 0);
 }

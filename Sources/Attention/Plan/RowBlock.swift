@@ -17,22 +17,21 @@ struct RowBlock {
 }
 
 extension AttentionProblem {
-  /// Finds the keys that each row of a block sees, and what they see together. The rows of a query are asked for once.
+  /// Finds the keys that each row of a block sees, and what they see together. Rules are asked once for a query, whose rows follow each
+  /// other: its range is found at the front and moves to its rows, the last first.
   func findRanges(
     _ block: RowBlock, begin: UnsafeMutablePointer<Int32>, end: UnsafeMutablePointer<Int32>
   ) -> KeyExtent {
     var extent = KeyExtent()
-    var visible = 0..<0
-    var query = -1
-    for row in 0..<block.rows.count {
-      let index = block.index(row)
-      if index.query != query {
-        query = index.query
-        visible = visibility.visibleKeys(sequence: index.sequence, query: query)
-        extent.add(visible)
-      }
-      begin[row] = Int32(truncatingIfNeeded: visible.lowerBound)
-      end[row] = Int32(truncatingIfNeeded: visible.upperBound)
+    if block.rows.isEmpty { return extent }
+    let heads = block.heads.count
+    let (first, last) = (block.rows.lowerBound / heads, (block.rows.upperBound - 1) / heads)
+    visibility.findRanges(sequence: block.sequence, queries: first..<last + 1, begin: begin, end: end)
+    for query in 0...last - first { extent.add(Int(begin[query])..<Int(end[query])) }
+    if heads == 1 { return extent }
+    for row in block.rows.reversed() {
+      let (target, query) = (row - block.rows.lowerBound, row / heads - first)
+      (begin[target], end[target]) = (begin[query], end[query])
     }
     return extent
   }

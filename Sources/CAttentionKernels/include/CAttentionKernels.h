@@ -127,7 +127,7 @@ struct CAttentionKernels_panel {
   // is rescaled exactly. The origin is 0 but where scores are huge. A score above the threshold moves the shift, or the origin too where
   // all weights so far vanish beside its own. Before the first block origin and threshold are -infinity, shift and sum 0.
   float *origin, *shift, *threshold, *sum;
-  float *mass; // [1], of kernels of pairs: the sum of the weights before they were rounded; `sum` is that of the rounded ones
+  float *mass; // [1], of attend_block_bf16_with_mass: the sum of the weights before they were rounded; `sum` is that of the rounded ones
   ptrdiff_t rows; // the lanes from there on are not used
   int has_output; // whether `output` holds anything
   int has_origin; // whether an origin is neither 0 nor -infinity
@@ -152,6 +152,7 @@ struct CAttentionKernels_block {
   float softcap;  // 0 for none
   float *scratch; // `block_scratch` numbers, best aligned to 64 bytes
   struct CAttentionKernels_hint *hints; // CAttentionKernels_hint_count of them; those with no rows are passed over
+  ptrdiff_t hint_rows; // how many of their rows a tile prefetches
 };
 
 // What becomes of a panel's output: rows of `value_dim` columns times 1 / sum, or times the factors where there are any.
@@ -242,6 +243,9 @@ struct CAttentionKernels {
   // Weights times values that are hidden may leave NaN in the output.
   void (*attend_block_f32)(const struct CAttentionKernels_block *block, struct CAttentionKernels_panel *panel);
   void (*attend_block_bf16)(const struct CAttentionKernels_block *block, struct CAttentionKernels_panel *panel);
+  // The same to the last bit, and the panel's mass, which log-sum-exp asks for: exponentials that are exact enough for it, beside those that
+  // are rounded to bf16.
+  void (*attend_block_bf16_with_mass)(const struct CAttentionKernels_block *block, struct CAttentionKernels_panel *panel);
   // Writes the rows of a panel. finite[r] is 1 where all of row r was finite before rounding, else 0.
   void (*finish_panel_f32)(const struct CAttentionKernels_finish *finish, uint8_t *finite);
   void (*finish_panel_f16)(const struct CAttentionKernels_finish *finish, uint8_t *finite);

@@ -18,6 +18,7 @@ struct FusedAttention {
   private let queries: FusedQueries
   private let masks: FusedMasks
   private let finish: FusedFinish
+  private let attendPairs: AttendBlock
 
   init(_ problem: AttentionProblem, _ result: AttentionResult, _ kernels: KernelTable) {
     self.problem = problem
@@ -28,7 +29,14 @@ struct FusedAttention {
     self.queries = FusedQueries(problem, kernels)
     self.masks = FusedMasks(problem, kernels)
     self.finish = FusedFinish(problem, result, kernels)
+    self.attendPairs =
+      result.wantsLogSumExp
+      ? kernels.pointee.attend_block_bf16_with_mass : kernels.pointee.attend_block_bf16
   }
+
+  private typealias AttendBlock =
+    @convention(c) (UnsafePointer<CAttentionKernels_block>?, UnsafeMutablePointer<CAttentionKernels_panel>?)
+    -> Void
 
   /// Computes some blocks of a group; `next` is the block that this thread probably computes after them.
   func attend(
@@ -83,6 +91,7 @@ struct FusedAttention {
     arguments.softcap = problem.scoring.softcap.map { Float($0) } ?? 0
     arguments.scratch = work.scratch
     arguments.hints = work.hints
+    arguments.hint_rows = hintRows(range.count, work.panelCount(block), work)
     var isLoaded = false
     for index in 0..<work.panelCount(block) {
       let panel = work.panels + index
@@ -93,11 +102,20 @@ struct FusedAttention {
       if !isLoaded { load(range, of: block, into: &arguments, tiles, work) }
       isLoaded = true
       if tiles.multipliesPairs {
-        kernels.pointee.attend_block_bf16(&arguments, panel)
+        attendPairs(&arguments, panel)
       } else {
         kernels.pointee.attend_block_f32(&arguments, panel)
       }
     }
+  }
+
+  /// How many rows each tile prefetches: so many that all are, before the block's tiles are done, and a row of a tile's keys at least.
+  private func hintRows(_ keys: Int, _ panels: Int, _ work: FusedWorkspace) -> Int {
+    var rows = 0
+    for index in FusedMasks.prefetches..<Int(CAttentionKernels_hint_count) { rows += work.hints[index].rows }
+    let tileKeys = kernels.pointee.tile_keys
+    let tiles = panels * ((keys + tileKeys - 1) / tileKeys)
+    return max(tileKeys, (rows + tiles - 1) / max(tiles, 1))
   }
 
   /// Finds a block of keys and values in the form that the kernel takes, where they lie or converted.

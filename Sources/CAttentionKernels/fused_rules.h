@@ -27,16 +27,41 @@ FUSED_INLINE void fused_load_tile(const int rows, const int c0, const int vecs, 
       a[r][c] = f32_load(scores + r * fused_width + (c0 + c) * f32_lanes);
 }
 
-// Softcap, in place in memory: its constants and the tile do not fit the registers together.
-static __attribute__((noinline)) void fused_cap(float softcap, int rows, int c0, int vecs, float *scores) {
+// Softcap of any scores, in place in memory: its constants and the tile do not fit the registers together. Those near 0 become what
+// fused_cap_tile makes of them: a score's bits do not depend on its tile.
+static __attribute__((noinline, cold)) void fused_cap_any(float softcap, int rows, int c0, int vecs, float *scores) {
   const f32_vec cap = f32_set1(softcap), inverse = f32_set1(1 / softcap), zero = f32_set1(0);
+  const f32_vec limit = f32_set1(softcap * f32_near_tanh_limit);
   for (int r = 0; r < rows; r++)
     for (int c = c0; c < c0 + vecs; c++) {
       float *score = scores + r * fused_width + c * f32_lanes;
       f32_vec x = f32_load(score);
       // A product that overflowed is no score like others: x * 0 is NaN where x is infinite.
-      f32_store(score, f32_fma(f32_tanh(f32_mul(x, inverse)), cap, f32_mul(x, zero)));
+      f32_vec far = f32_fma(f32_tanh(f32_mul(x, inverse)), cap, f32_mul(x, zero));
+      f32_store(score, f32_select_less(limit, f32_abs(x), far, f32_near_softcap(x, inverse)));
     }
+}
+
+// Softcap of a tile. Caps are meant for a few scores: the others are near 0 beside them, and a few terms of tanh are enough there.
+FUSED_INLINE void fused_cap_tile(const int rows, const int c0, const int vecs, float softcap, float *scores, f32_vec (*a)[2]) {
+  const f32_vec inverse = f32_set1(1 / softcap), limit = f32_set1(softcap * f32_near_tanh_limit);
+  f32_vec largest[2] = {f32_set1(0), f32_set1(0)};
+  FUSED_UNROLL
+  for (int r = 0; r < rows; r++)
+    FUSED_UNROLL
+    for (int c = 0; c < vecs; c++)
+      largest[c] = f32_max(largest[c], f32_abs(a[r][c]));
+  if (f32_less_bits(limit, f32_max(largest[0], largest[1]))) {
+    fused_store_tile(rows, c0, vecs, a, scores);
+    fused_cap_any(softcap, rows, c0, vecs, scores);
+    fused_load_tile(rows, c0, vecs, a, scores);
+    return;
+  }
+  FUSED_UNROLL
+  for (int r = 0; r < rows; r++)
+    FUSED_UNROLL
+    for (int c = 0; c < vecs; c++)
+      a[r][c] = f32_near_softcap(a[r][c], inverse);
 }
 
 // -slope * |position - key| is added.
@@ -70,9 +95,7 @@ FUSED_INLINE void fused_apply_rules(const int rows, const int c0, const int vecs
   float scale = run->block->scale;
   if (run->block->softcap > 0) {
     fused_scale(rows, c0, vecs, scale, NULL, a);
-    fused_store_tile(rows, c0, vecs, a, scores);
-    fused_cap(run->block->softcap, rows, c0, vecs, scores);
-    fused_load_tile(rows, c0, vecs, a, scores);
+    fused_cap_tile(rows, c0, vecs, run->block->softcap, scores, a);
     scale = 1;
   }
   if (bias)

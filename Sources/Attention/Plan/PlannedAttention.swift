@@ -61,8 +61,8 @@ struct PlannedAttention {
         let kernel = GEMMAttention<Scalar>(problem, result, variant)
         forEachTask(on: pool, memory) { kernel.attend($0.pieces, of: group, tiles, $0.memory) }
       case .fused(let tiles):
-        let kernel = FusedAttention(problem, result, variant.kernels)
-        forEachTask(on: pool, memory) { kernel.attend($0.pieces, of: group, tiles, next: $0.next, $0.memory) }
+        let kernel = FusedAttention(problem, result, variant.kernels, tiles)
+        forEachTask(on: pool, memory) { kernel.attend($0.pieces, of: group, next: $0.next, $0.memory) }
       case .decode(let tiles):
         let kernel = DecodeAttention(problem, result, variant.kernels, partial)
         forEachTask(on: pool, memory) { kernel.attend($0.pieces, of: group, tiles, next: $0.next, $0.memory) }
@@ -74,8 +74,8 @@ struct PlannedAttention {
           GEMMAttention<Scalar>(problem, result, variant).attend(
             task.pieces, of: task.group, tiles, task.memory)
         case .fused(let tiles):
-          FusedAttention(problem, result, variant.kernels).attend(
-            task.pieces, of: task.group, tiles, next: task.next, task.memory)
+          FusedAttention(problem, result, variant.kernels, tiles).attend(
+            task.pieces, of: task.group, next: task.next, task.memory)
         case .decode(let tiles):
           DecodeAttention(problem, result, variant.kernels, partial).attend(
             task.pieces, of: task.group, tiles, next: task.next, task.memory)

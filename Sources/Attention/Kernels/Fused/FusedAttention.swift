@@ -13,22 +13,32 @@ struct FusedAttention {
   private let problem: AttentionProblem
   private let result: AttentionResult
   private let kernels: KernelTable
+  private let tiles: FusedTiles
+  private let layout: FusedWorkspaceLayout
   private let keys: FusedSource
   private let values: FusedSource
   private let queries: FusedQueries
   private let masks: FusedMasks
   private let finish: FusedFinish
   private let attendPairs: AttendBlock
+  /// With ALiBi the last keys of a causal row have the largest scores. Where they come first, weights are rescaled once; coming last, they
+  /// have all sums and outputs rescaled each time that scores have grown by 40 powers of two.
+  private let startsWithLastKeys: Bool
 
-  init(_ problem: AttentionProblem, _ result: AttentionResult, _ kernels: KernelTable) {
+  init(
+    _ problem: AttentionProblem, _ result: AttentionResult, _ kernels: KernelTable, _ tiles: FusedTiles
+  ) {
     self.problem = problem
     self.result = result
     self.kernels = kernels
+    self.tiles = tiles
+    self.layout = tiles.workspace(problem, kernels)
     self.keys = FusedSource(problem.keys, columns: problem.sizes.headDimension, kernels)
     self.values = FusedSource(problem.values, columns: problem.sizes.valueDimension, kernels)
     self.queries = FusedQueries(problem, kernels)
     self.masks = FusedMasks(problem, kernels)
     self.finish = FusedFinish(problem, result, kernels)
+    self.startsWithLastKeys = problem.scoring.alibiSlopes != nil
     self.attendPairs =
       result.wantsLogSumExp
       ? kernels.pointee.attend_block_bf16_with_mass : kernels.pointee.attend_block_bf16
@@ -40,38 +50,32 @@ struct FusedAttention {
 
   /// Computes some blocks of a group; `next` is the block that this thread probably computes after them.
   func attend(
-    _ blocks: Range<Int>, of group: BlockGroup, _ tiles: FusedTiles, next: Int,
-    _ memory: UnsafeMutableRawBufferPointer
+    _ blocks: Range<Int>, of group: BlockGroup, next: Int, _ memory: UnsafeMutableRawBufferPointer
   ) {
-    let work = FusedWorkspace(memory, tiles.workspace(problem, kernels))
+    let work = FusedWorkspace(memory, layout)
     for number in blocks {
       let following = number + 1 < blocks.upperBound ? number + 1 : next
-      attend(
-        group.block(number), following < group.blockCount ? group.block(following) : nil, tiles, work)
+      attend(group.block(number), following < group.blockCount ? group.block(following) : nil, work)
     }
   }
 
-  private func attend(_ block: RowBlock, _ next: RowBlock?, _ tiles: FusedTiles, _ work: FusedWorkspace) {
+  private func attend(_ block: RowBlock, _ next: RowBlock?, _ work: FusedWorkspace) {
     let seen = queries.load(block, pairs: tiles.multipliesPairs, work)
     if !seen.isEmpty {
-      var first = seen.lowerBound / tiles.keys * tiles.keys
-      while first < seen.upperBound {
-        let keys = first..<min(first + tiles.keys, seen.upperBound)
-        let following = keys.upperBound..<min(keys.upperBound + tiles.keys, seen.upperBound)
+      let parts = KeyBlocks(seen, size: tiles.keys, startsWithLast: startsWithLastKeys)
+      for part in 0..<parts.count {
+        let (keys, following) = (parts[part], parts[part + 1])
         for index in 0..<CAttentionKernels_hint_count { work.hints[index] = CAttentionKernels_hint() }
         let hints = work.hints + FusedMasks.prefetches
         if following.isEmpty {
           hints[0] = finish.prefetch(block)
-          if let next { prefetch(next, after: block, tiles, hints + 1) }
+          if let next { prefetch(next, after: block, hints + 1) }
         } else {
           hints[0] = self.keys.prefetch(following, block)
           hints[1] = values.prefetch(following, block)
         }
-        let tile =
-          following.isEmpty
-          ? next.map { (keys: 0..<min(tiles.keys, $0.extent.keyCount), block: $0) } : (following, block)
-        attend(keys, of: block, before: tile, tiles, work)
-        first = keys.upperBound
+        let tile = following.isEmpty ? next.map { (keys: firstKeys($0), block: $0) } : (following, block)
+        attend(keys, of: block, before: tile, work)
       }
     }
     finish.write(block, work.panelCount(block), pairs: tiles.multipliesPairs, work)
@@ -80,7 +84,7 @@ struct FusedAttention {
   /// Brings one block of keys and values before all panels; `next` is what each panel sees after it.
   private func attend(
     _ range: Range<Int>, of block: RowBlock, before next: (keys: Range<Int>, block: RowBlock)?,
-    _ tiles: FusedTiles, _ work: FusedWorkspace
+    _ work: FusedWorkspace
   ) {
     var arguments = CAttentionKernels_block()
     arguments.first = range.lowerBound
@@ -88,7 +92,7 @@ struct FusedAttention {
     arguments.head_dim = problem.sizes.headDimension
     arguments.value_dim = problem.sizes.valueDimension
     (arguments.scale, arguments.factor) = (queries.units.scale, queries.units.factor)
-    arguments.softcap = problem.scoring.softcap.map { Float($0) } ?? 0
+    arguments.softcap = queries.units.softcap
     arguments.scratch = work.scratch
     arguments.hints = work.hints
     arguments.hint_rows = hintRows(range.count, work.panelCount(block), work)
@@ -99,7 +103,7 @@ struct FusedAttention {
       if let next {
         masks.prefetch(work.hints, next.keys, work.rows(ofPanel: index, next.block), of: next.block)
       }
-      if !isLoaded { load(range, of: block, into: &arguments, tiles, work) }
+      if !isLoaded { load(range, of: block, into: &arguments, work) }
       isLoaded = true
       if tiles.multipliesPairs {
         attendPairs(&arguments, panel)
@@ -121,7 +125,6 @@ struct FusedAttention {
   /// Finds a block of keys and values in the form that the kernel takes, where they lie or converted.
   private func load(
     _ range: Range<Int>, of block: RowBlock, into arguments: inout CAttentionKernels_block,
-    _ tiles: FusedTiles,
     _ work: FusedWorkspace
   ) {
     let (depth, width) = (problem.sizes.headDimension, problem.sizes.valueDimension)
@@ -139,14 +142,18 @@ struct FusedAttention {
     }
   }
 
+  /// The keys that a block of rows starts with, if it sees all of them.
+  private func firstKeys(_ block: RowBlock) -> Range<Int> {
+    KeyBlocks(0..<block.extent.keyCount, size: tiles.keys, startsWithLast: startsWithLastKeys)[0]
+  }
+
   /// Prefetches what the next block starts with: its queries where they follow each other, its first keys and values where it has others.
   private func prefetch(
-    _ next: RowBlock, after block: RowBlock, _ tiles: FusedTiles,
-    _ hints: UnsafeMutablePointer<CAttentionKernels_hint>
+    _ next: RowBlock, after block: RowBlock, _ hints: UnsafeMutablePointer<CAttentionKernels_hint>
   ) {
     hints[0] = queries.prefetch(next)
     if next.sequence != block.sequence || next.keyValueHead != block.keyValueHead {
-      let keys = 0..<min(tiles.keys, next.extent.keyCount)
+      let keys = firstKeys(next)
       hints[1] = self.keys.prefetch(keys, next)
       hints[2] = self.values.prefetch(keys, next)
     }

@@ -3,8 +3,8 @@ import CAttentionKernels
 /// The units that the fused kernel counts scores in.
 ///
 /// Queries are packed as they are, negated where the scale is below 0: nothing is rounded to other units before the difference of two
-/// scores is taken. Where all is linear in the products, they are the scores, and the scale is a part of `factor`; a softcap and
-/// biases ask for scores as the formula has them.
+/// scores is taken. Products are the scores, and the scale is a part of `factor`: caps and slopes are divided by it instead. Biases ask for
+/// scores as the formula has them.
 struct FusedUnits {
   /// What products are multiplied with, at least 0.
   let scale: Float
@@ -12,6 +12,8 @@ struct FusedUnits {
   let factor: Float
   /// What makes a score that of the formula.
   let natural: Double
+  /// What scores are capped at; 0 for no cap.
+  let softcap: Float
   /// A power of two in the formula's units, by the factor as it was rounded: that is what shifts count.
   private let step: Double
   /// 1 where queries are negated, else 0.
@@ -20,17 +22,19 @@ struct FusedUnits {
   /// than 1.2e-8 a column.
   let largestPairedQuery: Float
 
-  /// Scales that slopes can be divided by: quotients stay far inside Float's range.
-  private static let usualScales = 1e-6...1e6
+  /// Scales that caps and slopes can be divided by, and caps that can be divided: quotients stay far inside Float's range.
+  private static let usual = 1e-6...1e6
 
   init(_ problem: AttentionProblem) {
     let size = problem.scale.magnitude
     let rules = problem.scoring
-    let isFormula =
-      rules.softcap != nil || rules.biases != nil
-      || (rules.alibiSlopes != nil && !Self.usualScales.contains(size))
+    let isDivided = rules.softcap != nil || rules.alibiSlopes != nil
+    let isUsual = Self.usual.contains(size) && Self.usual.contains(rules.softcap ?? 1)
+    let isFormula = rules.biases != nil || (isDivided && !isUsual)
     scale = isFormula ? Float(size) : 1
-    natural = isFormula ? 1 : size
+    let natural = isFormula ? 1 : size
+    self.natural = natural
+    softcap = rules.softcap.map { Float($0 / natural) } ?? 0
     factor = Float(natural * binaryOrders)
     step = factor > 0 ? natural / Double(factor) : 1 / binaryOrders
     negatesQueries = problem.scale < 0 ? 1 : 0

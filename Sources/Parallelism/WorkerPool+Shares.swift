@@ -1,8 +1,8 @@
 import Synchronization
 
 extension WorkerPool {
-  /// The same as ``run(_:maximumThreads:_:)`` with tasks that read memory one after another: each thread has a contiguous share of them, so
-  /// that it reads one stream, and helps the others when its own is done.
+  /// The same as ``run(_:maximumThreads:_:)`` with tasks whose neighbours read the same memory, or memory that follows: each thread has a
+  /// contiguous share of them, and helps the others when its own is done.
   ///
   /// Threads that claim single tasks in turn break their streams at every task, and read more slowly.
   package func runInShares(

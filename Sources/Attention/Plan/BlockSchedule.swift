@@ -66,8 +66,15 @@ struct BlockSchedule: Sendable {
     return groups.filter { !$0.tiles.isStreamed } + groups.filter(\.tiles.isStreamed)
   }
 
-  /// Whether memory limits all tasks.
-  var areStreamed: Bool { computedTasks == 0 }
+  /// Whether each thread takes a contiguous share of the tasks, and then helps the others. So it is where memory limits all of them, and in
+  /// one group: neighbours read the same keys and values, and a thread that knows its next block prefetches it. Several groups are taken in
+  /// their order, the most work first.
+  var areShared: Bool {
+    switch groups {
+    case .none, .one: true
+    case .many: computedTasks == 0
+    }
+  }
 
   /// The task that is taken after `taken` others: of either kind in proportion to what there is of it.
   func task(after taken: Int) -> Int {

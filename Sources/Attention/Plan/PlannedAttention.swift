@@ -85,11 +85,11 @@ struct PlannedAttention {
     if tasks.partialRows > 0 { merge(partial, result, pool, memory) }
   }
 
-  /// Has the pool's threads take all tasks: in their order, or where all of them stream keys and values a share of them each.
+  /// Has the pool's threads take all tasks: a share of them each, or in their order.
   private func forEachTask(
     on pool: WorkerPool, _ memory: UnsafeMutableRawBufferPointer, _ body: (AttentionTask) -> Void
   ) {
-    if tasks.areStreamed {
+    if tasks.areShared {
       pool.runInShares(tasks.count, maximumThreads: tasks.threads) { task, thread in
         body(self.task(task, on: thread, memory, tasksBetween: 0))
       }

@@ -147,7 +147,7 @@ struct CAttentionKernels_block {
   ptrdiff_t first, count;             // the first key's position in the sequence; at most block_keys keys
   ptrdiff_t head_dim, value_dim;
   // Both at least 0. A score is the product times scale, then softcap, bias and ALiBi; times factor it is in units of log 2. A scale of 1, which
-  // spares a multiplication, leaves the scaling to the factor; biases and slopes then count in units of products.
+  // spares a multiplication, leaves the scaling to the factor; caps, biases and slopes then count in units of products.
   float scale, factor;
   float softcap;  // 0 for none
   float *scratch; // `block_scratch` numbers, best aligned to 64 bytes

@@ -1,5 +1,5 @@
-/// The blocks of the keys that some row sees, in the order in which they are computed. All but those at the ends start at multiples of
-/// their size and have that size.
+/// The blocks of the keys that some row sees, in the order in which they are computed. Each starts at a multiple of their size; only the
+/// last keys' may be shorter.
 struct KeyBlocks {
   private let seen: Range<Int>
   private let size: Int

@@ -50,7 +50,8 @@ FUSED_INLINE void fused_cap_tile(const int rows, const int c0, const int vecs, f
   for (int r = 0; r < rows; r++)
     FUSED_UNROLL
     for (int c = 0; c < vecs; c++)
-      largest[c] = f32_max(largest[c], f32_abs(a[r][c]));
+      // What is NaN is passed over, and hides no other score.
+      largest[c] = f32_max(f32_abs(a[r][c]), largest[c]);
   if (f32_less_bits(limit, f32_max(largest[0], largest[1]))) {
     fused_store_tile(rows, c0, vecs, a, scores);
     fused_cap_any(softcap, rows, c0, vecs, scores);

@@ -40,6 +40,26 @@ import Testing
     try checkBits(shape, masked.mask, lengths: masked.lengths, BFloat16.self)
   }
 
+  /// Columns that are apart are gathered, and come to the same bits as neighbours: in bfloat16 as pairs, odd columns too.
+  @Test(arguments: [1, 2], [13, 40]) func decodeDoesNotDependOnTheStrides(queries: Int, depth: Int) throws {
+    let shape = ProblemShape(
+      batch: 1, heads: HeadCounts(query: 4, keyValue: 2), queries: queries, keys: 300, headDimension: depth,
+      valueDimension: 24)
+    func check<E: AttentionElement>(_: E.Type) throws {
+      let (q, k, v) = shape.inputs(E.self)
+      func apart(_ tensor: Tensor<E>) -> Tensor<E> {
+        tensor.transposed().contiguous().transposed()
+      }
+      let attend = ScaledDotProductAttention(on: Pools.two)
+      let expected = try attend.withLogSumExp(q, KeyValues(keys: k, values: v))
+      let result = try attend.withLogSumExp(q, KeyValues(keys: apart(k), values: apart(v)))
+      #expect(result.output == expected.output && result.logSumExp == expected.logSumExp, "\(E.self)")
+    }
+    try check(Float.self)
+    try check(Float16.self)
+    try check(BFloat16.self)
+  }
+
   private func checkBits<E: AttentionElement>(
     _ shape: ProblemShape, _ mask: AttentionMask, lengths: [Int]?, _: E.Type
   ) throws {

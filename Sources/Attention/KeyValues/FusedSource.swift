@@ -1,7 +1,7 @@
 import CAttentionKernels
 import LinearAlgebra
 
-/// Rows of keys, or of values, handed out a block at a time: where they lie, or brought into scratch.
+/// Rows of keys, or of values, handed out some at a time: where they lie, or brought into scratch.
 struct FusedSource {
   private let rows: KeyValueRows
   private let tiles: TileSource<Float>
@@ -17,24 +17,24 @@ struct FusedSource {
 
   /// Rows as Floats.
   func floats(
-    _ range: Range<Int>, _ block: RowBlock, _ scratch: UnsafeMutablePointer<Float>
+    _ range: Range<Int>, _ sequence: Int, _ head: Int, _ scratch: UnsafeMutablePointer<Float>
   ) -> MatrixOperand<Float> {
-    tiles.tile(range, block, scratch)
+    tiles.tile(range, sequence, head, scratch)
   }
 
   /// Rows of 16-bit words as they are, columns side by side; the stride counts words.
   func words(
-    _ range: Range<Int>, _ block: RowBlock, _ scratch: UnsafeMutablePointer<Float>
+    _ range: Range<Int>, _ sequence: Int, _ head: Int, _ scratch: UnsafeMutablePointer<Float>
   ) -> (base: UnsafePointer<UInt16>, stride: Int) {
     let first = range.lowerBound
-    let run = rows.run(block.sequence, block.keyValueHead, from: first)
+    let run = rows.run(sequence, head, from: first)
     if run.count >= range.count && run.hasNeighbouringColumns(columns, elementSize: elementSize) {
       return (run.base.assumingMemoryBound(to: UInt16.self), run.rowStride / elementSize)
     }
     let target = UnsafeMutableRawPointer(scratch).assumingMemoryBound(to: UInt16.self)
     var next = 0
     while next < range.count {
-      let run = rows.run(block.sequence, block.keyValueHead, from: first + next)
+      let run = rows.run(sequence, head, from: first + next)
       let count = min(run.count, range.count - next)
       if run.hasNeighbouringColumns(columns, elementSize: elementSize) {
         run.copy(count, bytes: columns * elementSize, to: target + next * columns)

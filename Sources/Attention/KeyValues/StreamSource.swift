@@ -1,10 +1,10 @@
 import CAttentionKernels
 
-/// Rows of keys, or of values, handed to kernels that read each once: where they lie and as they are, run by run, or gathered as Floats
-/// where columns are not neighbours.
+/// Rows of keys, or of values, handed to kernels that read each once: where they lie and as they are, run by run, or gathered where columns
+/// are not neighbours: bfloat16 as it is, since kernels multiply pairs of it in their own way, other types as Floats.
 struct StreamSource {
   private let rows: KeyValueRows
-  private let tiles: TileSource<Float>
+  private let source: FusedSource
   private let columns: Int
   private let elementSize: Int
 
@@ -12,7 +12,7 @@ struct StreamSource {
     self.rows = rows
     self.columns = columns
     self.elementSize = rows.type.byteCount
-    self.tiles = TileSource(rows, columns: columns, kernels)
+    self.source = FusedSource(rows, columns: columns, kernels)
   }
 
   /// Rows of a width that are brought into scratch at a time: as Floats they stay in the second-level cache beside what is read meanwhile.
@@ -24,7 +24,7 @@ struct StreamSource {
     return StreamStretch(rows: rows, sequence: block.sequence, head: block.keyValueHead, range: range)
   }
 
-  /// Hands out rows in their order, in pieces that kernels can read: a run where it lies, or some rows of it as Floats in scratch.
+  /// Hands out rows in their order, in pieces that kernels can read: a run where it lies, or some rows of it in scratch.
   ///
   /// - Parameters:
   ///   - stretch: the rows of the first head.
@@ -53,7 +53,7 @@ struct StreamSource {
         gather(piece, of: stretch, heads, into: &stream)
       }
       prefetch(&stream, after: piece, of: stretch, distance: distance, next)
-      body(piece, stream, isInPlace ? rows.type : .float32)
+      body(piece, stream, isInPlace || rows.type == .bfloat16 ? rows.type : .float32)
       first = piece.upperBound
     }
   }
@@ -69,9 +69,17 @@ struct StreamSource {
     stream.head_stride = heads.stride * MemoryLayout<Float>.size
     for head in 0..<heads.count {
       let scratch = heads.scratch + head * heads.stride
-      let tile = tiles.tile(rows, stretch.sequence, stretch.head + head, scratch)
-      precondition(tile.base == UnsafePointer(scratch), "rows whose columns are apart are read into scratch")
-      stream.row_stride = tile.leadingDimension * MemoryLayout<Float>.size
+      let base: UnsafeRawPointer
+      if self.rows.type == .bfloat16 {
+        let words = source.words(rows, stretch.sequence, stretch.head + head, scratch)
+        (base, stream.row_stride) = (UnsafeRawPointer(words.base), words.stride * MemoryLayout<UInt16>.size)
+      } else {
+        let tile = source.floats(rows, stretch.sequence, stretch.head + head, scratch)
+        (base, stream.row_stride) = (
+          UnsafeRawPointer(tile.base), tile.leadingDimension * MemoryLayout<Float>.size
+        )
+      }
+      precondition(base == UnsafeRawPointer(scratch), "rows whose columns are apart are read into scratch")
     }
   }
 

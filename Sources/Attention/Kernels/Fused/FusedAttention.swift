@@ -128,15 +128,16 @@ struct FusedAttention {
     _ work: FusedWorkspace
   ) {
     let (depth, width) = (problem.sizes.headDimension, problem.sizes.valueDimension)
+    let (sequence, head) = (block.sequence, block.keyValueHead)
     if tiles.multipliesPairs {
-      let keys = self.keys.words(range, block, work.keys)
-      let values = self.values.words(range, block, work.keys + range.count * (depth + 1) / 2)
+      let keys = self.keys.words(range, sequence, head, work.keys)
+      let values = self.values.words(range, sequence, head, work.keys + range.count * (depth + 1) / 2)
       (arguments.keys, arguments.key_stride) = (UnsafeRawPointer(keys.base), keys.stride)
       kernels.pointee.pack_value_pairs(work.values, values.base, values.stride, range.count, width)
       (arguments.values, arguments.value_stride) = (UnsafeRawPointer(work.values), width)
     } else {
-      let keys = self.keys.floats(range, block, work.keys)
-      let values = self.values.floats(range, block, work.values)
+      let keys = self.keys.floats(range, sequence, head, work.keys)
+      let values = self.values.floats(range, sequence, head, work.values)
       (arguments.keys, arguments.key_stride) = (UnsafeRawPointer(keys.base), keys.leadingDimension)
       (arguments.values, arguments.value_stride) = (UnsafeRawPointer(values.base), values.leadingDimension)
     }

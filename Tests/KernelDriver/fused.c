@@ -72,13 +72,18 @@ static void check_definition(kernel_set *set) {
     }
 }
 
+// Some case of each number: up to 61 keys, and widths up to 19.
+static void prepare_small(kernel_set *set, int number, struct random *random) {
+  now.head_dim = 2 + 2 * (number % 7), now.value_dim = 1 + number * 5 % 19;
+  set_counts(set, 1 + number * 3 % 61, number);
+  prepare(set, &now, number, random);
+}
+
 // A lane's bits in a panel of its own, at another place, among rows that see and ask for something else.
 static void check_independence(kernel_set *set) {
   struct random random = {42};
   for (int number = 0; number < 400; number++) {
-    now.head_dim = 2 + 2 * (number % 7), now.value_dim = 1 + number * 5 % 19;
-    set_counts(set, 1 + number * 3 % 61, number);
-    prepare(set, &now, number, &random);
+    prepare_small(set, number, &random);
     run_fused(set, &now, &result, at_end);
     const ptrdiff_t r = random_below(&random, now.rows), place = random_below(&random, now.lanes);
     other = now;
@@ -162,9 +167,7 @@ static void check_what_reaches_the_sum(kernel_set *set) {
 static void check_that_mass_changes_nothing(kernel_set *set) {
   struct random random = {43};
   for (int number = 0; number < 400; number++) {
-    now.head_dim = 2 + 2 * (number % 7), now.value_dim = 1 + number * 5 % 19;
-    set_counts(set, 1 + number * 3 % 61, number);
-    prepare(set, &now, number, &random);
+    prepare_small(set, number, &random);
     name_case(&now, "without the mass");
     run_fused(set, &now, &result, at_end);
     other = now;

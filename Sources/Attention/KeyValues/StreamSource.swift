@@ -4,7 +4,7 @@ import CAttentionKernels
 /// are not neighbours: bfloat16 as it is, since kernels multiply pairs of it in their own way, other types as Floats.
 struct StreamSource {
   private let rows: KeyValueRows
-  private let source: FusedSource
+  private let source: StoredRows
   private let columns: Int
   private let elementSize: Int
 
@@ -12,7 +12,7 @@ struct StreamSource {
     self.rows = rows
     self.columns = columns
     self.elementSize = rows.type.byteCount
-    self.source = FusedSource(rows, columns: columns, kernels)
+    self.source = StoredRows(rows, columns: columns, kernels)
   }
 
   /// Rows of a width that are brought into scratch at a time: as Floats they stay in the second-level cache beside what is read meanwhile.
@@ -53,10 +53,13 @@ struct StreamSource {
         gather(piece, of: stretch, heads, into: &stream)
       }
       prefetch(&stream, after: piece, of: stretch, distance: distance, next)
-      body(piece, stream, isInPlace || rows.type == .bfloat16 ? rows.type : .float32)
+      body(piece, stream, isInPlace ? rows.type : gatheredType)
       first = piece.upperBound
     }
   }
+
+  /// The type that rows have in scratch.
+  private var gatheredType: StorageType { rows.type == .bfloat16 ? .bfloat16 : .float32 }
 
   /// Brings rows of all heads into their scratch.
   private func gather(
@@ -70,7 +73,7 @@ struct StreamSource {
     for head in 0..<heads.count {
       let scratch = heads.scratch + head * heads.stride
       let base: UnsafeRawPointer
-      if self.rows.type == .bfloat16 {
+      if gatheredType == .bfloat16 {
         let words = source.words(rows, stretch.sequence, stretch.head + head, scratch)
         (base, stream.row_stride) = (UnsafeRawPointer(words.base), words.stride * MemoryLayout<UInt16>.size)
       } else {

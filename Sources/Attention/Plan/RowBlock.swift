@@ -17,8 +17,8 @@ struct RowBlock {
 }
 
 extension AttentionProblem {
-  /// Finds the keys that each row of a block sees, and what they see together. Rules are asked once for a query, whose rows follow each
-  /// other: its range is found at the front and moves to its rows, the last first.
+  /// Finds the keys that each row of a block sees, and what they see together. Rules are asked once for each query. The queries' ranges
+  /// are written first; then each row gets that of its query, from the last row on, so that none is overwritten before it is read.
   func findRanges(
     _ block: RowBlock, begin: UnsafeMutablePointer<Int32>, end: UnsafeMutablePointer<Int32>
   ) -> KeyExtent {

@@ -15,8 +15,8 @@ struct FusedAttention {
   private let kernels: KernelTable
   private let tiles: FusedTiles
   private let layout: FusedWorkspaceLayout
-  private let keys: FusedSource
-  private let values: FusedSource
+  private let keys: StoredRows
+  private let values: StoredRows
   private let queries: FusedQueries
   private let masks: FusedMasks
   private let finish: FusedFinish
@@ -33,8 +33,8 @@ struct FusedAttention {
     self.kernels = kernels
     self.tiles = tiles
     self.layout = tiles.workspace(problem, kernels)
-    self.keys = FusedSource(problem.keys, columns: problem.sizes.headDimension, kernels)
-    self.values = FusedSource(problem.values, columns: problem.sizes.valueDimension, kernels)
+    self.keys = StoredRows(problem.keys, columns: problem.sizes.headDimension, kernels)
+    self.values = StoredRows(problem.values, columns: problem.sizes.valueDimension, kernels)
     self.queries = FusedQueries(problem, kernels)
     self.masks = FusedMasks(problem, kernels)
     self.finish = FusedFinish(problem, result, kernels)

@@ -2,7 +2,7 @@ import CAttentionKernels
 import LinearAlgebra
 
 /// Rows of keys, or of values, handed out some at a time: where they lie, or brought into scratch.
-struct FusedSource {
+struct StoredRows {
   private let rows: KeyValueRows
   private let tiles: TileSource<Float>
   private let columns: Int

@@ -76,6 +76,11 @@ struct CAttentionKernels_rows {
   void (*load_from_f64)(void *target, const void *source, ptrdiff_t stride, ptrdiff_t n, double factor);
   void (*load_from_f16)(void *target, const void *source, ptrdiff_t stride, ptrdiff_t n, double factor);
   void (*load_from_bf16)(void *target, const void *source, ptrdiff_t stride, ptrdiff_t n, double factor);
+  // Integers are converted exactly and the product with the factor, a row's scale, is rounded once.
+  void (*load_from_i8)(void *target, const void *source, ptrdiff_t stride, ptrdiff_t n, double factor);
+  // The first n columns of a row of blocks of int4 (see CAttentionKernels_i4_block); the stride is not used. A column is integer * scale of
+  // its block, rounded once, times the factor.
+  void (*load_from_i4)(void *target, const void *source, ptrdiff_t stride, ptrdiff_t n, double factor);
 
   // target[i * stride] = source[i] * factor, where the target is of the entry's storage type: the product is rounded to the
   // accumulation type, then to the storage type, to nearest even. Returns 1 where every product is finite before it is rounded to the
@@ -84,6 +89,15 @@ struct CAttentionKernels_rows {
   int (*store_to_f64)(void *target, ptrdiff_t stride, const void *source, ptrdiff_t n, double factor);
   int (*store_to_f16)(void *target, ptrdiff_t stride, const void *source, ptrdiff_t n, double factor);
   int (*store_to_bf16)(void *target, ptrdiff_t stride, const void *source, ptrdiff_t n, double factor);
+};
+
+// A row of int4 is blocks of 32 columns: a scale and 32 integers of 4 bits, -8 to 7, in two's complement. Column c of a block is scale times
+// the low half of byte c where c < 16, the high half of byte c - 16 elsewhere. The last block is whole: columns past the row's are 0.
+// A block lies at a multiple of 4 bytes.
+enum { CAttentionKernels_i4_columns = 32, CAttentionKernels_i4_bytes = 20 };
+struct CAttentionKernels_i4_block {
+  float scale;
+  uint8_t pairs[16];
 };
 
 // Rows whose first 2 * `pairs` columns are rotated by pairs, from `source` to `target` (the same row for row, or apart). Pair i is
@@ -174,6 +188,9 @@ struct CAttentionKernels_stream {
   const void *rows;
   ptrdiff_t row_stride, count, columns;
   ptrdiff_t heads, head_stride; // 1 to CAttentionKernels_most_heads heads
+  // Of int8 only: the scale of row i of head h is at scales + h * scale_head_stride + i * scale_stride. Both strides count bytes.
+  const void *scales;
+  ptrdiff_t scale_stride, scale_head_stride;
   ptrdiff_t distance;
   const void *next;
   ptrdiff_t next_stride, next_count;
@@ -186,8 +203,10 @@ enum { CAttentionKernels_most_heads = 8 };
 // both lie h * work_stride numbers further on.
 struct CAttentionKernels_products {
   struct CAttentionKernels_stream keys;
-  const void *queries; // floats; bf16 for dots. The stride counts these.
+  const void *queries; // floats; bf16 or int16 for dots. The stride counts these.
   ptrdiff_t query_stride, query_count;
+  // Of int16 only: query r is integers times query_scales[r]; for head h they lie h * work_stride floats further on.
+  const float *query_scales;
   float scale;
   float *scores;
   ptrdiff_t score_stride, work_stride;
@@ -266,15 +285,40 @@ struct CAttentionKernels {
   void (*products_from_f32)(const struct CAttentionKernels_products *products);
   void (*products_from_f16)(const struct CAttentionKernels_products *products);
   void (*products_from_bf16)(const struct CAttentionKernels_products *products);
+  void (*products_from_i8)(const struct CAttentionKernels_products *products);
+  void (*products_from_i4)(const struct CAttentionKernels_products *products);
 
   // output[r] = rescale[r] * output[r] + the sum over j of weights[r][j] * value j, in float, added in the order of the values.
   // A row's bits depend on nothing of other rows.
   void (*sums_from_f32)(const struct CAttentionKernels_sums *sums);
   void (*sums_from_f16)(const struct CAttentionKernels_sums *sums);
   void (*sums_from_bf16)(const struct CAttentionKernels_sums *sums);
+  void (*sums_from_i8)(const struct CAttentionKernels_sums *sums);
+  void (*sums_from_i4)(const struct CAttentionKernels_sums *sums);
 
   // Scores of pairs of bf16, which the CPU multiplies; NULL where dots_bf16_pairs is 0. Subnormal operands count as 0. Queries are bf16.
   void (*dot_products_from_bf16)(const struct CAttentionKernels_products *products);
+
+  // Scores of queries of int16 with keys of int8: the sum of products of integers is exact, up to 2^14 columns and in sums of so many floats
+  // beyond, then comes to float, lanes add up, and the three scales multiply it.
+  void (*dot_products_from_i8)(const struct CAttentionKernels_products *products);
+
+  // Quantise n floats: target[i] = source[i] / scale, rounded to the nearest integer, ties to even, where the scale is the largest size of a
+  // number divided by 127 (int8) or 32767 (int16), both divisions in float; where that is 0, so are the integers. A scale that is subnormal,
+  // and so not exact, may leave quotients beyond these bounds: they are cut to them. Return the scale; NaN where a number is not finite,
+  // and the target is then anything. Every set gives the same bits.
+  float (*quantize_i8)(int8_t *target, const float *source, ptrdiff_t n);
+  float (*quantize_i16)(int16_t *target, const float *source, ptrdiff_t n);
+  // The same in blocks of int4, of which each has a scale of its own, the largest size divided by 7. Returns 1 where all numbers are finite,
+  // else 0, and the target is then anything.
+  int (*quantize_i4)(void *blocks, const float *source, ptrdiff_t n);
+
+  // Rows of integers times their scales, rounded to bf16: row i goes to target + i * columns. `source_stride` and `scale_stride` count bytes.
+  // NaN and infinity in a scale come through; results below the normal range may become 0. int4 has its own scales.
+  void (*bf16_rows_from_i8)(uint16_t *target, const void *source, ptrdiff_t source_stride, const void *scales,
+                            ptrdiff_t scale_stride, ptrdiff_t rows, ptrdiff_t columns);
+  void (*bf16_rows_from_i4)(uint16_t *target, const void *source, ptrdiff_t source_stride, ptrdiff_t rows,
+                            ptrdiff_t columns);
 };
 
 // Prefetches `bytes` of memory into the second-level cache. Any address is fine: a prefetch does not fault.

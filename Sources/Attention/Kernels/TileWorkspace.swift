@@ -3,8 +3,10 @@ import LinearAlgebra
 /// A thread's workspace, cut into the pieces that one task uses.
 struct TileWorkspace<Scalar: AttentionAccumulator> {
   let queries: UnsafeMutablePointer<Scalar>
-  /// The same rows in bfloat16, where tiles keep them.
+  /// The same rows in bfloat16, or as integers of 16 bits, where tiles keep them.
   let pairedQueries: UnsafeMutablePointer<UInt16>
+  /// The scales of rows of integers.
+  let queryScales: UnsafeMutablePointer<Scalar>
   let scores: UnsafeMutablePointer<Scalar>
   let scoreStride: Int
   let output: UnsafeMutablePointer<Scalar>
@@ -17,8 +19,7 @@ struct TileWorkspace<Scalar: AttentionAccumulator> {
   let biasRows: UnsafeMutablePointer<Scalar>
   let softmax: OnlineSoftmax<Scalar>
   /// The keys that each row sees, in all and relative to a tile.
-  let begin: UnsafeMutablePointer<Int32>
-  let end: UnsafeMutablePointer<Int32>
+  let ranges: VisibleRanges
   let tileBegin: UnsafeMutablePointer<Int32>
   let tileEnd: UnsafeMutablePointer<Int32>
 
@@ -41,9 +42,10 @@ struct TileWorkspace<Scalar: AttentionAccumulator> {
     biasRows = piece(layout.biasRows, Scalar.self)
     let state = piece(layout.state, Scalar.self)
     softmax = OnlineSoftmax(maximum: state, sum: state + layout.rows, rescale: state + 2 * layout.rows)
-    begin = piece(layout.ranges, Int32.self)
-    end = begin + layout.rows
-    tileBegin = end + layout.rows
+    queryScales = state + 3 * layout.rows
+    let memory = piece(layout.ranges, Int32.self)
+    ranges = VisibleRanges(memory, stride: layout.rows)
+    tileBegin = memory + VisibleRanges.entries * layout.rows
     tileEnd = tileBegin + layout.rows
   }
 

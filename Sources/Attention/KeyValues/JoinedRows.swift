@@ -34,7 +34,7 @@ struct JoinedRows: RowSource {
     }
   }
 
-  var type: StorageType { parts[0].type }
+  var type: RowStorage { parts[0].type }
   var isOneRun: Bool { parts.count == 1 && parts[0].isOneRun }
   var interleavesHeads: Bool { parts.allSatisfy(\.interleavesHeads) }
 
@@ -51,7 +51,7 @@ struct JoinedRows: RowSource {
     let run = parts[part].run(sequence, head, from: position - start)
     return RowRun(
       base: run.base, rowStride: run.rowStride, headStride: run.headStride, columnStride: run.columnStride,
-      count: min(run.count, end - position))
+      scales: run.scales, count: min(run.count, end - position))
   }
 
   func canBeBLASOperand(_ type: StorageType, columns: Int) -> Bool {

@@ -51,6 +51,20 @@ extension KeyValues {
     }
   }
 
+  /// Which positions the keys of a sequence stand at.
+  func positions(_ sequence: Int) -> KeyPositions {
+    switch storage {
+    case .tensors, .packed, .pages, .joined: KeyPositions()
+    }
+  }
+
+  /// What a sequence covers, before queries have their places.
+  func extent(_ sequence: Int, queryStart: Int = 0, queryCount: Int) -> SequenceExtent {
+    SequenceExtent(
+      queryStart: queryStart, queryCount: queryCount, keyCount: length(sequence),
+      positions: positions(sequence))
+  }
+
   /// Checks keys and values against each other and their lengths against them, and finds the rows.
   ///
   /// What they have to be beside the queries is checked with those.
@@ -128,14 +142,16 @@ extension KeyValues.Tensors {
     )
     guard keys.shape.count == 4 else { throw given.keys.refused("[B, Hkv, Tk, D]") }
     guard values.shape.count == 4 else { throw given.values.refused("[B, Hkv, Tk, Dv]") }
+    try keys.check(given.keys)
+    try values.check(given.values)
     let shape = keys.shape
     let fits = values.shape[0] == shape[0] && values.shape[1] == shape[1] && values.shape[2] == shape[2]
     if let lengths { try checkLengths(lengths, count: shape[0], most: shape[2], of: "keys \(shape)") }
     return KeyValueSources(
       sizes: KeyValueSizes(
         batch: shape[0], heads: shape[1], count: shape[2], depth: shape[3], width: values.shape[3]),
-      keys: .strided(StridedOperand(keys, .batchedRows(keys.strides))),
-      values: .strided(StridedOperand(values, .batchedRows(values.strides))),
+      keys: .strided(RowOperand(keys, .batched)),
+      values: .strided(RowOperand(values, .batched)),
       given: (given.keys, given.values, given.keys),
       valuesRefusal: fits
         ? nil : given.values.refused("[\(shape[0]), \(shape[1]), \(shape[2]), Dv] to match keys \(shape)"))
@@ -150,6 +166,8 @@ extension KeyValues.Packed {
     )
     guard keys.shape.count == 3 else { throw given.keys.refused("[total, Hkv, D]") }
     guard values.shape.count == 3 else { throw given.values.refused("[total, Hkv, Dv]") }
+    try keys.check(given.keys)
+    try values.check(given.values)
     guard values.shape[0] == keys.shape[0], values.shape[1] == keys.shape[1] else {
       throw given.values.refused("[\(keys.shape[0]), \(keys.shape[1]), Dv] to match packedKeys \(keys.shape)")
     }
@@ -160,8 +178,8 @@ extension KeyValues.Packed {
       sizes: KeyValueSizes(
         batch: lengths.count, heads: keys.shape[1], count: lengths.max() ?? 0, depth: keys.shape[2],
         width: values.shape[2]),
-      keys: .packed(PackedRows(rows: StridedOperand(keys, .packedRows(keys.strides)), starts: starts)),
-      values: .packed(PackedRows(rows: StridedOperand(values, .packedRows(values.strides)), starts: starts)),
+      keys: .packed(PackedRows(rows: RowOperand(keys, .packed), starts: starts)),
+      values: .packed(PackedRows(rows: RowOperand(values, .packed), starts: starts)),
       given: (given.keys, given.values, GivenArgument(name: "lengths", shape: batch)))
   }
 }
@@ -180,6 +198,8 @@ extension KeyValues.Pages {
     else {
       throw given.values.refused("[\(shape[0]), \(shape[1]), \(shape[2]), Dv] to match keyPages \(shape)")
     }
+    try keys.check(given.keys)
+    try values.check(given.values)
     guard table.rank == 2 else { throw given.table.refused("[B, pages of a sequence]") }
     let (capacity, overflow) = table.shape[1].multipliedReportingOverflow(by: shape[1])
     guard !overflow else {
@@ -196,8 +216,8 @@ extension KeyValues.Pages {
       sizes: KeyValueSizes(
         batch: table.shape[0], heads: shape[2], count: lengths.max() ?? 0, depth: shape[3],
         width: values.shape[3]),
-      keys: .paged(PagedRows(pages: StridedOperand(keys, .pagedRows(keys.strides)), table: pages)),
-      values: .paged(PagedRows(pages: StridedOperand(values, .pagedRows(values.strides)), table: pages)),
+      keys: .paged(PagedRows(pages: RowOperand(keys, .paged), table: pages)),
+      values: .paged(PagedRows(pages: RowOperand(values, .paged), table: pages)),
       given: (given.keys, given.values, given.table))
   }
 
@@ -214,14 +234,5 @@ extension KeyValues.Pages {
         }
       }
     }
-  }
-}
-
-extension StridedOperand {
-  /// A tensor of a type that attention computes on.
-  ///
-  /// - Precondition: the tensor's type is one, which generic initialisers see to.
-  init(_ tensor: AnyTensor, _ layout: RowLayout) {
-    self.init(tensor.unsafeBase, StorageType(of: tensor), layout)
   }
 }

@@ -38,7 +38,7 @@ struct DecodeTiles: Sendable {
         rows: rows, keys: keys,
         packedKeys: StreamSource.gatheredRows(columns: problem.sizes.headDimension),
         packedValues: StreamSource.gatheredRows(columns: problem.sizes.valueDimension),
-        pairsQueries: problem.elementType == .bfloat16))
+        pairsQueries: problem.elementType == .bfloat16 || problem.keys.type == .int8))
   }
 
   /// Key/value heads whose rows one thread reads together, row by row and head by head.

@@ -61,8 +61,8 @@ struct DecodeAttention {
     let part: Int
     let block: RowBlock
     let work: TileWorkspace<Float>
-    /// Whether its queries are multiplied as pairs of bfloat16.
-    var pairs = false
+    /// How its queries are multiplied.
+    var form = StreamedQueries.floats
   }
 
   /// Computes one part of a block of each head: into the result where it is the only part.
@@ -74,8 +74,7 @@ struct DecodeAttention {
       let head = heads[index]
       // Ranges are the queries', whatever the head.
       seen = tileRows.prepare(head.block, head.work).seenBySome
-      heads[index].pairs = stream.pairs(
-        head.work, count: head.block.rows.count * problem.sizes.headDimension)
+      heads[index].form = stream.prepare(head.work, rows: head.block.rows.count)
       head.work.output.update(
         repeating: 0, count: head.block.rows.count * problem.sizes.valueDimension)
     }
@@ -132,7 +131,7 @@ struct DecodeAttention {
     var rows = 0..<0
     for head in heads { rows = tileRows.rowsSeeing(tile, of: head.block, head.work) }
     // A head's bits follow from its own queries: heads that are multiplied in different ways are not read together.
-    if heads.count > 1, heads.contains(where: { $0.pairs != heads[0].pairs }) {
+    if heads.count > 1, heads.contains(where: { $0.form != heads[0].form }) {
       for head in heads.indices {
         add(tile, of: UnsafeMutableBufferPointer(rebasing: heads[head...head]), stride: stride, next: next)
       }
@@ -148,10 +147,10 @@ struct DecodeAttention {
       next: tileValues
     ) { piece, stream, type in
       let (kernel, queries) = self.stream.products(
-        of: type, pairs: heads[0].pairs, work, from: rows.lowerBound * depth)
+        of: type, heads[0].form, work, from: rows.lowerBound * depth)
       var products = CAttentionKernels_products(
-        keys: stream, queries: queries, query_stride: depth,
-        query_count: rows.count, scale: factors.products,
+        keys: stream, queries: queries, query_stride: depth, query_count: rows.count,
+        query_scales: UnsafePointer(work.queryScales + rows.lowerBound), scale: factors.products,
         scores: work.scores + rows.lowerBound * work.scoreStride + piece.lowerBound,
         score_stride: work.scoreStride, work_stride: stride)
       kernel(&products)

@@ -2,14 +2,14 @@ import LinearAlgebra
 
 /// A thread's workspace, cut into the pieces that one task uses.
 struct TileWorkspace<Scalar: AttentionAccumulator> {
-  let queries: UnsafeMutablePointer<Scalar>
+  private(set) var queries: UnsafeMutablePointer<Scalar>
   /// The same rows in bfloat16, or as integers of 16 bits, where tiles keep them.
-  let pairedQueries: UnsafeMutablePointer<UInt16>
+  private(set) var pairedQueries: UnsafeMutablePointer<UInt16>
   /// The scales of rows of integers.
-  let queryScales: UnsafeMutablePointer<Scalar>
-  let scores: UnsafeMutablePointer<Scalar>
+  private(set) var queryScales: UnsafeMutablePointer<Scalar>
+  private(set) var scores: UnsafeMutablePointer<Scalar>
   let scoreStride: Int
-  let output: UnsafeMutablePointer<Scalar>
+  private(set) var output: UnsafeMutablePointer<Scalar>
   let packedKeys: UnsafeMutablePointer<Scalar>
   /// Whether there is room for a transposed key tile: sequences of one call differ in that.
   let transposesKeys: Bool
@@ -17,11 +17,11 @@ struct TileWorkspace<Scalar: AttentionAccumulator> {
   let packedValues: UnsafeMutablePointer<Scalar>
   /// Two rows of a tile's width.
   let biasRows: UnsafeMutablePointer<Scalar>
-  let softmax: OnlineSoftmax<Scalar>
+  private(set) var softmax: OnlineSoftmax<Scalar>
   /// The keys that each row sees, in all and relative to a tile.
-  let ranges: VisibleRanges
-  let tileBegin: UnsafeMutablePointer<Int32>
-  let tileEnd: UnsafeMutablePointer<Int32>
+  private(set) var ranges: VisibleRanges
+  private(set) var tileBegin: UnsafeMutablePointer<Int32>
+  private(set) var tileEnd: UnsafeMutablePointer<Int32>
 
   init(_ memory: UnsafeMutableRawBufferPointer, _ layout: TileWorkspaceLayout) {
     guard let base = memory.baseAddress, memory.count >= layout.byteCount else {
@@ -47,6 +47,21 @@ struct TileWorkspace<Scalar: AttentionAccumulator> {
     ranges = VisibleRanges(memory, stride: layout.rows)
     tileBegin = memory + VisibleRanges.entries * layout.rows
     tileEnd = tileBegin + layout.rows
+  }
+
+  /// The workspace of the rows from this one on: what is not a row's own they have in common with those before.
+  func from(_ row: Int, depth: Int, width: Int) -> TileWorkspace {
+    var part = self
+    part.queries += row * depth
+    part.pairedQueries += row * depth
+    part.queryScales += row
+    part.scores += row * scoreStride
+    part.output += row * width
+    part.softmax = softmax.from(row)
+    part.ranges = ranges.from(row)
+    part.tileBegin += row
+    part.tileEnd += row
+    return part
   }
 
   /// The rows of scores from this one on.

@@ -54,6 +54,23 @@ struct JoinedRows: RowSource {
       scales: run.scales, count: min(run.count, end - position))
   }
 
+  func hasSameRows(_ sequence: Int, _ other: Int, in rows: Range<Int>) -> Bool {
+    var start = 0
+    for (index, part) in parts.enumerated() {
+      let end = ends.of(sequence, index, count: parts.count)
+      if start >= rows.upperBound { break }
+      if ends.of(other, index, count: parts.count) != end && end < rows.upperBound { return false }
+      let own = rows.clamped(to: start..<max(start, end))
+      if !own.isEmpty
+        && !part.hasSameRows(sequence, other, in: own.lowerBound - start..<own.upperBound - start)
+      {
+        return false
+      }
+      start = end
+    }
+    return true
+  }
+
   func canBeBLASOperand(_ type: StorageType, columns: Int) -> Bool {
     parts.allSatisfy { $0.canBeBLASOperand(type, columns: columns) }
   }

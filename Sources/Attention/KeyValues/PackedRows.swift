@@ -15,4 +15,6 @@ struct PackedRows: RowSource {
   func canBeBLASOperand(_ type: StorageType, columns: Int) -> Bool {
     rows.canBeBLASOperand(type, columns: columns)
   }
+
+  func hasSameRows(_ sequence: Int, _ other: Int, in rows: Range<Int>) -> Bool { sequence == other }
 }

@@ -19,6 +19,12 @@ struct PagedRows: RowSource {
   func canBeBLASOperand(_ type: StorageType, columns: Int) -> Bool {
     pages.canBeBLASOperand(type, columns: columns)
   }
+
+  func hasSameRows(_ sequence: Int, _ other: Int, in rows: Range<Int>) -> Bool {
+    if rows.isEmpty { return true }
+    let places = rows.lowerBound / table.pageSize...(rows.upperBound - 1) / table.pageSize
+    return places.allSatisfy { table.page(sequence, $0) == table.page(other, $0) }
+  }
 }
 
 /// Which page holds which positions of a sequence, read where the caller keeps it.

@@ -38,4 +38,9 @@ struct RowOperand: RowSource {
     return self.type == .numbers(type) && (byteStrides.column == size || columns == 1)
       && byteStrides.row >= columns * size && byteStrides.row / size <= Int(Int32.max)
   }
+
+  /// Rows that are broadcast along the batch.
+  func hasSameRows(_ sequence: Int, _ other: Int, in rows: Range<Int>) -> Bool {
+    byteStrides.batch == 0 && (scales == nil || scaleStrides.batch == 0)
+  }
 }

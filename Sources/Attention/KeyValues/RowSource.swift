@@ -24,6 +24,9 @@ protocol RowSource {
 
   /// Whether BLAS can read every run where it lies.
   func canBeBLASOperand(_ type: StorageType, columns: Int) -> Bool
+
+  /// Whether two sequences have the same rows at some positions: not equal ones, but the same memory, for all heads.
+  func hasSameRows(_ sequence: Int, _ other: Int, in rows: Range<Int>) -> Bool
 }
 
 /// The sources that there are. A value and not a protocol's box, which would be allocated for each call.
@@ -66,6 +69,15 @@ enum KeyValueRows: RowSource {
     case .packed(let rows): rows.run(sequence, head, from: position)
     case .joined(let rows): rows.run(sequence, head, from: position)
     case .paged(let rows): rows.run(sequence, head, from: position)
+    }
+  }
+
+  func hasSameRows(_ sequence: Int, _ other: Int, in rows: Range<Int>) -> Bool {
+    switch self {
+    case .strided(let source): source.hasSameRows(sequence, other, in: rows)
+    case .packed(let source): source.hasSameRows(sequence, other, in: rows)
+    case .joined(let source): source.hasSameRows(sequence, other, in: rows)
+    case .paged(let source): source.hasSameRows(sequence, other, in: rows)
     }
   }
 

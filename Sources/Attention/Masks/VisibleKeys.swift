@@ -9,10 +9,10 @@ struct VisibleKeys: Equatable {
 /// Room for the keys that rows see, an entry a row: those of `begin..<end` that are not in `holeBegin..<holeEnd`. Holes are set where the
 /// problem has any.
 struct VisibleRanges {
-  let begin: UnsafeMutablePointer<Int32>
-  let end: UnsafeMutablePointer<Int32>
-  let holeBegin: UnsafeMutablePointer<Int32>
-  let holeEnd: UnsafeMutablePointer<Int32>
+  private(set) var begin: UnsafeMutablePointer<Int32>
+  private(set) var end: UnsafeMutablePointer<Int32>
+  private(set) var holeBegin: UnsafeMutablePointer<Int32>
+  private(set) var holeEnd: UnsafeMutablePointer<Int32>
 
   /// Four arrays, `stride` entries each.
   init(_ memory: UnsafeMutablePointer<Int32>, stride: Int) {
@@ -24,6 +24,16 @@ struct VisibleRanges {
 
   /// How many entries each row takes.
   static let entries = 4
+
+  /// The entries from a row on.
+  func from(_ row: Int) -> VisibleRanges {
+    var part = self
+    part.begin += row
+    part.end += row
+    part.holeBegin += row
+    part.holeEnd += row
+    return part
+  }
 
   func range(_ row: Int) -> Range<Int> { Int(begin[row])..<Int(end[row]) }
   func hole(_ row: Int) -> Range<Int> { Int(holeBegin[row])..<Int(holeEnd[row]) }

@@ -36,7 +36,7 @@ extension KeyValues {
   var fillsTensors: Bool {
     switch storage {
     case .tensors(let tensors): tensors.lengths == nil
-    case .packed, .pages: false
+    case .packed, .pages, .cached: false
     case .joined(let parts): parts.allSatisfy(\.fillsTensors)
     }
   }
@@ -48,13 +48,17 @@ extension KeyValues {
     case .packed(let packed): packed.lengths[sequence]
     case .pages(let pages): pages.lengths[sequence]
     case .joined(let parts): parts.reduce(0) { $0 + $1.length(sequence) }
+    case .cached(let cached): cached.view.sequences[sequence].rowCount
     }
   }
 
   /// Which positions the keys of a sequence stand at.
   func positions(_ sequence: Int) -> KeyPositions {
     switch storage {
-    case .tensors, .packed, .pages, .joined: KeyPositions()
+    case .tensors, .packed, .pages, .joined: return KeyPositions()
+    case .cached(let cached):
+      let rows = cached.view.sequences[sequence]
+      return rows.skipped == 0 ? KeyPositions() : KeyPositions(kept: rows.keptRows, skipped: rows.skipped)
     }
   }
 
@@ -74,6 +78,7 @@ extension KeyValues {
     case .packed(let packed): try packed.sources()
     case .pages(let pages): try pages.sources()
     case .joined(let parts): try Self.joined(parts)
+    case .cached(let cached): cached.sources()
     }
   }
 
@@ -83,6 +88,10 @@ extension KeyValues {
       do throws(AttentionError) {
         let next = try part.sources()
         if let refusal = next.valuesRefusal { throw refusal }
+        for sequence in 0..<next.sizes.batch where part.positions(sequence).skipped > 0 {
+          throw AttentionError(
+            "keyValues", "a ring that has overwritten rows of sequence \(sequence) given, expected parts without gaps")
+        }
         if let first = sources.first { try check(next, beside: first) }
         sources.append(next)
       } catch {
@@ -234,5 +243,23 @@ extension KeyValues.Pages {
         }
       }
     }
+  }
+}
+
+extension KeyValues.Cached {
+  /// All of it was checked when the pool and the view were made.
+  fileprivate func sources() -> KeyValueSources {
+    let (pool, count) = (view.pool, view.sequenceCount)
+    var longest = 0
+    for sequence in 0..<count { longest = max(longest, view.sequences[sequence].rowCount) }
+    let sizes = KeyValueSizes(
+      batch: count, heads: pool.heads, count: longest, depth: pool.depth, width: pool.width)
+    func given(_ columns: Int) -> GivenArgument {
+      GivenArgument(name: "keyValues", shape: [count, pool.heads, longest, columns])
+    }
+    return KeyValueSources(
+      sizes: sizes, keys: .cached(CachedSource(view.keys(layer: layer), view)),
+      values: .cached(CachedSource(view.values(layer: layer), view)),
+      given: (given(pool.depth), given(pool.width), given(pool.depth)))
   }
 }

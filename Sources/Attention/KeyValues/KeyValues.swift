@@ -20,7 +20,16 @@ public struct KeyValues: Sendable {
     case packed(Packed)
     case pages(Pages)
     case joined([KeyValues])
+    case cached(Cached)
   }
+
+  /// A layer of sequences of a pool.
+  struct Cached: Sendable {
+    let view: CacheView
+    let layer: Int
+  }
+
+  init(cached view: CacheView, layer: Int) { storage = .cached(Cached(view: view, layer: layer)) }
 
   /// `[B, Hkv, Tk, D]` and `[B, Hkv, Tk, Dv]`.
   struct Tensors: Sendable {

@@ -35,6 +35,7 @@ enum KeyValueRows: RowSource {
   case packed(PackedRows)
   case joined(JoinedRows)
   case paged(PagedRows)
+  case cached(CachedSource)
 
   var type: RowStorage {
     switch self {
@@ -42,6 +43,7 @@ enum KeyValueRows: RowSource {
     case .packed(let rows): rows.type
     case .joined(let rows): rows.type
     case .paged(let rows): rows.type
+    case .cached(let rows): rows.type
     }
   }
 
@@ -51,6 +53,7 @@ enum KeyValueRows: RowSource {
     case .packed(let rows): rows.isOneRun
     case .joined(let rows): rows.isOneRun
     case .paged(let rows): rows.isOneRun
+    case .cached(let rows): rows.isOneRun
     }
   }
 
@@ -60,6 +63,7 @@ enum KeyValueRows: RowSource {
     case .packed(let rows): rows.interleavesHeads
     case .joined(let rows): rows.interleavesHeads
     case .paged(let rows): rows.interleavesHeads
+    case .cached(let rows): rows.interleavesHeads
     }
   }
 
@@ -69,6 +73,7 @@ enum KeyValueRows: RowSource {
     case .packed(let rows): rows.run(sequence, head, from: position)
     case .joined(let rows): rows.run(sequence, head, from: position)
     case .paged(let rows): rows.run(sequence, head, from: position)
+    case .cached(let rows): rows.run(sequence, head, from: position)
     }
   }
 
@@ -78,6 +83,7 @@ enum KeyValueRows: RowSource {
     case .packed(let source): source.hasSameRows(sequence, other, in: rows)
     case .joined(let source): source.hasSameRows(sequence, other, in: rows)
     case .paged(let source): source.hasSameRows(sequence, other, in: rows)
+    case .cached(let source): source.hasSameRows(sequence, other, in: rows)
     }
   }
 
@@ -87,6 +93,7 @@ enum KeyValueRows: RowSource {
     case .packed(let rows): rows.canBeBLASOperand(type, columns: columns)
     case .joined(let rows): rows.canBeBLASOperand(type, columns: columns)
     case .paged(let rows): rows.canBeBLASOperand(type, columns: columns)
+    case .cached(let rows): rows.canBeBLASOperand(type, columns: columns)
     }
   }
 }

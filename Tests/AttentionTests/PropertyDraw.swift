@@ -178,9 +178,9 @@ extension PropertyDraw {
       if self[keyPath: type] == .float16 && (magnitude > 4 || element != .float32) {
         self[keyPath: type] = nil
       }
-      // Half types do not hold the products of integers and scales, and a row is quantised as a whole: what is visible of it is not poison.
+      // Only Double holds the products of integers and scales, to Float's sums they are near enough; and a row is quantised as a whole: what is visible of it is not poison.
       // Of scores that reach Float's end, queries of 16 bits may choose another largest one.
-      let isExact = element == .float32 || element == .float64
+      let isExact = element == .float64 || (element == .float32 && precision == .accumulator)
       if self[keyPath: type] == .int8, poison == .visible || !isExact || magnitude > 4 {
         self[keyPath: type] = nil
       }

@@ -45,10 +45,10 @@ extension AttentionPlan {
   }
 
   private var parts: String {
-    if case .decode(let tiles) = tiles, tiles.parts > 1 {
-      return ", keys cut into \(tiles.parts) parts of \(tiles.partKeys)"
-    }
-    return ""
+    guard case .decode(let tiles) = tiles, tiles.parts > 1 else { return "" }
+    let cut = ", keys cut into \(tiles.parts) parts of \(tiles.partKeys)"
+    let shared = call.tasks.shared.pieces.count
+    return shared == 0 ? cut : cut + ", \(shared) of them read once for several sequences"
   }
 
   private var storage: String {

@@ -17,6 +17,7 @@ enum {
 #if defined(__x86_64__)
   avx2,
   avx512,
+  avx512vnni,
   avx512bf16,
 #elif defined(__aarch64__)
   neon,
@@ -34,6 +35,8 @@ static int has_avx512(void) {
   return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 }
+static int has_avx512vnni(void) { return __builtin_cpu_supports("avx512vnni") != 0; }
+// Every CPU with it has VNNI, too.
 static int has_avx512bf16(void) { return __builtin_cpu_supports("avx512bf16") != 0; }
 
 // CPUs with AMX are made to multiply bf16 in tiles. Their dot products of vectors are slow: on an Intel Xeon (family 6, model 207) they did
@@ -60,7 +63,8 @@ static const struct {
 #if defined(__x86_64__)
     [avx2] = {"avx2", has_avx2, scalar, CAttentionKernels_override_avx2},
     [avx512] = {"avx512", has_avx512, avx2, CAttentionKernels_override_avx512},
-    [avx512bf16] = {"avx512bf16", has_avx512bf16, avx512, CAttentionKernels_override_avx512bf16},
+    [avx512vnni] = {"avx512vnni", has_avx512vnni, avx512, CAttentionKernels_override_avx512vnni},
+    [avx512bf16] = {"avx512bf16", has_avx512bf16, avx512vnni, CAttentionKernels_override_avx512bf16},
 #elif defined(__aarch64__)
     [neon] = {"neon", has_neon, scalar, CAttentionKernels_override_neon},
 #endif

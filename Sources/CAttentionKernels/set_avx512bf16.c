@@ -1,4 +1,4 @@
-// x86-64 with AVX-512 BF16 on top of set_avx512.c: fused attention and streamed scores of pairs of bf16, which an instruction multiplies. Nothing
+// x86-64 with AVX-512 BF16 on top of set_avx512vnni.c: fused attention and streamed scores of pairs of bf16, which an instruction multiplies. Nothing
 // else differs.
 
 #if defined(__x86_64__)
@@ -22,7 +22,8 @@
 #define ISA avx512bf16
 #define TYPE bf16
 #define ELEMENT uint16_t
-#define DOTS 1
+#define LOAD(row, c) f32_load((const float *)((const uint16_t *)(row) + (c)))
+#define DOTS f32_dot_pairs
 #include "stream.inc"
 
 void CAttentionKernels_override_avx512bf16(struct CAttentionKernels *table) {

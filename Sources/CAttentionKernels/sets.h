@@ -10,6 +10,7 @@ void CAttentionKernels_override_scalar(struct CAttentionKernels *table);
 #if defined(__x86_64__)
 void CAttentionKernels_override_avx2(struct CAttentionKernels *table);
 void CAttentionKernels_override_avx512(struct CAttentionKernels *table);
+void CAttentionKernels_override_avx512vnni(struct CAttentionKernels *table);
 void CAttentionKernels_override_avx512bf16(struct CAttentionKernels *table);
 #elif defined(__aarch64__)
 void CAttentionKernels_override_neon(struct CAttentionKernels *table);

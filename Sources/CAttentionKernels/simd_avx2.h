@@ -28,6 +28,27 @@ static inline void f32_store_n(float *p, f32_vec v, ptrdiff_t n) {
 static inline f32_vec f32_load_f16(const uint16_t *p) {
   return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p));
 }
+static inline f32_vec f32_load_i8(const int8_t *p) {
+  return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)p)));
+}
+static inline f32_vec f32_load_i4(const void *row, ptrdiff_t c) {
+  // The half that counts goes to the upper end of a lane, and comes back with its sign.
+  const char *block = (const char *)row + c / 32 * 20;
+  float scale;
+  memcpy(&scale, block, sizeof scale);
+  __m256i pairs = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(block + 4 + c % 16)));
+  __m256i integers = _mm256_srai_epi32(_mm256_slli_epi32(pairs, c & 16 ? 24 : 28), 28);
+  return _mm256_mul_ps(_mm256_cvtepi32_ps(integers), _mm256_set1_ps(scale));
+}
+static inline __m128i f32_packed_i16(f32_vec v) {
+  __m256i integers = _mm256_cvtps_epi32(v);
+  return _mm_packs_epi32(_mm256_castsi256_si128(integers), _mm256_extracti128_si256(integers, 1));
+}
+static inline void f32_store_i8(int8_t *p, f32_vec v) {
+  __m128i words = f32_packed_i16(v);
+  _mm_storel_epi64((__m128i *)p, _mm_packs_epi16(words, words));
+}
+static inline void f32_store_i16(int16_t *p, f32_vec v) { _mm_storeu_si128((__m128i *)p, f32_packed_i16(v)); }
 static inline void f32_store_f16(uint16_t *p, f32_vec v) {
   _mm_storeu_si128((__m128i *)p, _mm256_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
 }
@@ -67,16 +88,21 @@ static inline float f32_reduce_add(f32_vec v) {
   x = _mm_add_ps(x, _mm_movehl_ps(x, x));
   return _mm_cvtss_f32(_mm_add_ss(x, _mm_movehdup_ps(x)));
 }
-static inline f32_vec f32_reduce_each(f32_vec v[f32_lanes]) {
-  // Each step adds one half of two vectors to their other halves. A blend is cheaper than a shuffle where it does.
-#pragma clang loop unroll(full)
-  for (int i = 0; i < 8; i += 2)
-    v[i] = _mm256_add_ps(_mm256_blend_ps(v[i], v[i + 1], 0xCC), _mm256_shuffle_ps(v[i], v[i + 1], 0x4E));
-#pragma clang loop unroll(full)
-  for (int i = 0; i < 8; i += 4)
-    v[i] = _mm256_add_ps(_mm256_shuffle_ps(v[i], v[i + 2], 0x88), _mm256_shuffle_ps(v[i], v[i + 2], 0xDD));
-  return _mm256_add_ps(_mm256_blend_ps(v[0], v[4], 0xF0), _mm256_permute2f128_ps(v[0], v[4], 0x21));
+// Each step adds one half of two vectors to their other halves. A blend is cheaper than a shuffle where it does.
+#define REDUCE_EACH(name, ADD)                                                                               \
+  static inline f32_vec name(f32_vec v[f32_lanes]) {                                                         \
+    _Pragma("clang loop unroll(full)") for (int i = 0; i < 8; i += 2)                                        \
+      v[i] = ADD(_mm256_blend_ps(v[i], v[i + 1], 0xCC), _mm256_shuffle_ps(v[i], v[i + 1], 0x4E));            \
+    _Pragma("clang loop unroll(full)") for (int i = 0; i < 8; i += 4)                                        \
+      v[i] = ADD(_mm256_shuffle_ps(v[i], v[i + 2], 0x88), _mm256_shuffle_ps(v[i], v[i + 2], 0xDD));          \
+    return ADD(_mm256_blend_ps(v[0], v[4], 0xF0), _mm256_permute2f128_ps(v[0], v[4], 0x21));                 \
+  }
+REDUCE_EACH(f32_reduce_each, _mm256_add_ps)
+static inline f32_vec f32_add_i32(f32_vec a, f32_vec b) {
+  return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(a), _mm256_castps_si256(b)));
 }
+REDUCE_EACH(f32_reduce_each_i32, f32_add_i32)
+#undef REDUCE_EACH
 static inline float f32_reduce_max(f32_vec v) {
   __m128 x = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
   x = _mm_max_ps(x, _mm_movehl_ps(x, x));
@@ -129,6 +155,13 @@ static inline f32_vec f32_dot_pairs(f32_vec acc, f32_vec a, f32_vec b) {
   return _mm256_fmadd_ps(_mm256_castsi256_ps(_mm256_and_si256(x, upper)),
                          _mm256_castsi256_ps(_mm256_and_si256(y, upper)), acc);
 }
+static inline f32_vec f32_load_i8_pairs(const int8_t *p) {
+  return _mm256_castsi256_ps(_mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)p)));
+}
+static inline f32_vec f32_dot_i16(f32_vec acc, f32_vec a, f32_vec b) {
+  return f32_add_i32(acc, _mm256_castsi256_ps(_mm256_madd_epi16(_mm256_castps_si256(a), _mm256_castps_si256(b))));
+}
+static inline f32_vec f32_from_i32(f32_vec v) { return _mm256_cvtepi32_ps(_mm256_castps_si256(v)); }
 // 12 sums, 2 vectors of queries and a key fill 15 of the 16 registers.
 enum { f32_tile_rows = 6 };
 static inline void f32_unzip(f32_vec *a, f32_vec *b) {

@@ -22,6 +22,25 @@ static inline void f32_store_n(float *p, f32_vec v, ptrdiff_t n) {
 static inline f32_vec f32_load_f16(const uint16_t *p) {
   return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p));
 }
+static inline f32_vec f32_load_i8(const int8_t *p) {
+  return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)p)));
+}
+static inline f32_vec f32_load_i4(const void *row, ptrdiff_t c) {
+  // A table of the 16 products: its index is the low 4 bits of a lane, whatever the others are. Both halves of a block share the table.
+  const f32_vec integers = _mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, -8, -7, -6, -5, -4, -3, -2, -1);
+  const char *block = (const char *)row + c / 32 * 20;
+  float scale;
+  memcpy(&scale, block, sizeof scale);
+  __m512i pairs = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(block + 4)));
+  __m512i index = _mm512_srli_epi32(pairs, c & 16 ? 4 : 0);
+  return _mm512_permutexvar_ps(index, _mm512_mul_ps(integers, _mm512_set1_ps(scale)));
+}
+static inline void f32_store_i8(int8_t *p, f32_vec v) {
+  _mm_storeu_si128((__m128i *)p, _mm512_cvtsepi32_epi8(_mm512_cvtps_epi32(v)));
+}
+static inline void f32_store_i16(int16_t *p, f32_vec v) {
+  _mm256_storeu_si256((__m256i *)p, _mm512_cvtsepi32_epi16(_mm512_cvtps_epi32(v)));
+}
 static inline void f32_store_f16(uint16_t *p, f32_vec v) {
   _mm256_storeu_si256((__m256i *)p, _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
 }
@@ -57,20 +76,24 @@ static inline f32_vec f32_iota(void) {
   return _mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
 }
 static inline float f32_reduce_add(f32_vec v) { return _mm512_reduce_add_ps(v); }
-static inline f32_vec f32_reduce_each(f32_vec v[f32_lanes]) {
-  // Each step adds one half of two vectors to their other halves. A blend is cheaper than a shuffle where it does.
-#pragma clang loop unroll(full)
-  for (int i = 0; i < 16; i += 2)
-    v[i] = _mm512_add_ps(_mm512_mask_blend_ps(0xCCCC, v[i], v[i + 1]), _mm512_shuffle_ps(v[i], v[i + 1], 0x4E));
-#pragma clang loop unroll(full)
-  for (int i = 0; i < 16; i += 4)
-    v[i] = _mm512_add_ps(_mm512_shuffle_ps(v[i], v[i + 2], 0x88), _mm512_shuffle_ps(v[i], v[i + 2], 0xDD));
-  // Now every 128 bits hold sums of four vectors.
-#pragma clang loop unroll(full)
-  for (int i = 0; i < 16; i += 8)
-    v[i] = _mm512_add_ps(_mm512_mask_blend_ps(0xFF00, v[i], v[i + 4]), _mm512_shuffle_f32x4(v[i], v[i + 4], 0x4E));
-  return _mm512_add_ps(_mm512_shuffle_f32x4(v[0], v[8], 0x88), _mm512_shuffle_f32x4(v[0], v[8], 0xDD));
+// Each step adds one half of two vectors to their other halves. A blend is cheaper than a shuffle where it does. After the second step every
+// 128 bits hold sums of four vectors.
+#define REDUCE_EACH(name, ADD)                                                                               \
+  static inline f32_vec name(f32_vec v[f32_lanes]) {                                                         \
+    _Pragma("clang loop unroll(full)") for (int i = 0; i < 16; i += 2)                                       \
+      v[i] = ADD(_mm512_mask_blend_ps(0xCCCC, v[i], v[i + 1]), _mm512_shuffle_ps(v[i], v[i + 1], 0x4E));     \
+    _Pragma("clang loop unroll(full)") for (int i = 0; i < 16; i += 4)                                       \
+      v[i] = ADD(_mm512_shuffle_ps(v[i], v[i + 2], 0x88), _mm512_shuffle_ps(v[i], v[i + 2], 0xDD));          \
+    _Pragma("clang loop unroll(full)") for (int i = 0; i < 16; i += 8)                                       \
+      v[i] = ADD(_mm512_mask_blend_ps(0xFF00, v[i], v[i + 4]), _mm512_shuffle_f32x4(v[i], v[i + 4], 0x4E));  \
+    return ADD(_mm512_shuffle_f32x4(v[0], v[8], 0x88), _mm512_shuffle_f32x4(v[0], v[8], 0xDD));              \
+  }
+REDUCE_EACH(f32_reduce_each, _mm512_add_ps)
+static inline f32_vec f32_add_i32(f32_vec a, f32_vec b) {
+  return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(a), _mm512_castps_si512(b)));
 }
+REDUCE_EACH(f32_reduce_each_i32, f32_add_i32)
+#undef REDUCE_EACH
 static inline float f32_reduce_max(f32_vec v) { return _mm512_reduce_max_ps(v); }
 static inline f32_vec f32_round(f32_vec x) {
   return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
@@ -122,6 +145,18 @@ static inline f32_vec f32_dot_pairs(f32_vec acc, f32_vec a, f32_vec b) {
                          _mm512_castsi512_ps(_mm512_and_si512(y, upper)), acc);
 }
 #endif
+static inline f32_vec f32_load_i8_pairs(const int8_t *p) {
+  return _mm512_castsi512_ps(_mm512_cvtepi8_epi16(_mm256_loadu_si256((const __m256i *)p)));
+}
+static inline f32_vec f32_dot_i16(f32_vec acc, f32_vec a, f32_vec b) {
+  __m512i sum = _mm512_castps_si512(acc), x = _mm512_castps_si512(a), y = _mm512_castps_si512(b);
+#ifdef CATTENTIONKERNELS_AVX512_VNNI
+  return _mm512_castsi512_ps(_mm512_dpwssd_epi32(sum, x, y));
+#else
+  return _mm512_castsi512_ps(_mm512_add_epi32(sum, _mm512_madd_epi16(x, y)));
+#endif
+}
+static inline f32_vec f32_from_i32(f32_vec v) { return _mm512_cvtepi32_ps(_mm512_castps_si512(v)); }
 // 16 sums, 2 vectors of queries, a key, and what the exponential of the tile before needs: 32 registers hold them.
 enum { f32_tile_rows = 8 };
 static inline void f32_unzip(f32_vec *a, f32_vec *b) {

@@ -34,6 +34,27 @@ static inline void f32_store_n(float *p, f32_vec v, ptrdiff_t n) {
 static inline f32_vec f32_load_f16(const uint16_t *p) {
   return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p)));
 }
+// The 4 bytes at p, which are signed, as words.
+static inline int32x4_t f32_words_of_bytes(const void *p) {
+  uint32_t bytes;
+  memcpy(&bytes, p, sizeof bytes);
+  return vmovl_s16(vget_low_s16(vmovl_s8(vreinterpret_s8_u32(vdup_n_u32(bytes)))));
+}
+static inline f32_vec f32_load_i8(const int8_t *p) { return vcvtq_f32_s32(f32_words_of_bytes(p)); }
+static inline f32_vec f32_load_i4(const void *row, ptrdiff_t c) {
+  // The half that counts goes to the upper end of a lane, and comes back with its sign.
+  const char *block = (const char *)row + c / 32 * 20;
+  float scale;
+  memcpy(&scale, block, sizeof scale);
+  int32x4_t upper = vshlq_s32(f32_words_of_bytes(block + 4 + c % 16), vdupq_n_s32(c & 16 ? 24 : 28));
+  return vmulq_n_f32(vcvtq_f32_s32(vshrq_n_s32(upper, 28)), scale);
+}
+static inline void f32_store_i16(int16_t *p, f32_vec v) { vst1_s16(p, vqmovn_s32(vcvtnq_s32_f32(v))); }
+static inline void f32_store_i8(int8_t *p, f32_vec v) {
+  int16x4_t words = vqmovn_s32(vcvtnq_s32_f32(v));
+  uint32_t bytes = vget_lane_u32(vreinterpret_u32_s8(vqmovn_s16(vcombine_s16(words, words))), 0);
+  memcpy(p, &bytes, sizeof bytes);
+}
 static inline void f32_store_f16(uint16_t *p, f32_vec v) {
   vst1_u16(p, vreinterpret_u16_f16(vcvt_f16_f32(v)));
 }
@@ -154,6 +175,20 @@ static inline f32_vec f32_pack_pairs(f32_vec low, f32_vec high) {
   // The upper halves stay, the others' upper halves move under them.
   return vreinterpretq_f32_u32(vsriq_n_u32(f32_upper_bf16(high), f32_upper_bf16(low), 16));
 }
+
+// A lane adds columns that are 4 apart.
+static inline f32_vec f32_load_i8_pairs(const int8_t *p) { return vreinterpretq_f32_s16(vmovl_s8(vld1_s8(p))); }
+static inline f32_vec f32_dot_i16(f32_vec acc, f32_vec a, f32_vec b) {
+  int16x8_t x = vreinterpretq_s16_f32(a), y = vreinterpretq_s16_f32(b);
+  int32x4_t sum = vmlal_s16(vreinterpretq_s32_f32(acc), vget_low_s16(x), vget_low_s16(y));
+  return vreinterpretq_f32_s32(vmlal_high_s16(sum, x, y));
+}
+static inline f32_vec f32_reduce_each_i32(const f32_vec v[f32_lanes]) {
+  int32x4_t low = vpaddq_s32(vreinterpretq_s32_f32(v[0]), vreinterpretq_s32_f32(v[1]));
+  int32x4_t high = vpaddq_s32(vreinterpretq_s32_f32(v[2]), vreinterpretq_s32_f32(v[3]));
+  return vreinterpretq_f32_s32(vpaddq_s32(low, high));
+}
+static inline f32_vec f32_from_i32(f32_vec v) { return vcvtq_f32_s32(vreinterpretq_s32_f32(v)); }
 
 typedef float64x2_t f64_vec;
 enum { f64_lanes = 2 };

@@ -5,6 +5,9 @@
 // load_n(p, n, fill)     the first n elements of p, `fill` in the other lanes; 0 <= n < lanes
 // store_n(p, v, n)       the first n lanes
 // load_f16(p), load_bf16(p), store_f16(p, v), store_bf16(p, v)   a vector of half-precision words, rounded to nearest even
+// load_i8(p)             a vector of int8
+// load_i4(row, c)        the columns of a row of int4 blocks from c on, a multiple of lanes: integers times their scale, rounded once
+// store_i8(p, v), store_i16(p, v)   integers, rounded to nearest even; |v| is at most 127, 32767
 // fma(a, b, c)           a * b + c, rounded once where the hardware does
 // fma_exact(a, b, c)     the same, and the product is not rounded on any hardware
 // max(a, b), min(a, b)   the larger, the smaller; b where either is NaN
@@ -27,6 +30,11 @@
 // pack_pairs(low, high)  words of two bf16 numbers: the low halves are `low` rounded to nearest even, the high ones `high`;
 //                        subnormal numbers may become 0
 // dot_pairs(acc, a, b)   acc + low(a) low(b) + high(a) high(b) of such words; subnormal numbers may count as 0
+// load_i8_pairs(p)       words of two int16: the 2 * lanes int8 at p
+// dot_i16(acc, a, b)     words of int32: acc plus the products of two int16 of a with those of b that are at the same places. Which two a
+//                        lane adds is the vocabulary's choice; sums beyond int32 are not asked for
+// reduce_each_i32(v)     as reduce_each, of words of int32
+// from_i32(v)            words of int32 as numbers, rounded to nearest even
 // tile_rows              so many keys times two vectors of queries are summed up in registers
 
 #ifndef CATTENTIONKERNELS_SIMD_SCALAR_H
@@ -50,6 +58,15 @@ static inline void f32_store_n(float *p, f32_vec v, ptrdiff_t n) {
 static inline f32_vec f32_set1(float x) { return x; }
 static inline f32_vec f32_load_f16(const uint16_t *p) { return attn_f32_from_f16_bits(*p); }
 static inline f32_vec f32_load_bf16(const uint16_t *p) { return attn_f32_from_bf16(*p); }
+static inline f32_vec f32_load_i8(const int8_t *p) { return *p; }
+static inline f32_vec f32_load_i4(const void *row, ptrdiff_t c) {
+  const char *block = (const char *)row + c / 32 * 20;
+  float scale;
+  uint8_t pair;
+  memcpy(&scale, block, sizeof scale);
+  memcpy(&pair, block + 4 + c % 16, sizeof pair);
+  return (float)(((c & 16 ? pair >> 4 : pair & 15) ^ 8) - 8) * scale;
+}
 static inline void f32_store_f16(uint16_t *p, f32_vec v) { *p = attn_f16_from_f32_bits(v); }
 static inline void f32_store_bf16(uint16_t *p, f32_vec v) { *p = attn_bf16_from_f32(v); }
 static inline f32_vec f32_add(f32_vec a, f32_vec b) { return a + b; }
@@ -75,6 +92,7 @@ static inline void f32_zip(f32_vec *a, f32_vec *b) { (void)a, (void)b; }
 static inline void f32_transpose(f32_vec rows[f32_lanes]) { (void)rows; }
 static inline float f32_reduce_add(f32_vec v) { return v; }
 static inline f32_vec f32_reduce_each(f32_vec v[f32_lanes]) { return v[0]; }
+static inline f32_vec f32_reduce_each_i32(f32_vec v[f32_lanes]) { return v[0]; }
 static inline float f32_reduce_max(f32_vec v) { return v; }
 static inline f32_vec f32_round(f32_vec x) {
   // Adding 1.5 * 2^23 leaves no bits for the fraction; the addition itself rounds to nearest even. From 2^22 on that would
@@ -84,6 +102,8 @@ static inline f32_vec f32_round(f32_vec x) {
     return (x + shift) - shift;
   return __builtin_fabsf(x) < 0x1p23f ? __builtin_rintf(x) : x;
 }
+static inline void f32_store_i8(int8_t *p, f32_vec v) { *p = (int8_t)f32_round(v); }
+static inline void f32_store_i16(int16_t *p, f32_vec v) { *p = (int16_t)f32_round(v); }
 static inline f32_vec f32_scale2(f32_vec x, f32_vec n) {
   // 2^n may lie below the normal range where x * 2^n does not round to 0: two factors that are both normal.
   int32_t whole = (int32_t)(n == n ? n : 0), half = whole >> 1;
@@ -126,6 +146,24 @@ static inline f32_vec f32_dot_pairs(f32_vec acc, f32_vec a, f32_vec b) {
   memcpy(&y, &b, sizeof y);
   acc = f32_fma(attn_f32_from_bf16((uint16_t)x), attn_f32_from_bf16((uint16_t)y), acc);
   return f32_fma(attn_f32_from_bf16((uint16_t)(x >> 16)), attn_f32_from_bf16((uint16_t)(y >> 16)), acc);
+}
+static inline f32_vec f32_load_i8_pairs(const int8_t *p) {
+  const int16_t pair[2] = {p[0], p[1]};
+  return f32_set1_word(pair);
+}
+static inline f32_vec f32_dot_i16(f32_vec acc, f32_vec a, f32_vec b) {
+  int16_t x[2], y[2];
+  int32_t sum;
+  memcpy(x, &a, sizeof x);
+  memcpy(y, &b, sizeof y);
+  memcpy(&sum, &acc, sizeof sum);
+  sum += x[0] * y[0] + x[1] * y[1];
+  return f32_set1_word(&sum);
+}
+static inline f32_vec f32_from_i32(f32_vec v) {
+  int32_t integer;
+  memcpy(&integer, &v, sizeof integer);
+  return (float)integer;
 }
 enum { f32_tile_rows = 4 };
 

@@ -77,7 +77,9 @@ struct PropertyCheck<E: AttentionElement> {
     _ rows: [Row], _ expected: [[Double]], _ references: [PropertyReference<E>]
   ) -> (output: Tolerance, logSumExp: Tolerance) {
     let isDouble = E.elementType == .float64 || draw.precision == .float64
-    let step = isDouble ? 0x1p-53 : 0x1p-24
+    // Decode rounds queries that meet Int8 to 16 bits of a row's largest.
+    let roundsQueries = !isDouble && draw.keyType == .int8
+    let step = isDouble ? 0x1p-53 : roundsQueries ? 0x1p-16 : 0x1p-24
     // The oracle, in Double itself, rounds as much as what is compared with it: twice the ulps.
     let ulps = isDouble ? 2 * 0x1p-29 : 1
     let isNarrowed = isDouble && E.elementType != .float64
@@ -85,6 +87,10 @@ struct PropertyCheck<E: AttentionElement> {
     let rounding = Tolerance(
       relative: E.elementType.unitRoundoff, absolute: E.elementType == .float16 ? 0x1p-25 : 0)
     let sumRounding = isNarrowed ? 0x1p-24 : 1e-6 * ulps
+    if draw.hasUnitVarianceScores && roundsQueries && draw.entry != .merged {
+      let largest = call.inputs.values.elements.map(\.doubleValue.magnitude).filter(\.isFinite).max() ?? 0
+      return (Tolerance(absolute: 0x1p-14 * largest), Tolerance(relative: sumRounding, absolute: 0x1p-14))
+    }
     if draw.hasUnitVarianceScores && (isDouble || E.elementType == .float32) && draw.entry != .merged {
       return (
         Tolerance(

@@ -9,6 +9,9 @@ struct PropertyDraw: Sendable {
   /// The types that attention computes on.
   enum Element: CaseIterable { case float32, float64, float16, bfloat16 }
 
+  /// What keys and values are stored in.
+  enum Storage: CaseIterable { case float32, float64, float16, bfloat16, int8 }
+
   /// Where keys and values lie.
   enum Source: Equatable {
     case tensor
@@ -69,8 +72,8 @@ struct PropertyDraw: Sendable {
   /// Whether queries are one sequence after the other, of lengths up to that of the shape.
   var packsQueries = false
   /// What keys and values are stored in; the element type where nil.
-  var keyType: Element?
-  var valueType: Element?
+  var keyType: Storage?
+  var valueType: Storage?
   /// For queries, keys, values and output, what their memory looks like is drawn from these; row-major where nil.
   var storage: [UInt64?] = [nil, nil, nil, nil]
   var sharing = Sharing.none
@@ -107,8 +110,8 @@ extension PropertyDraw {
         .joined(parts: random.int(1...4)), .pages(size: random.pick([1, 3, 16, 17, 64])), .packed, .packed,
       ])
     packsQueries = random.chance(source == .packed ? 70 : 20)
-    if random.chance(30) { keyType = random.pick(Element.allCases) }
-    if random.chance(30) { valueType = random.pick(Element.allCases) }
+    if random.chance(30) { keyType = random.pick(Storage.allCases) }
+    if random.chance(30) { valueType = random.pick(Storage.allCases) }
     for tensor in storage.indices where random.chance(40) { storage[tensor] = random.next() }
     sharing = random.chance(80) ? .none : random.pick([.batch, .heads, .both])
     let variant = Entry.forced(random.pick(ForcedVariant.all))
@@ -173,6 +176,12 @@ extension PropertyDraw {
     for type in [\PropertyDraw.keyType, \.valueType] {
       if self[keyPath: type] == .float64 && element != .float64 { self[keyPath: type] = nil }
       if self[keyPath: type] == .float16 && (magnitude > 4 || element != .float32) {
+        self[keyPath: type] = nil
+      }
+      // Half types do not hold the products of integers and scales, and a row is quantised as a whole: what is visible of it is not poison.
+      // Of scores that reach Float's end, queries of 16 bits may choose another largest one.
+      let isExact = element == .float32 || element == .float64
+      if self[keyPath: type] == .int8, poison == .visible || !isExact || magnitude > 4 {
         self[keyPath: type] = nil
       }
     }

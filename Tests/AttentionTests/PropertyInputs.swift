@@ -13,7 +13,7 @@ struct PropertyInputs<E: AttentionElement> {
   private var draw: PropertyDraw { problem.draw }
 
   /// What keys and values are stored in; the element type where nil.
-  var types: (keys: PropertyDraw.Element?, values: PropertyDraw.Element?) { (draw.keyType, draw.valueType) }
+  var types: (keys: PropertyDraw.Storage?, values: PropertyDraw.Storage?) { (draw.keyType, draw.valueType) }
   init(_ problem: PropertyProblem) throws {
     self.problem = problem
     let draw = problem.draw
@@ -50,13 +50,14 @@ struct PropertyInputs<E: AttentionElement> {
   }
 
   /// Numbers that both types hold.
-  private static func rounded(_ tensor: Tensor<E>, to type: PropertyDraw.Element?) -> Tensor<E> {
+  private static func rounded(_ tensor: Tensor<E>, to type: PropertyDraw.Storage?) -> Tensor<E> {
     switch type {
     case nil: tensor
     case .float32: tensor.converted(to: Float.self).converted(to: E.self)
     case .float64: tensor.converted(to: Double.self).converted(to: E.self)
     case .float16: tensor.converted(to: Float16.self).converted(to: E.self)
     case .bfloat16: tensor.converted(to: BFloat16.self).converted(to: E.self)
+    case .int8: PropertyQuantization(tensor).numbers
     }
   }
 

@@ -10,7 +10,8 @@ import TestSupport
 /// One rule of a random mask.
 enum PropertyRule: Sendable {
   case causal
-  case window(left: Int?, right: Int?)
+  /// Beside the window, the first few keys where `keepsFirst`.
+  case window(left: Int?, right: Int?, keepsFirst: Bool)
   /// A rule of the caller's own.
   case keyRange(RangeRule)
   case keyLengths(seed: UInt64)
@@ -86,7 +87,7 @@ enum PropertyRule: Sendable {
     }
     switch random.int(0...99) {
     case 0..<20: self = .causal
-    case 20..<32: self = .window(left: reach(), right: reach())
+    case 20..<32: self = .window(left: reach(), right: reach(), keepsFirst: random.chance(40))
     case 32..<40:
       self = .keyRange(
         random.pick([.chunked(random.int(1...40)), .prefix(random.int(0...30)), .careless]))
@@ -123,8 +124,8 @@ extension PropertyRule: CustomStringConvertible {
   var description: String {
     switch self {
     case .causal: "causal"
-    case .window(let left, let right):
-      "window(left: \(left.map { "\($0)" } ?? "all"), right: \(right.map { "\($0)" } ?? "all"))"
+    case .window(let left, let right, let keepsFirst):
+      "window(left: \(left.map { "\($0)" } ?? "all"), right: \(right.map { "\($0)" } ?? "all")\(keepsFirst ? ", keeping first" : ""))"
     case .keyRange(let rule): "\(rule)"
     case .keyLengths: "keyLengths"
     case .queryLengths: "queryLengths"

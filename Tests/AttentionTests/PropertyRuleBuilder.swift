@@ -24,11 +24,14 @@ struct PropertyRuleBuilder {
     case .causal:
       rules.visible.append { b, _, i, j in j <= position(b, i) }
       return { .causal(alignment(only: $0) ?? .bottomRight) }
-    case .window(let left, let right):
+    case .window(let left, let right, let keepsFirst):
+      // All rules of a mask keep the same number.
+      let kept = keepsFirst ? 1 + Int(draw.dataSeed % 9) : 0
       rules.visible.append { b, _, i, j in
-        (left.map { j >= position(b, i) - $0 } ?? true) && (right.map { j <= position(b, i) + $0 } ?? true)
+        j < kept
+          || (left.map { j >= position(b, i) - $0 } ?? true) && (right.map { j <= position(b, i) + $0 } ?? true)
       }
-      return { .window(left: left, right: right, alignment(only: $0)) }
+      return { .window(left: left, right: right, keepingFirst: kept, alignment(only: $0)) }
     case .keyRange(let range):
       rules.visible.append { b, _, i, j in range.range(i, position(b, i), extents[b].keyCount).contains(j) }
       return { .keyRange(range, alignment(only: $0)) }

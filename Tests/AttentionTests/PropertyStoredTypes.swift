@@ -23,11 +23,12 @@ extension PropertyInputs {
     case .float64: stored(k.converted(to: Double.self), values: v, in: source)
     case .float16: stored(k.converted(to: Float16.self), values: v, in: source)
     case .bfloat16: stored(k.converted(to: BFloat16.self), values: v, in: source)
+    case .int8: stored(PropertyQuantization(k).stored(like: k), values: v, in: source)
     }
   }
 
   private func stored(
-    _ k: Tensor<some AttentionElement>, values v: Tensor<E>, in source: some KeyValueSource
+    _ k: some KeyValueTensor, values v: Tensor<E>, in source: some KeyValueSource
   ) -> KeyValues {
     switch types.values {
     case nil: source.keyValues(k, v)
@@ -35,19 +36,20 @@ extension PropertyInputs {
     case .float64: source.keyValues(k, v.converted(to: Double.self))
     case .float16: source.keyValues(k, v.converted(to: Float16.self))
     case .bfloat16: source.keyValues(k, v.converted(to: BFloat16.self))
+    case .int8: source.keyValues(k, PropertyQuantization(v).stored(like: v))
     }
   }
 }
 
 /// Makes keys and values of tensors of any types.
 private protocol KeyValueSource {
-  func keyValues(_ k: Tensor<some AttentionElement>, _ v: Tensor<some AttentionElement>) -> KeyValues
+  func keyValues(_ k: some KeyValueTensor, _ v: some KeyValueTensor) -> KeyValues
 }
 
 private struct TensorSource: KeyValueSource {
   let lengths: [Int]?
 
-  func keyValues(_ k: Tensor<some AttentionElement>, _ v: Tensor<some AttentionElement>) -> KeyValues {
+  func keyValues(_ k: some KeyValueTensor, _ v: some KeyValueTensor) -> KeyValues {
     KeyValues(keys: k, values: v, lengths: lengths)
   }
 }
@@ -55,7 +57,7 @@ private struct TensorSource: KeyValueSource {
 private struct PackedSource: KeyValueSource {
   let lengths: [Int]
 
-  func keyValues(_ k: Tensor<some AttentionElement>, _ v: Tensor<some AttentionElement>) -> KeyValues {
+  func keyValues(_ k: some KeyValueTensor, _ v: some KeyValueTensor) -> KeyValues {
     KeyValues(packedKeys: k, values: v, lengths: lengths)
   }
 }
@@ -64,7 +66,7 @@ private struct PagedSource: KeyValueSource {
   let table: Tensor<Int32>
   let lengths: [Int]
 
-  func keyValues(_ k: Tensor<some AttentionElement>, _ v: Tensor<some AttentionElement>) -> KeyValues {
+  func keyValues(_ k: some KeyValueTensor, _ v: some KeyValueTensor) -> KeyValues {
     KeyValues(keyPages: k, valuePages: v, pageTable: table, lengths: lengths)
   }
 }

@@ -69,5 +69,8 @@ void check_panels(kernel_set *set);
 void check_mask_tiles(kernel_set *set);
 void check_fused(kernel_set *set);
 void check_streams(kernel_set *set);
+void check_integer_streams(kernel_set *set);
+void check_integer_scores(kernel_set *set);
+void check_quantizers(kernel_set *set);
 
 #endif

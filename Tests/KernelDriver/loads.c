@@ -4,6 +4,7 @@
 #ifndef REAL
 
 #include "check.h"
+#include "integers.h"
 #include "memory.h"
 #include "storage.h"
 
@@ -53,7 +54,27 @@ static void P(check_load_of_every_word)(load load, const struct storage *type) {
     P(expect_equal)(i, target[i], (SCALAR)value_of_word(type, (uint16_t)i));
 }
 
+static void P(check_load_of_blocks)(load load) {
+  struct random random = {8};
+  FOR_EACH_EDGE (edge)
+    FOR_EACH_SIZE (n)
+      for (int turn = 0; turn < 4; turn++) {
+        char *row = room(0, i4_row_bytes(n), edge);
+        SCALAR *target = room(1, n * (ptrdiff_t)sizeof *target, edge);
+        SCALAR factor = turn % 2 ? (SCALAR)random_between(&random, -4, 4) : 1;
+        for (ptrdiff_t c = 0; c < n; c += CAttentionKernels_i4_columns)
+          fill_i4_block(row, c, turn < 2 ? anything_f32(&random) : (float)random_between(&random, -2, 2), &random);
+        begin_case("n %td, factor %g", n, factor);
+        load(target, row, 77, n, factor);
+        for (ptrdiff_t i = 0; i < n; i++)
+          P(expect_equal)(i, target[i], (SCALAR)i4_at(row, i) * (SCALAR)i4_scale_at(row, i) * factor);
+        expect_untouched_around_room(1);
+      }
+}
+
 static void P(check_loads)(kernel_set *set) {
+  P(check_load_at_any_stride)(BEGIN_ENTRY(set, ROWS(load_from_i8)), &storage_i8);
+  P(check_load_of_blocks)(BEGIN_ENTRY(set, ROWS(load_from_i4)));
   P(check_load_at_any_stride)(BEGIN_ENTRY(set, ROWS(load_from_f32)), &storage_f32);
   P(check_load_at_any_stride)(BEGIN_ENTRY(set, ROWS(load_from_f64)), &storage_f64);
   P(check_load_at_any_stride)(BEGIN_ENTRY(set, ROWS(load_from_f16)), &storage_f16);

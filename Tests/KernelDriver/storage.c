@@ -11,6 +11,7 @@ const struct storage storage_f32 = {"f32", sizeof(float), 0, 0};
 const struct storage storage_f64 = {"f64", sizeof(double), 0, 0};
 const struct storage storage_f16 = {"f16", sizeof(uint16_t), 10, -14};
 const struct storage storage_bf16 = {"bf16", sizeof(uint16_t), 7, -126};
+const struct storage storage_i8 = {"i8", sizeof(int8_t), 0, 0};
 
 // The pattern of infinity: all bits of the exponent.
 static uint16_t infinity_of(const struct storage *type) {
@@ -51,6 +52,8 @@ double stored_value(const struct storage *type, const void *p, ptrdiff_t i) {
     return ((const float *)p)[i];
   if (type == &storage_f64)
     return ((const double *)p)[i];
+  if (type == &storage_i8)
+    return ((const int8_t *)p)[i];
   return value_of_word(type, ((const uint16_t *)p)[i]);
 }
 
@@ -68,6 +71,8 @@ void store_anything(const struct storage *type, void *p, ptrdiff_t i, struct ran
     ((float *)p)[i] = anything_f32(random);
   else if (type == &storage_f64)
     ((double *)p)[i] = anything_f64(random);
+  else if (type == &storage_i8)
+    ((int8_t *)p)[i] = (int8_t)random_bits(random);
   else if (random_bits(random) % 2)
     ((uint16_t *)p)[i] = (uint16_t)random_bits(random);
   else

@@ -16,7 +16,7 @@ struct storage {
   // number.
   int fraction_bits, smallest_exponent;
 };
-extern const struct storage storage_f32, storage_f64, storage_f16, storage_bf16;
+extern const struct storage storage_f32, storage_f64, storage_f16, storage_bf16, storage_i8;
 
 // The number that element i of p is: every format's numbers are doubles.
 double stored_value(const struct storage *type, const void *p, ptrdiff_t i);

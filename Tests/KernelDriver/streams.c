@@ -235,7 +235,7 @@ static void check_poison(void (*products)(const struct CAttentionKernels_product
     float *wide = floats(1, at_end, rows * columns, &random), *narrow = floats(2, at_end, rows * count, &random);
     if (products)
       wide = operands(operand, 1, at_end, (rows * columns * operand->size + 3) / 4, &random);
-    const struct CAttentionKernels_products p = {stream, wide, columns, rows, 1, narrow, count, 0};
+    const struct CAttentionKernels_products p = {stream, wide, columns, rows, NULL, 1, narrow, count, 0};
     const struct CAttentionKernels_sums s = {stream, narrow, count, rows, NULL, wide, columns, 0};
     begin_case("%g, %td rows, %td of %td columns", poison, rows, count, columns);
     store_value(type, stored, place, poison);

@@ -11,6 +11,7 @@ void check_words(kernel_set *set) {
 #if defined(__x86_64__)
       {"avx2", check_words_avx2},
       {"avx512", check_words_avx512},
+      {"avx512vnni", check_words_avx512vnni},
       {"avx512bf16", check_words_avx512bf16},
 #elif defined(__aarch64__)
       {"neon", check_words_neon},

@@ -4,6 +4,7 @@
 #define KERNELDRIVER_WORDS_H
 
 #include "check.h"
+#include "integers.h"
 #include "memory.h"
 #include "storage.h"
 #include "values.h"
@@ -15,6 +16,7 @@
 void check_words_scalar(void);
 void check_words_avx2(void);
 void check_words_avx512(void);
+void check_words_avx512vnni(void);
 void check_words_avx512bf16(void);
 void check_words_neon(void);
 

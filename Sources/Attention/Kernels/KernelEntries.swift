@@ -49,6 +49,15 @@ struct RowKernels<Scalar: AttentionAccumulator> {
     }
   }
 
+  /// The same of rows of keys or values; the factor is a row's scale.
+  func load(_ type: RowStorage) -> Load {
+    switch type {
+    case .numbers(let type): load(type)
+    case .int8: entries.pointee.load_from_i8
+    case .int4: entries.pointee.load_from_i4
+    }
+  }
+
   func store(_ type: StorageType) -> Store {
     switch type {
     case .float64: entries.pointee.store_to_f64
@@ -141,30 +150,35 @@ struct ScoreTile<Scalar> {
 }
 
 extension KernelTable {
+  typealias Products = @convention(c) (UnsafePointer<CAttentionKernels_products>?) -> Void
+  typealias Sums = @convention(c) (UnsafePointer<CAttentionKernels_sums>?) -> Void
+
   /// Scores of Float queries with keys of some storage type, streamed.
-  func streamProducts(
-    _ keys: StorageType
-  ) -> @convention(c) (UnsafePointer<CAttentionKernels_products>?) -> Void {
+  func streamProducts(_ keys: RowStorage) -> Products {
     switch keys {
-    case .float32: pointee.products_from_f32
-    case .float16: pointee.products_from_f16
-    case .bfloat16: pointee.products_from_bf16
-    case .float64: preconditionFailure("float64 keys under sums in float32")
+    case .numbers(.float32): pointee.products_from_f32
+    case .numbers(.float16): pointee.products_from_f16
+    case .numbers(.bfloat16): pointee.products_from_bf16
+    case .numbers(.float64): preconditionFailure("float64 keys under sums in float32")
+    case .int8: pointee.products_from_i8
+    case .int4: pointee.products_from_i4
     }
   }
 
   /// Float sums of weighted values of some storage type, streamed.
-  func streamSums(_ values: StorageType) -> @convention(c) (UnsafePointer<CAttentionKernels_sums>?) -> Void {
+  func streamSums(_ values: RowStorage) -> Sums {
     switch values {
-    case .float32: pointee.sums_from_f32
-    case .float16: pointee.sums_from_f16
-    case .bfloat16: pointee.sums_from_bf16
-    case .float64: preconditionFailure("float64 values under sums in float32")
+    case .numbers(.float32): pointee.sums_from_f32
+    case .numbers(.float16): pointee.sums_from_f16
+    case .numbers(.bfloat16): pointee.sums_from_bf16
+    case .numbers(.float64): preconditionFailure("float64 values under sums in float32")
+    case .int8: pointee.sums_from_i8
+    case .int4: pointee.sums_from_i4
     }
   }
 
   /// Scores of bfloat16 queries with bfloat16 keys, streamed, by the CPU's own products of pairs; nil where it has none.
-  var streamDots: (@convention(c) (UnsafePointer<CAttentionKernels_products>?) -> Void)? {
+  var streamDots: Products? {
     pointee.dot_products_from_bf16
   }
 

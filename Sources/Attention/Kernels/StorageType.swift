@@ -1,6 +1,6 @@
 import LinearAlgebra
 
-/// What queries, keys, values and output are stored in: the element types that attention computes on.
+/// What numbers are stored in: queries, output, masks, and keys and values that are not quantised: the element types that attention computes on.
 enum StorageType: Hashable, Sendable, CustomStringConvertible {
   case float64, float32, float16, bfloat16
 

@@ -38,7 +38,7 @@ struct TileRows<Scalar: AttentionAccumulator> {
   /// Finds the keys that each row sees.
   @discardableResult
   func findRanges(_ block: RowBlock, _ work: TileWorkspace<Scalar>) -> KeyExtent {
-    problem.findRanges(block, begin: work.begin, end: work.end)
+    problem.findRanges(block, work.ranges)
   }
 
   /// Scores of a tile become weights, by the problem's rules and the running softmax.
@@ -47,14 +47,15 @@ struct TileRows<Scalar: AttentionAccumulator> {
   func weigh(
     _ keys: Range<Int>, _ rows: Range<Int>, of block: RowBlock, _ work: TileWorkspace<Scalar>
   ) {
-    if scoring.isEmpty { return weigh(keys, rows, work) }
+    if scoring.isEmpty && !problem.visibility.hasHoles { return weigh(keys, rows, work) }
     let exact = ExactProducts(problem, kernels)
     for first in stride(from: rows.lowerBound, to: rows.upperBound, by: Self.rowsInCache) {
       let part = first..<min(first + Self.rowsInCache, rows.upperBound)
       let tile = ScoredTile(
         scores: work.scoreRows(from: first), keys: keys, rows: part, block: block,
-        seen: SeenKeys(work.begin + first, work.end + first), scratch: work.biasRows)
+        seen: SeenKeys(work.ranges.begin + first, work.ranges.end + first), scratch: work.biasRows)
       scoring.apply(to: tile, exact)
+      hideHoles(keys, part, work)
       weigh(keys, part, work)
     }
   }
@@ -63,8 +64,18 @@ struct TileRows<Scalar: AttentionAccumulator> {
     let first = part.lowerBound
     let tile = ScoreTile(
       scores: work.scoreRows(from: first), rows: part.count, columns: keys.count,
-      seen: SeenKeys(work.tileBegin + first, work.tileEnd + first), hidesByInfinity: !scoring.isEmpty)
+      seen: SeenKeys(work.tileBegin + first, work.tileEnd + first), hidesByInfinity: !scoring.isEmpty || problem.visibility.hasHoles)
     rows.softmaxTile(tile, work.softmax.from(first))
+  }
+
+  /// Writes −∞ to scores of keys in the holes of rows.
+  private func hideHoles(_ keys: Range<Int>, _ rows: Range<Int>, _ work: TileWorkspace<Scalar>) {
+    if !problem.visibility.hasHoles { return }
+    for row in rows {
+      let hidden = work.ranges.hole(row).clamped(to: keys)
+      let scores = work.scores + row * work.scoreStride + hidden.lowerBound - keys.lowerBound
+      scores.update(repeating: -.infinity, count: hidden.count)
+    }
   }
 
   /// 16 rows of 256 Floats are 16 KiB, half of the smallest first-level cache; the softmax takes as many rows as a vector has lanes.
@@ -77,11 +88,13 @@ struct TileRows<Scalar: AttentionAccumulator> {
     let (lower, upper) = (
       Int32(truncatingIfNeeded: keys.lowerBound), Int32(truncatingIfNeeded: keys.upperBound)
     )
+    let (ranges, hasHoles) = (work.ranges, problem.visibility.hasHoles)
     var first = block.rows.count
     var last = -1
     for row in 0..<block.rows.count {
-      let begin = max(work.begin[row], lower)
-      let end = min(work.end[row], upper)
+      var begin = max(ranges.begin[row], lower)
+      let end = min(ranges.end[row], upper)
+      if hasHoles && ranges.holeBegin[row] <= begin { begin = max(begin, ranges.holeEnd[row]) }
       work.tileBegin[row] = begin - lower
       work.tileEnd[row] = max(begin, end) - lower
       if begin < end {
@@ -102,7 +115,8 @@ struct TileRows<Scalar: AttentionAccumulator> {
       let index = block.index(row)
       let target = result.row(index)
       let output = work.output + row * width
-      let visible = Int(work.begin[row])..<max(Int(work.begin[row]), Int(work.end[row]))
+      let visible = VisibleKeys(
+        range: work.ranges.range(row), hole: problem.visibility.hasHoles ? work.ranges.hole(row) : 0..<0)
       if !work.softmax.isEmpty(row) {
         let sink = problem.sinks.map { Scalar($0[index.head]) } ?? -.infinity
         let factor = work.softmax.normalizer(row, sink: sink)

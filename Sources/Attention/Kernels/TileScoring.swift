@@ -77,12 +77,16 @@ struct TileScoring<Scalar: AttentionAccumulator> {
       case .biases(let operands):
         biases = operands
         tile.forEachRow { kernels.addBias($0.scores, sum(of: operands, $0), $0.keys.count) }
-      case .alibi(let slopes): tile.forEachRow { addALiBi(slopes, to: $0) }
+      case .alibi(let slopes):
+        tile.forEachRow { addALiBi(slopes, to: $0, tile.block.extent.positions) }
       case .modifiers(let modifiers):
-        let block = ScoreBlock(
-          tile.scores.base, rowStride: tile.scores.leadingDimension, keys: tile.keys, rows: tile.rows,
-          of: tile.block)
-        for modifier in modifiers { Scalar.modify(block, modifier) }
+        tile.block.extent.positions.forEachRun(of: tile.keys) { run, first in
+          let block = ScoreBlock(
+            tile.scores.base + run.lowerBound - tile.keys.lowerBound,
+            rowStride: tile.scores.leadingDimension, keys: first..<first + run.count, rows: tile.rows,
+            of: tile.block)
+          for modifier in modifiers { Scalar.modify(block, modifier) }
+        }
         // What a modifier makes of a hidden key's score does not bring the key back.
         if !biases.isEmpty { tile.forEachRow { hide(by: biases, $0) } }
       case .visibility(let masks): tile.forEachRow { hide(by: masks, $0) }
@@ -104,28 +108,35 @@ struct TileScoring<Scalar: AttentionAccumulator> {
   /// Whether tensors hide all keys that a row sees; modifiers are not asked.
   ///
   /// - Parameters:
-  ///   - visible: the keys that ranges leave to the row, any number of them.
+  ///   - keys: the keys that ranges leave to the row, any number of them.
   ///   - width: how many to look at a time.
   ///   - probe: room for as many scores.
   ///   - scratch: room for two rows of them.
   func hidesAll(
-    _ visible: Range<Int>, of index: RowIndex, width: Int, probe: UnsafeMutablePointer<Scalar>,
+    _ visible: VisibleKeys, of index: RowIndex, width: Int, probe: UnsafeMutablePointer<Scalar>,
     scratch: UnsafeMutablePointer<Scalar>
   ) -> Bool {
-    if !program.canHide { return visible.isEmpty }
-    var first = visible.lowerBound
-    while first < visible.upperBound {
-      let keys = first..<min(first + width, visible.upperBound)
+    // A row that has a hole sees keys on both sides of it.
+    if !program.canHide { return visible.range.isEmpty }
+    var first = visible.range.lowerBound
+    while first < visible.range.upperBound {
+      let keys = first..<min(first + width, visible.range.upperBound)
       probe.update(repeating: 0, count: keys.count)
       hide(ScoredRow(scores: probe, keys: keys, index: index, position: 0, scratch: scratch))
-      for i in 0..<keys.count where probe[i] != -.infinity { return false }
+      for i in 0..<keys.count where probe[i] != -.infinity && !visible.hole.contains(first + i) {
+        return false
+      }
       first = keys.upperBound
     }
     return true
   }
 
-  private func addALiBi(_ slopes: [Double], to row: ScoredRow<Scalar>) {
-    kernels.addALiBi(row.scores, row.keys.count, slopes[row.index.head], row.keys.lowerBound - row.position)
+  private func addALiBi(_ slopes: [Double], to row: ScoredRow<Scalar>, _ positions: KeyPositions) {
+    positions.forEachRun(of: row.keys) { run, first in
+      kernels.addALiBi(
+        row.scores + run.lowerBound - row.keys.lowerBound, run.count, slopes[row.index.head],
+        first - row.position)
+    }
   }
 
   private func hide(by masks: [BooleanOperand], _ row: ScoredRow<Scalar>) {

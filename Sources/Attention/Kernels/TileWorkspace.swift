@@ -2,12 +2,14 @@ import LinearAlgebra
 
 /// A thread's workspace, cut into the pieces that one task uses.
 struct TileWorkspace<Scalar: AttentionAccumulator> {
-  let queries: UnsafeMutablePointer<Scalar>
-  /// The same rows in bfloat16, where tiles keep them.
-  let pairedQueries: UnsafeMutablePointer<UInt16>
-  let scores: UnsafeMutablePointer<Scalar>
+  private(set) var queries: UnsafeMutablePointer<Scalar>
+  /// The same rows in bfloat16, or as integers of 16 bits, where tiles keep them.
+  private(set) var pairedQueries: UnsafeMutablePointer<UInt16>
+  /// The scales of rows of integers.
+  private(set) var queryScales: UnsafeMutablePointer<Scalar>
+  private(set) var scores: UnsafeMutablePointer<Scalar>
   let scoreStride: Int
-  let output: UnsafeMutablePointer<Scalar>
+  private(set) var output: UnsafeMutablePointer<Scalar>
   let packedKeys: UnsafeMutablePointer<Scalar>
   /// Whether there is room for a transposed key tile: sequences of one call differ in that.
   let transposesKeys: Bool
@@ -15,12 +17,11 @@ struct TileWorkspace<Scalar: AttentionAccumulator> {
   let packedValues: UnsafeMutablePointer<Scalar>
   /// Two rows of a tile's width.
   let biasRows: UnsafeMutablePointer<Scalar>
-  let softmax: OnlineSoftmax<Scalar>
+  private(set) var softmax: OnlineSoftmax<Scalar>
   /// The keys that each row sees, in all and relative to a tile.
-  let begin: UnsafeMutablePointer<Int32>
-  let end: UnsafeMutablePointer<Int32>
-  let tileBegin: UnsafeMutablePointer<Int32>
-  let tileEnd: UnsafeMutablePointer<Int32>
+  private(set) var ranges: VisibleRanges
+  private(set) var tileBegin: UnsafeMutablePointer<Int32>
+  private(set) var tileEnd: UnsafeMutablePointer<Int32>
 
   init(_ memory: UnsafeMutableRawBufferPointer, _ layout: TileWorkspaceLayout) {
     guard let base = memory.baseAddress, memory.count >= layout.byteCount else {
@@ -41,10 +42,26 @@ struct TileWorkspace<Scalar: AttentionAccumulator> {
     biasRows = piece(layout.biasRows, Scalar.self)
     let state = piece(layout.state, Scalar.self)
     softmax = OnlineSoftmax(maximum: state, sum: state + layout.rows, rescale: state + 2 * layout.rows)
-    begin = piece(layout.ranges, Int32.self)
-    end = begin + layout.rows
-    tileBegin = end + layout.rows
+    queryScales = state + 3 * layout.rows
+    let memory = piece(layout.ranges, Int32.self)
+    ranges = VisibleRanges(memory, stride: layout.rows)
+    tileBegin = memory + VisibleRanges.entries * layout.rows
     tileEnd = tileBegin + layout.rows
+  }
+
+  /// The workspace of the rows from this one on: what is not a row's own they have in common with those before.
+  func from(_ row: Int, depth: Int, width: Int) -> TileWorkspace {
+    var part = self
+    part.queries += row * depth
+    part.pairedQueries += row * depth
+    part.queryScales += row
+    part.scores += row * scoreStride
+    part.output += row * width
+    part.softmax = softmax.from(row)
+    part.ranges = ranges.from(row)
+    part.tileBegin += row
+    part.tileEnd += row
+    return part
   }
 
   /// The rows of scores from this one on.

@@ -34,7 +34,7 @@ struct JoinedRows: RowSource {
     }
   }
 
-  var type: StorageType { parts[0].type }
+  var type: RowStorage { parts[0].type }
   var isOneRun: Bool { parts.count == 1 && parts[0].isOneRun }
   var interleavesHeads: Bool { parts.allSatisfy(\.interleavesHeads) }
 
@@ -51,7 +51,24 @@ struct JoinedRows: RowSource {
     let run = parts[part].run(sequence, head, from: position - start)
     return RowRun(
       base: run.base, rowStride: run.rowStride, headStride: run.headStride, columnStride: run.columnStride,
-      count: min(run.count, end - position))
+      scales: run.scales, count: min(run.count, end - position))
+  }
+
+  func hasSameRows(_ sequence: Int, _ other: Int, in rows: Range<Int>) -> Bool {
+    var start = 0
+    for (index, part) in parts.enumerated() {
+      let end = ends.of(sequence, index, count: parts.count)
+      if start >= rows.upperBound { break }
+      if ends.of(other, index, count: parts.count) != end && end < rows.upperBound { return false }
+      let own = rows.clamped(to: start..<max(start, end))
+      if !own.isEmpty
+        && !part.hasSameRows(sequence, other, in: own.lowerBound - start..<own.upperBound - start)
+      {
+        return false
+      }
+      start = end
+    }
+    return true
   }
 
   func canBeBLASOperand(_ type: StorageType, columns: Int) -> Bool {

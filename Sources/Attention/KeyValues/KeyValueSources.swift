@@ -36,7 +36,7 @@ extension KeyValues {
   var fillsTensors: Bool {
     switch storage {
     case .tensors(let tensors): tensors.lengths == nil
-    case .packed, .pages: false
+    case .packed, .pages, .cached: false
     case .joined(let parts): parts.allSatisfy(\.fillsTensors)
     }
   }
@@ -48,7 +48,25 @@ extension KeyValues {
     case .packed(let packed): packed.lengths[sequence]
     case .pages(let pages): pages.lengths[sequence]
     case .joined(let parts): parts.reduce(0) { $0 + $1.length(sequence) }
+    case .cached(let cached): cached.view.sequences[sequence].rowCount
     }
+  }
+
+  /// Which positions the keys of a sequence stand at.
+  func positions(_ sequence: Int) -> KeyPositions {
+    switch storage {
+    case .tensors, .packed, .pages, .joined: return KeyPositions()
+    case .cached(let cached):
+      let rows = cached.view.sequences[sequence]
+      return rows.skipped == 0 ? KeyPositions() : KeyPositions(kept: rows.keptRows, skipped: rows.skipped)
+    }
+  }
+
+  /// What a sequence covers, before queries have their places.
+  func extent(_ sequence: Int, queryStart: Int = 0, queryCount: Int) -> SequenceExtent {
+    SequenceExtent(
+      queryStart: queryStart, queryCount: queryCount, keyCount: length(sequence),
+      positions: positions(sequence))
   }
 
   /// Checks keys and values against each other and their lengths against them, and finds the rows.
@@ -60,6 +78,7 @@ extension KeyValues {
     case .packed(let packed): try packed.sources()
     case .pages(let pages): try pages.sources()
     case .joined(let parts): try Self.joined(parts)
+    case .cached(let cached): cached.sources()
     }
   }
 
@@ -69,6 +88,10 @@ extension KeyValues {
       do throws(AttentionError) {
         let next = try part.sources()
         if let refusal = next.valuesRefusal { throw refusal }
+        for sequence in 0..<next.sizes.batch where part.positions(sequence).skipped > 0 {
+          throw AttentionError(
+            "keyValues", "a ring that has overwritten rows of sequence \(sequence) given, expected parts without gaps")
+        }
         if let first = sources.first { try check(next, beside: first) }
         sources.append(next)
       } catch {
@@ -128,14 +151,16 @@ extension KeyValues.Tensors {
     )
     guard keys.shape.count == 4 else { throw given.keys.refused("[B, Hkv, Tk, D]") }
     guard values.shape.count == 4 else { throw given.values.refused("[B, Hkv, Tk, Dv]") }
+    try keys.check(given.keys)
+    try values.check(given.values)
     let shape = keys.shape
     let fits = values.shape[0] == shape[0] && values.shape[1] == shape[1] && values.shape[2] == shape[2]
     if let lengths { try checkLengths(lengths, count: shape[0], most: shape[2], of: "keys \(shape)") }
     return KeyValueSources(
       sizes: KeyValueSizes(
         batch: shape[0], heads: shape[1], count: shape[2], depth: shape[3], width: values.shape[3]),
-      keys: .strided(StridedOperand(keys, .batchedRows(keys.strides))),
-      values: .strided(StridedOperand(values, .batchedRows(values.strides))),
+      keys: .strided(RowOperand(keys, .batched)),
+      values: .strided(RowOperand(values, .batched)),
       given: (given.keys, given.values, given.keys),
       valuesRefusal: fits
         ? nil : given.values.refused("[\(shape[0]), \(shape[1]), \(shape[2]), Dv] to match keys \(shape)"))
@@ -150,6 +175,8 @@ extension KeyValues.Packed {
     )
     guard keys.shape.count == 3 else { throw given.keys.refused("[total, Hkv, D]") }
     guard values.shape.count == 3 else { throw given.values.refused("[total, Hkv, Dv]") }
+    try keys.check(given.keys)
+    try values.check(given.values)
     guard values.shape[0] == keys.shape[0], values.shape[1] == keys.shape[1] else {
       throw given.values.refused("[\(keys.shape[0]), \(keys.shape[1]), Dv] to match packedKeys \(keys.shape)")
     }
@@ -160,8 +187,8 @@ extension KeyValues.Packed {
       sizes: KeyValueSizes(
         batch: lengths.count, heads: keys.shape[1], count: lengths.max() ?? 0, depth: keys.shape[2],
         width: values.shape[2]),
-      keys: .packed(PackedRows(rows: StridedOperand(keys, .packedRows(keys.strides)), starts: starts)),
-      values: .packed(PackedRows(rows: StridedOperand(values, .packedRows(values.strides)), starts: starts)),
+      keys: .packed(PackedRows(rows: RowOperand(keys, .packed), starts: starts)),
+      values: .packed(PackedRows(rows: RowOperand(values, .packed), starts: starts)),
       given: (given.keys, given.values, GivenArgument(name: "lengths", shape: batch)))
   }
 }
@@ -180,6 +207,8 @@ extension KeyValues.Pages {
     else {
       throw given.values.refused("[\(shape[0]), \(shape[1]), \(shape[2]), Dv] to match keyPages \(shape)")
     }
+    try keys.check(given.keys)
+    try values.check(given.values)
     guard table.rank == 2 else { throw given.table.refused("[B, pages of a sequence]") }
     let (capacity, overflow) = table.shape[1].multipliedReportingOverflow(by: shape[1])
     guard !overflow else {
@@ -196,8 +225,8 @@ extension KeyValues.Pages {
       sizes: KeyValueSizes(
         batch: table.shape[0], heads: shape[2], count: lengths.max() ?? 0, depth: shape[3],
         width: values.shape[3]),
-      keys: .paged(PagedRows(pages: StridedOperand(keys, .pagedRows(keys.strides)), table: pages)),
-      values: .paged(PagedRows(pages: StridedOperand(values, .pagedRows(values.strides)), table: pages)),
+      keys: .paged(PagedRows(pages: RowOperand(keys, .paged), table: pages)),
+      values: .paged(PagedRows(pages: RowOperand(values, .paged), table: pages)),
       given: (given.keys, given.values, given.table))
   }
 
@@ -217,11 +246,20 @@ extension KeyValues.Pages {
   }
 }
 
-extension StridedOperand {
-  /// A tensor of a type that attention computes on.
-  ///
-  /// - Precondition: the tensor's type is one, which generic initialisers see to.
-  init(_ tensor: AnyTensor, _ layout: RowLayout) {
-    self.init(tensor.unsafeBase, StorageType(of: tensor), layout)
+extension KeyValues.Cached {
+  /// All of it was checked when the pool and the view were made.
+  fileprivate func sources() -> KeyValueSources {
+    let (pool, count) = (view.pool, view.sequenceCount)
+    var longest = 0
+    for sequence in 0..<count { longest = max(longest, view.sequences[sequence].rowCount) }
+    let sizes = KeyValueSizes(
+      batch: count, heads: pool.heads, count: longest, depth: pool.depth, width: pool.width)
+    func given(_ columns: Int) -> GivenArgument {
+      GivenArgument(name: "keyValues", shape: [count, pool.heads, longest, columns])
+    }
+    return KeyValueSources(
+      sizes: sizes, keys: .cached(CachedSource(view.keys(layer: layer), view)),
+      values: .cached(CachedSource(view.values(layer: layer), view)),
+      given: (given(pool.depth), given(pool.width), given(pool.depth)))
   }
 }

@@ -7,8 +7,8 @@
 ///     KeyValues(joining: [prefix, suffix])                                  // parts that follow each other
 ///
 /// Every source goes with padded and packed queries alike, and none is copied: rows are read where they lie. Keys and values have
-/// storage types of their own, each any of Float, Double, Float16 and BFloat16; what is computed is attention over the numbers that are
-/// stored. Rows past a sequence's length exist in memory and are never looked at.
+/// storage types of their own, each any of Float, Double, Float16, BFloat16 and, as a ``QuantizedTensor``, Int8 with scales; what is computed is
+/// attention over the numbers that are stored. Rows past a sequence's length exist in memory and are never looked at.
 ///
 /// A value of tensors: it shares their memory, and making one allocates nothing but what its lists of lengths take. What does not fit
 /// is refused by the call that it is given to, with the name of the argument.
@@ -20,20 +20,29 @@ public struct KeyValues: Sendable {
     case packed(Packed)
     case pages(Pages)
     case joined([KeyValues])
+    case cached(Cached)
   }
+
+  /// A layer of sequences of a pool.
+  struct Cached: Sendable {
+    let view: CacheView
+    let layer: Int
+  }
+
+  init(cached view: CacheView, layer: Int) { storage = .cached(Cached(view: view, layer: layer)) }
 
   /// `[B, Hkv, Tk, D]` and `[B, Hkv, Tk, Dv]`.
   struct Tensors: Sendable {
-    let keys: AnyTensor
-    let values: AnyTensor
+    let keys: StoredTensor
+    let values: StoredTensor
     /// nil where all rows are in use.
     let lengths: [Int]?
   }
 
   /// `[total, Hkv, D]` and `[total, Hkv, Dv]`.
   struct Packed: Sendable {
-    let keys: AnyTensor
-    let values: AnyTensor
+    let keys: StoredTensor
+    let values: StoredTensor
     let lengths: [Int]
     /// The first row of each sequence.
     let starts: [Int]
@@ -41,8 +50,8 @@ public struct KeyValues: Sendable {
 
   /// `[pages, pageSize, Hkv, D]` and `[pages, pageSize, Hkv, Dv]`.
   struct Pages: Sendable {
-    let keys: AnyTensor
-    let values: AnyTensor
+    let keys: StoredTensor
+    let values: StoredTensor
     /// `[B, pages of a sequence]`
     let table: Tensor<Int32>
     let lengths: [Int]
@@ -55,9 +64,9 @@ public struct KeyValues: Sendable {
   ///   - values: `[B, Hkv, Tk, Dv]`.
   ///   - lengths: how many rows of each sequence are in use, each in `0...Tk`; all of them when nil.
   public init(
-    keys: Tensor<some AttentionElement>, values: Tensor<some AttentionElement>, lengths: [Int]? = nil
+    keys: some KeyValueTensor, values: some KeyValueTensor, lengths: [Int]? = nil
   ) {
-    storage = .tensors(Tensors(keys: AnyTensor(keys), values: AnyTensor(values), lengths: lengths))
+    storage = .tensors(Tensors(keys: keys.stored, values: values.stored, lengths: lengths))
   }
 
   /// Keys and values of sequences of different lengths, one after the other without padding.
@@ -67,7 +76,7 @@ public struct KeyValues: Sendable {
   ///   - values: `[total, Hkv, Dv]`.
   ///   - lengths: one a sequence, 0 or more, that add up to at most `total`.
   public init(
-    packedKeys: Tensor<some AttentionElement>, values: Tensor<some AttentionElement>, lengths: [Int]
+    packedKeys: some KeyValueTensor, values: some KeyValueTensor, lengths: [Int]
   ) {
     var starts: [Int] = []
     starts.reserveCapacity(lengths.count)
@@ -78,7 +87,7 @@ public struct KeyValues: Sendable {
       end &+= length
     }
     storage = .packed(
-      Packed(keys: AnyTensor(packedKeys), values: AnyTensor(values), lengths: lengths, starts: starts))
+      Packed(keys: packedKeys.stored, values: values.stored, lengths: lengths, starts: starts))
   }
 
   /// A paged cache: position `j` of sequence `b` is row `j % pageSize` of page `pageTable[b, j / pageSize]`.
@@ -90,12 +99,12 @@ public struct KeyValues: Sendable {
   ///   - pageTable: `[B, pages of a sequence]`; entries past a sequence's length are never looked at.
   ///   - lengths: how many positions of each sequence are in use.
   public init(
-    keyPages: Tensor<some AttentionElement>, valuePages: Tensor<some AttentionElement>,
+    keyPages: some KeyValueTensor, valuePages: some KeyValueTensor,
     pageTable: Tensor<Int32>, lengths: [Int]
   ) {
     storage = .pages(
       Pages(
-        keys: AnyTensor(keyPages), values: AnyTensor(valuePages), table: pageTable, lengths: lengths))
+        keys: keyPages.stored, values: valuePages.stored, table: pageTable, lengths: lengths))
   }
 
   /// Parts that follow each other along the keys' axis: attention over them is, bit for bit, attention over their concatenation.

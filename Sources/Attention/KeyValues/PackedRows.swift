@@ -1,10 +1,10 @@
 /// Rows of sequences that follow each other in one tensor `[total, H, D]`.
 struct PackedRows: RowSource {
-  let rows: StridedOperand
+  let rows: RowOperand
   /// The first row of each sequence.
   let starts: [Int]
 
-  var type: StorageType { rows.type }
+  var type: RowStorage { rows.type }
   var isOneRun: Bool { true }
   var interleavesHeads: Bool { rows.interleavesHeads }
 
@@ -15,4 +15,6 @@ struct PackedRows: RowSource {
   func canBeBLASOperand(_ type: StorageType, columns: Int) -> Bool {
     rows.canBeBLASOperand(type, columns: columns)
   }
+
+  func hasSameRows(_ sequence: Int, _ other: Int, in rows: Range<Int>) -> Bool { sequence == other }
 }

@@ -1,22 +1,29 @@
 /// Pages of equal size that a table strings together: a cache whose sequences grow without moving.
 struct PagedRows: RowSource {
   /// A page stands where a sequence does.
-  let pages: StridedOperand
+  let pages: RowOperand
   let table: PageTable
 
-  var type: StorageType { pages.type }
+  var type: RowStorage { pages.type }
   var isOneRun: Bool { false }
   var interleavesHeads: Bool { pages.interleavesHeads }
 
   func run(_ sequence: Int, _ head: Int, from position: Int) -> RowRun {
     let (place, row) = position.quotientAndRemainder(dividingBy: table.pageSize)
+    let run = pages.run(table.page(sequence, place), head, from: row)
     return RowRun(
-      base: pages.row(table.page(sequence, place), head, row), rowStride: pages.byteStrides.row,
-      headStride: pages.byteStrides.head, columnStride: pages.byteStrides.column, count: table.pageSize - row)
+      base: run.base, rowStride: run.rowStride, headStride: run.headStride, columnStride: run.columnStride,
+      scales: run.scales, count: table.pageSize - row)
   }
 
   func canBeBLASOperand(_ type: StorageType, columns: Int) -> Bool {
     pages.canBeBLASOperand(type, columns: columns)
+  }
+
+  func hasSameRows(_ sequence: Int, _ other: Int, in rows: Range<Int>) -> Bool {
+    if rows.isEmpty { return true }
+    let places = rows.lowerBound / table.pageSize...(rows.upperBound - 1) / table.pageSize
+    return places.allSatisfy { table.page(sequence, $0) == table.page(other, $0) }
   }
 }
 

@@ -6,7 +6,7 @@ import CAttentionKernels
 /// another way is one more type here and one more case of ``KeyValueRows``, and nothing in any kernel.
 protocol RowSource {
   /// What the rows are stored in.
-  var type: StorageType { get }
+  var type: RowStorage { get }
 
   /// Whether all rows of a head follow each other at one stride.
   var isOneRun: Bool { get }
@@ -24,21 +24,26 @@ protocol RowSource {
 
   /// Whether BLAS can read every run where it lies.
   func canBeBLASOperand(_ type: StorageType, columns: Int) -> Bool
+
+  /// Whether two sequences have the same rows at some positions: not equal ones, but the same memory, for all heads.
+  func hasSameRows(_ sequence: Int, _ other: Int, in rows: Range<Int>) -> Bool
 }
 
 /// The sources that there are. A value and not a protocol's box, which would be allocated for each call.
 enum KeyValueRows: RowSource {
-  case strided(StridedOperand)
+  case strided(RowOperand)
   case packed(PackedRows)
   case joined(JoinedRows)
   case paged(PagedRows)
+  case cached(CachedSource)
 
-  var type: StorageType {
+  var type: RowStorage {
     switch self {
     case .strided(let rows): rows.type
     case .packed(let rows): rows.type
     case .joined(let rows): rows.type
     case .paged(let rows): rows.type
+    case .cached(let rows): rows.type
     }
   }
 
@@ -48,6 +53,7 @@ enum KeyValueRows: RowSource {
     case .packed(let rows): rows.isOneRun
     case .joined(let rows): rows.isOneRun
     case .paged(let rows): rows.isOneRun
+    case .cached(let rows): rows.isOneRun
     }
   }
 
@@ -57,6 +63,7 @@ enum KeyValueRows: RowSource {
     case .packed(let rows): rows.interleavesHeads
     case .joined(let rows): rows.interleavesHeads
     case .paged(let rows): rows.interleavesHeads
+    case .cached(let rows): rows.interleavesHeads
     }
   }
 
@@ -66,6 +73,17 @@ enum KeyValueRows: RowSource {
     case .packed(let rows): rows.run(sequence, head, from: position)
     case .joined(let rows): rows.run(sequence, head, from: position)
     case .paged(let rows): rows.run(sequence, head, from: position)
+    case .cached(let rows): rows.run(sequence, head, from: position)
+    }
+  }
+
+  func hasSameRows(_ sequence: Int, _ other: Int, in rows: Range<Int>) -> Bool {
+    switch self {
+    case .strided(let source): source.hasSameRows(sequence, other, in: rows)
+    case .packed(let source): source.hasSameRows(sequence, other, in: rows)
+    case .joined(let source): source.hasSameRows(sequence, other, in: rows)
+    case .paged(let source): source.hasSameRows(sequence, other, in: rows)
+    case .cached(let source): source.hasSameRows(sequence, other, in: rows)
     }
   }
 
@@ -75,6 +93,7 @@ enum KeyValueRows: RowSource {
     case .packed(let rows): rows.canBeBLASOperand(type, columns: columns)
     case .joined(let rows): rows.canBeBLASOperand(type, columns: columns)
     case .paged(let rows): rows.canBeBLASOperand(type, columns: columns)
+    case .cached(let rows): rows.canBeBLASOperand(type, columns: columns)
     }
   }
 }
@@ -86,13 +105,15 @@ struct RowRun {
   /// From a row to the next head's row of the same position.
   let headStride: Int
   let columnStride: Int
+  /// Those of the run's rows.
+  let scales: RowScales
   let count: Int
 }
 
 extension RowRun {
   /// Whether the columns of a row follow each other without a gap.
-  func hasNeighbouringColumns(_ columns: Int, elementSize: Int) -> Bool {
-    columnStride == elementSize || columns == 1
+  func hasNeighbouringColumns(_ columns: Int, _ type: RowStorage) -> Bool {
+    columnStride == type.columnBytes || columns == 1
   }
 
   /// Copies the first rows of a run whose columns are neighbours, one behind the other.
@@ -103,8 +124,9 @@ extension RowRun {
   }
 
   /// Prefetches rows into the second-level cache; not where columns are not neighbours.
-  func prefetch(_ rows: Int, bytes: Int, elementSize: Int) {
-    if columnStride != elementSize { return }
+  func prefetch(_ rows: Int, columns: Int, _ type: RowStorage) {
+    if columnStride != type.columnBytes { return }
+    let bytes = type.rowBytes(columns)
     if rowStride == bytes {
       CAttentionKernels_prefetch(base, rows * bytes)
     } else {
@@ -112,23 +134,5 @@ extension RowRun {
         CAttentionKernels_prefetch(base + row &* rowStride, bytes)
       }
     }
-  }
-}
-
-extension StridedOperand: RowSource {
-  var isOneRun: Bool { true }
-  var interleavesHeads: Bool { byteStrides.head > 0 && byteStrides.head < byteStrides.row }
-
-  func run(_ sequence: Int, _ head: Int, from position: Int) -> RowRun {
-    RowRun(
-      base: row(sequence, head, position), rowStride: byteStrides.row, headStride: byteStrides.head,
-      columnStride: byteStrides.column, count: .max)
-  }
-
-  /// Whether BLAS can read a tile of it where it lies: the right type, neighbours side by side, rows that do not overlap.
-  func canBeBLASOperand(_ type: StorageType, columns: Int) -> Bool {
-    let size = type.byteCount
-    return self.type == type && (byteStrides.column == size || columns == 1)
-      && byteStrides.row >= columns * size && byteStrides.row / size <= Int(Int32.max)
   }
 }

@@ -5,13 +5,13 @@ import LinearAlgebra
 struct StoredRows {
   private let rows: KeyValueRows
   private let tiles: TileSource<Float>
+  private let kernels: KernelTable
   private let columns: Int
-  private let elementSize: Int
 
   init(_ rows: KeyValueRows, columns: Int, _ kernels: KernelTable) {
     self.rows = rows
     self.columns = columns
-    self.elementSize = rows.type.byteCount
+    self.kernels = kernels
     self.tiles = TileSource(rows, columns: columns, kernels)
   }
 
@@ -22,35 +22,66 @@ struct StoredRows {
     tiles.tile(range, sequence, head, scratch)
   }
 
-  /// Rows of 16-bit words as they are, columns side by side; the stride counts words.
+  /// Rows of bfloat16 as they are, or of integers times their scales and rounded to it: columns side by side; the stride counts words.
   func words(
     _ range: Range<Int>, _ sequence: Int, _ head: Int, _ scratch: UnsafeMutablePointer<Float>
   ) -> (base: UnsafePointer<UInt16>, stride: Int) {
     let first = range.lowerBound
     let run = rows.run(sequence, head, from: first)
-    if run.count >= range.count && run.hasNeighbouringColumns(columns, elementSize: elementSize) {
-      return (run.base.assumingMemoryBound(to: UInt16.self), run.rowStride / elementSize)
+    let isBFloat16 = rows.type == .numbers(.bfloat16)
+    if isBFloat16 && run.count >= range.count && run.hasNeighbouringColumns(columns, rows.type) {
+      return (run.base.assumingMemoryBound(to: UInt16.self), run.rowStride / MemoryLayout<UInt16>.size)
     }
     let target = UnsafeMutableRawPointer(scratch).assumingMemoryBound(to: UInt16.self)
     var next = 0
     while next < range.count {
       let run = rows.run(sequence, head, from: first + next)
       let count = min(run.count, range.count - next)
-      if run.hasNeighbouringColumns(columns, elementSize: elementSize) {
-        run.copy(count, bytes: columns * elementSize, to: target + next * columns)
-      } else {
-        copyWords(of: run, count, to: target + next * columns)
-      }
+      write(run, count, to: target + next * columns)
       next += count
     }
     return (UnsafePointer(target), columns)
   }
 
-  private func copyWords(of run: RowRun, _ rows: Int, to target: UnsafeMutablePointer<UInt16>) {
-    let stride = run.columnStride / elementSize
-    for row in 0..<rows {
-      let source = (run.base + row &* run.rowStride).assumingMemoryBound(to: UInt16.self)
-      for column in 0..<columns { target[row * columns + column] = source[column &* stride] }
+  /// Writes the first rows of a run in bfloat16, one behind the other.
+  private func write(_ run: RowRun, _ count: Int, to target: UnsafeMutablePointer<UInt16>) {
+    let areNeighbours = run.hasNeighbouringColumns(columns, rows.type)
+    switch rows.type {
+    case .numbers(let type):
+      precondition(type == .bfloat16, "\(type) rows as words of bfloat16")
+      copy(run, count, to: UnsafeMutableRawPointer(target))
+    case .int8 where areNeighbours:
+      kernels.pointee.bf16_rows_from_i8(
+        target, run.base, run.rowStride, run.scales.base, run.scales.rowStride, count, columns)
+    case .int8: convert(run, count, to: target)
+    case .int4: kernels.pointee.bf16_rows_from_i4(target, run.base, run.rowStride, count, columns)
+    }
+  }
+
+  /// Integers whose columns are apart, by way of Floats.
+  private func convert(_ run: RowRun, _ count: Int, to target: UnsafeMutablePointer<UInt16>) {
+    let floats = RowKernels<Float>(kernels)
+    let (load, store) = (floats.load(rows.type), floats.store(.bfloat16))
+    withUnsafeTemporaryAllocation(of: Float.self, capacity: columns) { row in
+      for index in 0..<count {
+        load(
+          row.baseAddress, run.base + index &* run.rowStride, run.columnStride, columns,
+          run.scales.of(index))
+        _ = store(target + index * columns, 1, row.baseAddress, columns, 1)
+      }
+    }
+  }
+
+  /// Copies the first rows of a run as they are, columns side by side, one row behind the other.
+  func copy(_ run: RowRun, _ count: Int, to target: UnsafeMutableRawPointer) {
+    let bytes = rows.type.rowBytes(columns)
+    if run.hasNeighbouringColumns(columns, rows.type) { return run.copy(count, bytes: bytes, to: target) }
+    let size = rows.type.columnBytes
+    for row in 0..<count {
+      let (source, place) = (run.base + row &* run.rowStride, target + row &* bytes)
+      for column in 0..<columns {
+        (place + column &* size).copyMemory(from: source + column &* run.columnStride, byteCount: size)
+      }
     }
   }
 
@@ -58,9 +89,9 @@ struct StoredRows {
   func prefetch(_ range: Range<Int>, _ block: RowBlock) -> CAttentionKernels_hint {
     if range.isEmpty { return CAttentionKernels_hint() }
     let run = rows.run(block.sequence, block.keyValueHead, from: range.lowerBound)
-    if run.columnStride != elementSize { return CAttentionKernels_hint() }
+    if run.columnStride != rows.type.columnBytes { return CAttentionKernels_hint() }
     return CAttentionKernels_hint(
-      next: run.base.assumingMemoryBound(to: CChar.self), stride: run.rowStride, bytes: columns * elementSize,
-      rows: min(run.count, range.count))
+      next: run.base.assumingMemoryBound(to: CChar.self), stride: run.rowStride,
+      bytes: rows.type.rowBytes(columns), rows: min(run.count, range.count))
   }
 }

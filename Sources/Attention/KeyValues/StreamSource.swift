@@ -1,17 +1,15 @@
 import CAttentionKernels
 
 /// Rows of keys, or of values, handed to kernels that read each once: where they lie and as they are, run by run, or gathered where columns
-/// are not neighbours: bfloat16 as it is, since kernels multiply pairs of it in their own way, other types as Floats.
+/// are not neighbours: bfloat16 and integers as they are, since kernels multiply these in their own way, other types as Floats.
 struct StreamSource {
   private let rows: KeyValueRows
   private let source: StoredRows
   private let columns: Int
-  private let elementSize: Int
 
   init(_ rows: KeyValueRows, columns: Int, _ kernels: KernelTable) {
     self.rows = rows
     self.columns = columns
-    self.elementSize = rows.type.byteCount
     self.source = StoredRows(rows, columns: columns, kernels)
   }
 
@@ -33,15 +31,15 @@ struct StreamSource {
   ///   - body: gets the positions of the piece, counted from the stretch's first, and the piece.
   func forEachPiece(
     of stretch: StreamStretch, heads: StreamHeads, next: StreamStretch?,
-    _ body: (_ piece: Range<Int>, CAttentionKernels_stream, StorageType) -> Void
+    _ body: (_ piece: Range<Int>, CAttentionKernels_stream, RowStorage) -> Void
   ) {
     let count = stretch.range.count
     let distance = distance(heads: heads.count)
     var first = 0
     while first < count {
       let run = stretch.run(at: first)
-      let isInPlace = run.hasNeighbouringColumns(columns, elementSize: elementSize)
-      let most = isInPlace ? run.count : Self.gatheredRows(columns: columns)
+      let isInPlace = run.hasNeighbouringColumns(columns, rows.type)
+      let most = isInPlace ? run.count : min(run.count, Self.gatheredRows(columns: columns))
       let piece = first..<first + min(count - first, most)
       var stream = CAttentionKernels_stream()
       stream.count = piece.count
@@ -52,6 +50,9 @@ struct StreamSource {
       } else {
         gather(piece, of: stretch, heads, into: &stream)
       }
+      (stream.scales, stream.scale_stride, stream.scale_head_stride) = (
+        run.scales.base, run.scales.rowStride, run.scales.headStride
+      )
       prefetch(&stream, after: piece, of: stretch, distance: distance, next)
       body(piece, stream, isInPlace ? rows.type : gatheredType)
       first = piece.upperBound
@@ -59,7 +60,12 @@ struct StreamSource {
   }
 
   /// The type that rows have in scratch.
-  private var gatheredType: StorageType { rows.type == .bfloat16 ? .bfloat16 : .float32 }
+  private var gatheredType: RowStorage {
+    switch rows.type {
+    case .numbers(let type): type == .bfloat16 ? rows.type : .numbers(.float32)
+    case .int8, .int4: rows.type
+    }
+  }
 
   /// Brings rows of all heads into their scratch.
   private func gather(
@@ -72,23 +78,21 @@ struct StreamSource {
     stream.head_stride = heads.stride * MemoryLayout<Float>.size
     for head in 0..<heads.count {
       let scratch = heads.scratch + head * heads.stride
-      let base: UnsafeRawPointer
-      if gatheredType == .bfloat16 {
-        let words = source.words(rows, stretch.sequence, stretch.head + head, scratch)
-        (base, stream.row_stride) = (UnsafeRawPointer(words.base), words.stride * MemoryLayout<UInt16>.size)
+      stream.row_stride = gatheredType.rowBytes(columns)
+      if gatheredType == self.rows.type {
+        let run = self.rows.run(stretch.sequence, stretch.head + head, from: rows.lowerBound)
+        source.copy(run, rows.count, to: scratch)
       } else {
         let tile = source.floats(rows, stretch.sequence, stretch.head + head, scratch)
-        (base, stream.row_stride) = (
-          UnsafeRawPointer(tile.base), tile.leadingDimension * MemoryLayout<Float>.size
-        )
+        precondition(
+          tile.base == UnsafePointer(scratch), "rows whose columns are apart are read into scratch")
       }
-      precondition(base == UnsafeRawPointer(scratch), "rows whose columns are apart are read into scratch")
     }
   }
 
   /// Rows between the row that is read and the row that is prefetched into the first-level cache: 16 KiB of all heads. With fewer, memory has
   /// too little time; with more, what was prefetched has left the cache before it is read, or takes the room of what is read again.
-  private func distance(heads: Int) -> Int { max(1, (16 << 10) / (heads * columns * elementSize)) }
+  private func distance(heads: Int) -> Int { max(1, (16 << 10) / (heads * rows.type.rowBytes(columns))) }
 
   /// Says what a kernel prefetches while it reads a piece.
   private func prefetch(

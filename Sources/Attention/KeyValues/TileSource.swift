@@ -40,7 +40,6 @@ struct TileSource<Scalar: AttentionAccumulator> {
   let columns: Int
   private let rows: KeyValueRows
   private let load: RowKernels<Scalar>.Load
-  private let elementSize: Int
   private let isReadable: Bool
   private let isStoredAsRead: Bool
 
@@ -48,9 +47,8 @@ struct TileSource<Scalar: AttentionAccumulator> {
     self.rows = rows
     self.columns = columns
     self.load = RowKernels<Scalar>(kernels).load(rows.type)
-    self.elementSize = rows.type.byteCount
     let read = AccumulatorType(Scalar.self).storage
-    self.isStoredAsRead = rows.type == read
+    self.isStoredAsRead = rows.type == .numbers(read)
     self.isReadable = rows.canBeBLASOperand(read, columns: columns)
   }
 
@@ -69,15 +67,16 @@ struct TileSource<Scalar: AttentionAccumulator> {
     let run = rows.run(sequence, head, from: first)
     if isReadable && run.count >= range.count {
       return MatrixOperand(
-        run.base.assumingMemoryBound(to: Scalar.self), leadingDimension: run.rowStride / elementSize)
+        run.base.assumingMemoryBound(to: Scalar.self),
+        leadingDimension: run.rowStride / MemoryLayout<Scalar>.size)
     }
     var next = 0
     while next < range.count {
       let run = next == 0 ? run : rows.run(sequence, head, from: first + next)
       let count = min(run.count, range.count - next)
       let target = scratch + next * columns
-      if isStoredAsRead && run.hasNeighbouringColumns(columns, elementSize: elementSize) {
-        run.copy(count, bytes: columns * elementSize, to: target)
+      if isStoredAsRead && run.hasNeighbouringColumns(columns, rows.type) {
+        run.copy(count, bytes: rows.type.rowBytes(columns), to: target)
       } else {
         for row in 0..<count { read(run, row, into: target + row * columns) }
       }
@@ -92,13 +91,15 @@ struct TileSource<Scalar: AttentionAccumulator> {
   }
 
   private func read(_ run: RowRun, _ row: Int, into target: UnsafeMutablePointer<Scalar>) {
-    load(target, run.base + row &* run.rowStride, run.columnStride / elementSize, columns, 1)
+    load(
+      target, run.base + row &* run.rowStride, run.columnStride / rows.type.columnBytes, columns,
+      run.scales.of(row))
   }
 
   /// Prefetches the rows at some positions, as far as one run holds them.
   func prefetch(_ range: Range<Int>, _ block: RowBlock) {
     if range.isEmpty { return }
     let run = rows.run(block.sequence, block.keyValueHead, from: range.lowerBound)
-    run.prefetch(min(run.count, range.count), bytes: columns * elementSize, elementSize: elementSize)
+    run.prefetch(min(run.count, range.count), columns: columns, rows.type)
   }
 }

@@ -35,16 +35,19 @@ public struct AttentionMask: Sendable {
     keyRange(CausalRule(), alignment)
   }
 
-  /// `i + offset − left <= j <= i + offset + right`; a side left out is unbounded.
+  /// `i + offset − left <= j <= i + offset + right`, or `j < keepingFirst`; a side left out is unbounded.
   ///
+  /// Keys between the first ones and the window are never touched, as those before a window without first ones.
   /// - Parameters:
   ///   - left: keys before the query's own position that it sees, 0 or more.
   ///   - right: keys after it, 0 or more.
+  ///   - keepingFirst: keys at the start of the sequence that every query sees too, as far as other rules let it.
   ///   - alignment: where queries stand among the keys; that of the other rules, or bottom-right, when nil.
+  /// - SeeAlso: Xiao et al. 2024, "Efficient Streaming Language Models with Attention Sinks".
   public static func window(
-    left: Int? = nil, right: Int? = nil, _ alignment: QueryAlignment? = nil
+    left: Int? = nil, right: Int? = nil, keepingFirst: Int = 0, _ alignment: QueryAlignment? = nil
   ) -> AttentionMask {
-    keyRange(WindowRule(left: left, right: right), alignment)
+    keyRange(WindowRule(left: left, right: right, keepingFirst: keepingFirst), alignment)
   }
 
   /// A rule of the caller's own that leaves each query one range of keys.

@@ -19,11 +19,18 @@ public protocol KeyRangeRule: Sendable, CustomStringConvertible {
   /// The keys that the rule lets one query see. What lies outside of `0..<query.keyCount` is cut off.
   func visibleKeys(of query: QueryPlace) -> Range<Int>
 
+  /// The first keys, so many, that the rule lets every query see beside its range: "attention sinks" of a window. 0 unless a rule says otherwise.
+  /// Rules of one mask that keep any keep the same number; rules that keep none still narrow them.
+  var keptKeys: Int { get }
+
   /// Throws where the rule's own numbers make no sense; called once, before anything is computed.
   func check() throws(AttentionError)
 }
 
 extension KeyRangeRule {
+  /// No keys beside the range.
+  public var keptKeys: Int { 0 }
+
   /// A rule without numbers to check.
   public func check() throws(AttentionError) {}
 }
@@ -36,7 +43,7 @@ public struct QueryPlace: Hashable, Sendable {
   public let query: Int
   /// `query + offset`, the key that the query stands on; it may lie outside the keys on either side. See ``QueryAlignment``.
   public let position: Int
-  /// How many keys the sequence has.
+  /// How many keys the sequence has, those that a ring has overwritten among them.
   public let keyCount: Int
 
   /// The keys from `first` through `last` as far as they exist; none where `last < first`.
@@ -57,19 +64,22 @@ struct CausalRule: KeyRangeRule {
 struct WindowRule: KeyRangeRule {
   private let left: Int
   private let right: Int
+  let keptKeys: Int
 
   // Positions fit 33 bits: this reach passes every key, and sums cannot overflow. A sentinel and not nil, because two optional
   // numbers no longer fit an existential in place, and threads would count references to a box for every row.
   private static let unbounded = 1 << 34
 
-  init(left: Int?, right: Int?) {
+  init(left: Int?, right: Int?, keepingFirst: Int) {
+    self.keptKeys = keepingFirst
     self.left = min(left ?? Self.unbounded, Self.unbounded)
     self.right = min(right ?? Self.unbounded, Self.unbounded)
   }
 
   var description: String {
     let sides = [("left", left), ("right", right)].filter { $0.1 != Self.unbounded }
-    return "window(\(sides.map { "\($0): \($1)" }.joined(separator: ", ")))"
+    let all = keptKeys == 0 ? sides : sides + [("keepingFirst", keptKeys)]
+    return "window(\(all.map { "\($0): \($1)" }.joined(separator: ", ")))"
   }
 
   func visibleKeys(of query: QueryPlace) -> Range<Int> {
@@ -80,14 +90,8 @@ struct WindowRule: KeyRangeRule {
     for (side, reach) in [("left", left), ("right", right)] where reach < 0 {
       throw AttentionError("mask", "a window of \(reach) keys to the \(side) given, expected 0 or more")
     }
+    guard keptKeys >= 0 else {
+      throw AttentionError("mask", "a window that keeps \(keptKeys) first keys given, expected 0 or more")
+    }
   }
-}
-
-/// `j < count`, whatever the query.
-struct FirstKeysRule: KeyRangeRule {
-  let count: Int
-
-  var description: String { "first(\(count))" }
-
-  func visibleKeys(of query: QueryPlace) -> Range<Int> { query.keys(from: 0, through: count - 1) }
 }

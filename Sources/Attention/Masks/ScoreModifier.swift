@@ -46,7 +46,7 @@ public struct ScorePlace: Hashable, Sendable {
   public let query: Int
   /// The key that the query stands on; see ``QueryAlignment``.
   public let position: Int
-  /// The key, counted in its sequence.
+  /// The position of the key, counted in its sequence.
   public let key: Int
 }
 
@@ -54,7 +54,7 @@ public struct ScorePlace: Hashable, Sendable {
 ///
 /// Scores of keys that a row does not see stand in it too; what becomes of them does not matter.
 public struct ScoreBlock<Scalar> {
-  /// The keys of the columns, counted in their sequence.
+  /// The positions of the columns' keys, counted in their sequence.
   public let keys: Range<Int>
   /// How many rows the tile has.
   public let rowCount: Int

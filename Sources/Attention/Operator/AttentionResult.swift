@@ -25,8 +25,7 @@ struct AttentionResult {
     let isPacked = output.shape.count == 3
     self.outputBase = UnsafeMutableRawPointer(output.base)
     self.output = StridedOperand(
-      UnsafeRawPointer(output.base), StorageType(Element.self),
-      isPacked ? .packedRows(output.strides) : .batchedRows(output.strides))
+      UnsafeRawPointer(output.base), StorageType(Element.self), output.strides, isPacked ? .packed : .batched)
     self.logSumExp = logSumExp.map { view in
       let type = AccumulatorType(Element.Accumulator.self)
       let (size, strides) = (MemoryLayout<Element.Accumulator>.stride, view.strides)

@@ -61,11 +61,29 @@ extension AttentionPlan {
       return
         "\(how(problem.keys, columns.keys))\(transposed); values \(how(problem.values, columns.values))"
     case .fused(let tiles) where tiles.multipliesPairs:
-      return "read as they are; values paired a tile at a time"
+      return "\(asPairs(problem.keys)); values \(asPairs(problem.values)), paired a tile at a time"
     case .fused: return "\(how(problem.keys, columns.keys)); values \(how(problem.values, columns.values))"
     case .decode:
       return
-        "\(problem.keys.type), read as they are, converted in registers; values \(problem.values.type), likewise"
+        "\(problem.keys.type), read as they are, \(multiplied(problem.keys.type)); values \(problem.values.type), converted in registers"
+    }
+  }
+
+  /// How streamed keys meet queries, unless these need the exact form.
+  private func multiplied(_ keys: RowStorage) -> String {
+    switch keys {
+    case .int8: "multiplied by queries of 16 bits"
+    case .numbers(.bfloat16) where call.problem.elementType == .bfloat16 && call.variant.kernels.streamDots != nil:
+      "multiplied as pairs"
+    case .numbers, .int4: "converted in registers"
+    }
+  }
+
+  /// How rows become words of bfloat16.
+  private func asPairs(_ rows: KeyValueRows) -> String {
+    switch rows.type {
+    case .numbers: "read as they are"
+    case .int8, .int4: "converted from \(rows.type) to bfloat16 a tile at a time"
     }
   }
 
@@ -73,7 +91,7 @@ extension AttentionPlan {
   private func how(_ rows: KeyValueRows, _ columns: Int) -> String {
     let accumulator = call.problem.accumulatorType.storage
     if rows.isReadInPlace(accumulator, columns: columns) { return "read in place" }
-    return rows.type == accumulator
+    return rows.type == .numbers(accumulator)
       ? "gathered a tile at a time"
       : "converted from \(rows.type) to \(accumulator) a tile at a time"
   }

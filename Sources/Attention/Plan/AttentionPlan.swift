@@ -49,6 +49,7 @@ public final class AttentionPlan: CustomStringConvertible {
   ) throws(AttentionError) {
     let rows = queries.queries.rows
     try call.problem.bind(rows, keyValues)
+    try call.checkShared()
     let result = try AttentionResult(output, logSumExp: logSumExp, checkedFor: call.problem.layout)
     call.run(into: result, on: attention.pool, scratch: memory)
     withExtendedLifetime((rows, keyValues)) {}

@@ -12,6 +12,8 @@ struct BlockGroup: Sendable {
   private(set) var blocksPerTask = 1
   /// Where the group's rows in ``PartialResults`` begin.
   var firstPartialRow = 0
+  /// Parts of each head that are computed with other sequences: see ``SharedParts``.
+  var sharedParts = 0
   private let keyValueHeads: Int
   private let groupSize: Int
   private let startsWithLastRows: Bool
@@ -43,7 +45,10 @@ struct BlockGroup: Sendable {
   var operations: Double { operationsPerBlock * Double(blockCount) }
 
   /// What threads share: blocks, or the parts of their keys, of some heads together.
-  var pieceCount: Int { blockCount / headsTogether * tiles.parts }
+  var pieceCount: Int { blockCount / headsTogether * ownParts }
+
+  /// Parts of each head that the group computes by itself.
+  private var ownParts: Int { tiles.parts - sharedParts }
 
   /// Rows of parts that are merged at the end.
   var partialRows: Int { tiles.parts > 1 ? blockCount * tiles.parts * tiles.rows : 0 }
@@ -65,9 +70,9 @@ struct BlockGroup: Sendable {
 
   /// The block of a piece's `member`-th head, and the part of its keys.
   func block(ofPiece piece: Int, _ member: Int) -> (number: Int, part: Int) {
-    let (unit, part) = piece.quotientAndRemainder(dividingBy: tiles.parts)
+    let (unit, part) = piece.quotientAndRemainder(dividingBy: ownParts)
     let (heads, place) = unit.quotientAndRemainder(dividingBy: blocksPerHead)
-    return ((heads * headsTogether + member) * blocksPerHead + place, part)
+    return ((heads * headsTogether + member) * blocksPerHead + place, sharedParts + part)
   }
 
   /// Whether a block is the first of its head to be computed.

@@ -15,27 +15,47 @@ struct BlockSchedule: Sendable {
   let isSmall: Bool
   /// Rows of parts that are merged at the end.
   let partialRows: Int
+  /// What sequences have in common, computed before all tasks.
+  let shared: SharedParts
 
   init(_ problem: AttentionProblem, threads: Int, _ variant: KernelVariant) {
     var draft = ScheduleDraft(threads: threads)
-    switch problem.sequences {
+    switch Self.sequences(problem) {
     case .same(let extent):
       var group = BlockGroup(
         problem, extent, 0..<problem.sizes.batch, BlockTiles(problem, extent, variant), threads: threads)
       draft.operations = group.operations
       draft.place(&group)
       groups = group.blockCount == 0 ? .none : .one(group)
+      shared = .none
     case .each(let extents):
       var all = Self.groups(of: extents, problem, threads: threads, variant)
       draft.operations = all.reduce(0) { $0 + $1.operations }
-      for index in all.indices { draft.place(&all[index]) }
+      shared = SharedParts(all, problem)
+      for index in all.indices {
+        all[index].sharedParts = shared.count(ofGroup: index)
+        draft.place(&all[index])
+      }
       groups = .many(all)
     }
     count = draft.tasks
     computedTasks = draft.computedTasks
     partialRows = draft.partialRows
     isSmall = draft.operations < Self.fewestSharedOperations
-    self.threads = isSmall ? 1 : max(1, min(threads, count))
+    let pieces = shared.pieces.count * problem.sizes.keyValueHeads
+    self.threads = isSmall ? 1 : max(1, min(threads, max(count, pieces)))
+  }
+
+  /// The extents of all sequences: of alike ones each by itself where they share rows of keys.
+  private static func sequences(_ problem: AttentionProblem) -> SequenceExtents {
+    switch problem.sequences {
+    case .each: return problem.sequences
+    case .same(let extent):
+      let part = 0..<DecodeTiles.mostPartKeys
+      let mayShare =
+        problem.sizes.batch > 1 && extent.keyCount > part.count && problem.keys.hasSameRows(0, 1, in: part)
+      return mayShare ? .each([SequenceExtent](repeating: extent, count: problem.sizes.batch)) : .same(extent)
+    }
   }
 
   /// Multiplications and additions below which one thread finishes sooner: waking a worker takes microseconds.

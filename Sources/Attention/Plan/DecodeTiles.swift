@@ -30,15 +30,15 @@ struct DecodeTiles: Sendable {
     keys = max(1, min(Self.mostKeys, Self.mostScores / rows, extent.keyCount))
   }
 
-  /// The workspace that the tiles need.
-  func workspace(_ problem: AttentionProblem) -> TileWorkspaceLayout {
+  /// The workspace that the tiles need, with the rows of so many sequences stacked.
+  func workspace(_ problem: AttentionProblem, members: Int = 1) -> TileWorkspaceLayout {
     TileWorkspaceLayout(
       problem,
       TileShape(
-        rows: rows, keys: keys,
+        rows: rows * members, keys: keys,
         packedKeys: StreamSource.gatheredRows(columns: problem.sizes.headDimension),
         packedValues: StreamSource.gatheredRows(columns: problem.sizes.valueDimension),
-        pairsQueries: problem.elementType == .bfloat16))
+        pairsQueries: problem.elementType == .bfloat16 || problem.keys.type == .int8))
   }
 
   /// Key/value heads whose rows one thread reads together, row by row and head by head.

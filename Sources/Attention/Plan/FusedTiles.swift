@@ -8,7 +8,8 @@ struct FusedTiles: Sendable {
   let rows: Int
   /// Keys of a block.
   let keys: Int
-  /// Whether products are of bf16 pairs; Float32 otherwise, converted a block of keys at a time where elements are not.
+  /// Whether products are of bf16 pairs, to which integers are brought a block of keys at a time; Float32 otherwise, converted a block of
+  /// keys at a time where elements are not.
   let multipliesPairs: Bool
 
   /// Panels of a block share each block of keys while it is in the second-level cache; 4 of 32 rows are enough to make its way there
@@ -18,7 +19,8 @@ struct FusedTiles: Sendable {
   init(_ problem: AttentionProblem, _ extent: SequenceExtent, _ kernels: KernelTable) {
     let sizes = problem.sizes
     let areBFloat16 =
-      problem.elementType == .bfloat16 && problem.keys.type == .bfloat16 && problem.values.type == .bfloat16
+      problem.elementType == .bfloat16 && problem.keys.type.becomesBFloat16
+      && problem.values.type.becomesBFloat16
     multipliesPairs =
       areBFloat16 && kernels.pointee.dots_bf16_pairs != 0 && sizes.headDimension.isMultiple(of: 2)
     let count = sizes.groupSize * extent.queryCount
@@ -90,9 +92,9 @@ struct FusedWorkspaceLayout: Sendable {
     queries = place(panels * queryStride, float)
     output = place(panels * outputStride, float)
     state = place(panels * 5 * width, float)
-    ranges = place(panels * 2 * width, MemoryLayout<Int32>.size)
+    ranges = place(panels * VisibleRanges.entries * width, MemoryLayout<Int32>.size)
     slopes = place(panels * width, float)
-    positions = place(panels * width, MemoryLayout<Int64>.size)
+    positions = place(2 * panels * width, MemoryLayout<Int64>.size)
     factors = place(width, float)
     exact = place(panels * width, 1)
     finite = place(width, 1)
@@ -104,7 +106,8 @@ struct FusedWorkspaceLayout: Sendable {
     // What masks say of one panel and one block of keys.
     bias = place(hasBiases ? keys * width : 0, float)
     visible = place(
-      hasBiases || problem.scoring.visibilityMasks != nil ? keys : 0, MemoryLayout<UInt32>.size)
+      hasBiases || problem.scoring.visibilityMasks != nil || problem.visibility.hasHoles ? keys : 0,
+      MemoryLayout<UInt32>.size)
     hints = place(CAttentionKernels_hint_count, MemoryLayout<CAttentionKernels_hint>.stride)
     byteCount = end
   }

@@ -31,7 +31,7 @@ struct KernelRule {
   static func mostStreamedRows(_ problem: AttentionProblem, _ variant: KernelVariant) -> Int {
     if variant.kernels.pointee.panel_rows < 32 { return 8 }
     let multipliesPairs =
-      problem.elementType == .bfloat16 && problem.keys.type == .bfloat16
+      problem.elementType == .bfloat16 && problem.keys.type == .numbers(.bfloat16)
       && variant.kernels.streamDots != nil
     return multipliesPairs ? 8 : 20
   }

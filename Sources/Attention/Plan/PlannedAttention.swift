@@ -27,6 +27,17 @@ struct PlannedAttention {
     self.scratch = ScratchLayout(problem, tasks, variant)
   }
 
+  /// Checks that sequences of tensors that were bound later share what the plan reads once for several of them.
+  ///
+  /// - Throws: ``AttentionError`` where they do not.
+  func checkShared() throws(AttentionError) {
+    guard !tasks.shared.isEmpty, case .many(let groups) = tasks.groups else { return }
+    guard tasks.shared.holds(for: problem, groups) else {
+      throw AttentionError(
+        "keyValues", "sequences with rows of their own given where they shared some when the plan was made")
+    }
+  }
+
   /// Computes the problem with scratch memory of the calling thread's.
   func run(into result: AttentionResult, on pool: WorkerPool) {
     ThreadScratch.withBytes(scratch.byteCount) { run(into: result, on: pool, scratch: $0) }
@@ -40,7 +51,7 @@ struct PlannedAttention {
   ) {
     let padding = problem.layout.paddedRows
     if !padding.isEmpty { pool.run(padding.count) { result.clear(padding[$0], problem.sizes) } }
-    if tasks.count == 0 { return }
+    if case .none = tasks.groups { return }
     switch problem.accumulatorType {
     case .float64: run(as: Double.self, result, pool, memory)
     case .float32: run(as: Float.self, result, pool, memory)
@@ -67,7 +78,9 @@ struct PlannedAttention {
         let kernel = DecodeAttention(problem, result, variant.kernels, partial)
         forEachTask(on: pool, memory) { kernel.attend($0.pieces, of: group, tiles, next: $0.next, $0.memory) }
       }
-    case .many:
+    case .many(let groups):
+      let decode = DecodeAttention(problem, result, variant.kernels, partial)
+      attendShared(groups, decode, pool, memory)
       forEachTask(on: pool, memory) { task in
         switch task.group.tiles {
         case .gemm(let tiles):
@@ -77,18 +90,34 @@ struct PlannedAttention {
           FusedAttention(problem, result, variant.kernels, tiles).attend(
             task.pieces, of: task.group, next: task.next, task.memory)
         case .decode(let tiles):
-          DecodeAttention(problem, result, variant.kernels, partial).attend(
-            task.pieces, of: task.group, tiles, next: task.next, task.memory)
+          decode.attend(task.pieces, of: task.group, tiles, next: task.next, task.memory)
         }
       }
     }
     if tasks.partialRows > 0 { merge(partial, result, pool, memory) }
   }
 
+  /// Computes the parts of keys that sequences share. A task is a piece of one head: neighbouring ones follow each other in memory.
+  private func attendShared(
+    _ groups: [BlockGroup], _ decode: DecodeAttention, _ pool: WorkerPool,
+    _ memory: UnsafeMutableRawBufferPointer
+  ) {
+    let (shared, heads) = (tasks.shared, problem.sizes.keyValueHeads)
+    if shared.isEmpty { return }
+    pool.runInShares(shared.pieces.count * heads, maximumThreads: tasks.threads) { task, thread in
+      let (head, number) = task.quotientAndRemainder(dividingBy: shared.pieces.count)
+      let piece = shared.pieces[number]
+      decode.attendShared(
+        piece.part, of: shared.members[piece.members].map { groups[$0] }, head: head,
+        scratch.workspace(of: thread, memory))
+    }
+  }
+
   /// Has the pool's threads take all tasks: a share of them each, or in their order.
   private func forEachTask(
     on pool: WorkerPool, _ memory: UnsafeMutableRawBufferPointer, _ body: (AttentionTask) -> Void
   ) {
+    if tasks.count == 0 { return }
     if tasks.areShared {
       pool.runInShares(tasks.count, maximumThreads: tasks.threads) { task, thread in
         body(self.task(task, on: thread, memory, tasksBetween: 0))
@@ -152,6 +181,11 @@ struct ScratchLayout: Sendable {
     var largest = 0
     tasks.groups.forEach {
       largest = max(largest, $0.headsTogether * $0.tiles.workspaceBytes(problem, variant.kernels))
+    }
+    if let piece = tasks.shared.pieces.first, case .many(let groups) = tasks.groups,
+      case .decode(let tiles) = groups[tasks.shared.members[piece.members.lowerBound]].tiles
+    {
+      largest = max(largest, tiles.workspace(problem, members: tasks.shared.mostMembers).byteCount)
     }
     // Whole pages: no two threads write to neighbouring lines.
     workspaceBytes = (largest + 4095) / 4096 * 4096

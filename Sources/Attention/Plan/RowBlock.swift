@@ -19,19 +19,19 @@ struct RowBlock {
 extension AttentionProblem {
   /// Finds the keys that each row of a block sees, and what they see together. Rules are asked once for each query. The queries' ranges
   /// are written first; then each row gets that of its query, from the last row on, so that none is overwritten before it is read.
-  func findRanges(
-    _ block: RowBlock, begin: UnsafeMutablePointer<Int32>, end: UnsafeMutablePointer<Int32>
-  ) -> KeyExtent {
+  func findRanges(_ block: RowBlock, _ ranges: VisibleRanges) -> KeyExtent {
     var extent = KeyExtent()
     if block.rows.isEmpty { return extent }
     let heads = block.heads.count
     let (first, last) = (block.rows.lowerBound / heads, (block.rows.upperBound - 1) / heads)
-    visibility.findRanges(sequence: block.sequence, queries: first..<last + 1, begin: begin, end: end)
-    for query in 0...last - first { extent.add(Int(begin[query])..<Int(end[query])) }
+    visibility.findRanges(sequence: block.sequence, queries: first..<last + 1, ranges)
+    let hasHoles = visibility.hasHoles
+    for query in 0...last - first {
+      extent.add(ranges.range(query), hole: hasHoles ? ranges.hole(query) : 0..<0)
+    }
     if heads == 1 { return extent }
     for row in block.rows.reversed() {
-      let (target, query) = (row - block.rows.lowerBound, row / heads - first)
-      (begin[target], end[target]) = (begin[query], end[query])
+      ranges.copy(row / heads - first, to: row - block.rows.lowerBound, withHoles: hasHoles)
     }
     return extent
   }
@@ -45,14 +45,18 @@ struct KeyExtent {
   /// From the first to the last key that some row sees; empty where no row sees any.
   var seenBySome: Range<Int> { some.isEmpty ? 0..<0 : some }
 
-  /// Takes the visible keys of another row into account.
-  mutating func add(_ visible: Range<Int>) {
+  /// What no row sees between keys that some row sees.
+  private(set) var hiddenFromAll = 0..<Int.max
+
+  /// Takes the visible keys of another row into account: those of a range without its hole.
+  mutating func add(_ visible: Range<Int>, hole: Range<Int>) {
     if visible.isEmpty { return }
+    hiddenFromAll = hole.isEmpty ? 0..<0 : hiddenFromAll.clamped(to: hole)
     some =
       some.isEmpty
       ? visible
       : min(some.lowerBound, visible.lowerBound)..<max(some.upperBound, visible.upperBound)
-    let lower = max(all.lowerBound, visible.lowerBound)
+    let lower = max(all.lowerBound, hole.isEmpty ? visible.lowerBound : hole.upperBound)
     all = lower..<max(lower, min(all.upperBound, visible.upperBound))
   }
 

@@ -32,15 +32,15 @@ struct TileWorkspaceLayout: Sendable {
     self.rows = rows
     self.transposesKeys = tiles.transposesKeys
     self.queries = place(rows * depth, size)
-    self.pairedQueries = place(tiles.pairsQueries ? rows * depth : 0, MemoryLayout<BFloat16>.size)
+    self.pairedQueries = place(tiles.pairsQueries ? rows * depth : 0, MemoryLayout<UInt16>.size)
     self.scores = place(rows * scoreStride, size)
     self.output = place(tiles.packedValues == 0 ? 0 : rows * width, size)
     self.packedKeys = place(tiles.packedKeys * depth, size)
     self.transposedKeys = place(tiles.transposesKeys ? scoreStride * depth : 0, size)
     self.packedValues = place(tiles.packedValues * width, size)
     self.biasRows = place(2 * tiles.keys, size)
-    self.state = place(3 * rows, size)
-    self.ranges = place(4 * rows, MemoryLayout<Int32>.size)
+    self.state = place(4 * rows, size)
+    self.ranges = place((VisibleRanges.entries + 2) * rows, MemoryLayout<Int32>.size)
     self.byteCount = end
   }
 }
@@ -57,6 +57,6 @@ struct TileShape {
   /// Values, likewise; 0 where no output is made.
   var packedValues: Int
   var transposesKeys = false
-  /// Whether queries are kept in bfloat16 too.
+  /// Whether queries are kept in 16 bits too: in bfloat16, or as integers.
   var pairsQueries = false
 }

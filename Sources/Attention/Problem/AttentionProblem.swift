@@ -109,7 +109,9 @@ final class AttentionProblem {
         "\(sources.keys.type) keys and \(sources.values.type) values given, expected \(keys.type) and \(values.type) as the plan was made for"
       )
     }
-    for sequence in 0..<sizes.batch where sequences.of(sequence).keyCount != keyValues.length(sequence) {
+    for sequence in 0..<sizes.batch {
+      let (extent, positions) = (sequences.of(sequence), keyValues.positions(sequence))
+      guard extent.keyCount != keyValues.length(sequence) || extent.positions != positions else { continue }
       throw AttentionError(
         "lengths",
         "\(keyValues.length(sequence)) keys of sequence \(sequence) given, expected \(sequences.of(sequence).keyCount) as the plan was made for"
@@ -121,8 +123,8 @@ final class AttentionProblem {
 /// Keys and values of Double need sums in Double, which narrower queries do not have.
 private func checkTypes(_ queries: StorageType, _ sources: KeyValueSources) throws(AttentionError) {
   // Not a loop over both: their list would be allocated for each call.
-  func check(_ given: GivenArgument, _ type: StorageType) throws(AttentionError) {
-    if type == .float64 && queries != .float64 {
+  func check(_ given: GivenArgument, _ type: RowStorage) throws(AttentionError) {
+    if type == .numbers(.float64) && queries != .float64 {
       throw AttentionError(given.name, "float64 given under queries of \(queries), expected at most float32")
     }
   }

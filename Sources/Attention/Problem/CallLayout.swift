@@ -25,13 +25,11 @@ struct CallLayout: Sendable {
         keyValues.fillsTensors
         ? .same(whole)
         : .each(
-          (0..<sizes.batch).map {
-            SequenceExtent(queryCount: whole.queryCount, keyCount: keyValues.length($0))
-          })
+          (0..<sizes.batch).map { keyValues.extent($0, queryCount: whole.queryCount) })
       paddedRows = []
     case .padded(let lengths):
       extents = .each(
-        lengths.enumerated().map { SequenceExtent(queryCount: $1, keyCount: keyValues.length($0)) })
+        lengths.enumerated().map { keyValues.extent($0, queryCount: $1) })
       let count = layout.rowCount
       paddedRows = lengths.enumerated().compactMap {
         $1 < count ? PaddedRows(sequence: $0, rows: $1..<count) : nil
@@ -41,8 +39,7 @@ struct CallLayout: Sendable {
       extents = .each(
         lengths.enumerated().map { sequence, length in
           defer { start += length }
-          return SequenceExtent(
-            queryStart: start, queryCount: length, keyCount: keyValues.length(sequence))
+          return keyValues.extent(sequence, queryStart: start, queryCount: length)
         })
       paddedRows = start < layout.rowCount ? [PaddedRows(sequence: 0, rows: start..<layout.rowCount)] : []
     }

@@ -24,14 +24,14 @@ struct QueryLayout {
       (batch, heads, rowCount, depth) = (shape[0], shape[1], shape[2], shape[3])
       longest = shape[2]
       isPacked = false
-      rows = StridedOperand(tensor, .batchedRows(tensor.strides))
+      rows = StridedOperand(tensor, .batched)
     case .packed(let lengths):
       guard shape.count == 3 else { throw given.refused("[total, Hq, D] for packed sequences") }
       try checkPackedLengths(lengths, rows: shape[0], of: "queries \(shape)")
       (batch, heads, rowCount, depth) = (lengths.count, shape[1], shape[0], shape[2])
       longest = lengths.max() ?? 0
       isPacked = true
-      rows = StridedOperand(tensor, .packedRows(tensor.strides))
+      rows = StridedOperand(tensor, .packed)
     }
   }
 }

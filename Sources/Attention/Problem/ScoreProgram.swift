@@ -98,7 +98,7 @@ struct ScoreProgram {
       var biases: [StridedOperand] = []
       for tensor in mask.biases {
         let scores = try underScores(tensor, "additive", sizes, &visibility)
-        biases.append(StridedOperand(scores, .batchedRows(scores.strides)))
+        biases.append(StridedOperand(scores, .batched))
       }
       steps.append(.biases(biases))
     }
@@ -110,7 +110,7 @@ struct ScoreProgram {
         let scores = try underScores(AnyTensor(tensor), "boolean", sizes, &visibility)
         masks.append(
           BooleanOperand(
-            base: scores.unsafeBase, byteStrides: RowLayout.batchedRows(scores.strides).bytes(1)))
+            base: scores.unsafeBase, byteStrides: RowAxes.batched.byteStrides(scores.strides, 1)))
       }
       steps.append(.visibility(masks))
     }

@@ -3,9 +3,14 @@ struct SequenceExtent: Hashable, Sendable {
   /// The row of the first query in the tensor; 0 unless sequences are packed.
   var queryStart = 0
   var queryCount: Int
+  /// Rows of keys.
   var keyCount: Int
+  var positions = KeyPositions()
   /// Query `i` has position `i + offset` among the keys.
   var offset = 0
+
+  /// The positions from the first key's through the last key's.
+  var positionCount: Int { keyCount + positions.skipped }
 }
 
 /// Rows of results that belong to no query: padding of a sequence, or what comes after the last packed one.
@@ -34,7 +39,7 @@ enum SequenceExtents: Sendable {
         "mask", "rules aligned \(alignment) and \(other) given, expected one alignment for all rules")
     }
     switch alignment {
-    case .bottomRight: return withOffsets { _, extent in extent.keyCount - extent.queryCount }
+    case .bottomRight: return withOffsets { _, extent in extent.positionCount - extent.queryCount }
     case .topLeft: return withOffsets { _, _ in 0 }
     case .offset(let offset):
       try Self.check(offset)

@@ -10,29 +10,22 @@ struct ByteStrides: Equatable {
   }
 }
 
-/// How the axes of a tensor stand for batch, head, row and column; the numbers are its strides in elements.
-enum RowLayout {
+/// Which axes of a tensor are batch, head, row and column.
+enum RowAxes {
   /// `[B, H, T, D]`
-  case batchedRows(Strides)
+  case batched
   /// `[total, H, D]`: all sequences share the axis of rows.
-  case packedRows(Strides)
+  case packed
   /// `[pages, pageSize, H, D]`: a page stands where a sequence does.
-  case pagedRows(Strides)
+  case paged
 
-  /// Wrapping: the stride of an axis with at most one index may be anything and is never used.
-  func bytes(_ size: Int) -> ByteStrides {
-    switch self {
-    case .batchedRows(let strides):
-      ByteStrides(
-        batch: strides[0] &* size, head: strides[1] &* size, row: strides[2] &* size,
-        column: strides[3] &* size)
-    case .packedRows(let strides):
-      ByteStrides(
-        batch: 0, head: strides[1] &* size, row: strides[0] &* size, column: strides[2] &* size)
-    case .pagedRows(let strides):
-      ByteStrides(
-        batch: strides[0] &* size, head: strides[2] &* size, row: strides[1] &* size,
-        column: strides[3] &* size)
+  /// Wrapping: the stride of an axis with at most one index may be anything and is never used. Scales have no axis of columns.
+  func byteStrides(_ strides: Strides, _ size: Int) -> ByteStrides {
+    func bytes(_ axis: Int) -> Int { axis < strides.count ? strides[axis] &* size : size }
+    return switch self {
+    case .batched: ByteStrides(batch: bytes(0), head: bytes(1), row: bytes(2), column: bytes(3))
+    case .packed: ByteStrides(batch: 0, head: bytes(1), row: bytes(0), column: bytes(2))
+    case .paged: ByteStrides(batch: bytes(0), head: bytes(2), row: bytes(1), column: bytes(3))
     }
   }
 }
@@ -45,10 +38,17 @@ struct StridedOperand {
   let type: StorageType
   let byteStrides: ByteStrides
 
-  init(_ base: UnsafeRawPointer, _ type: StorageType, _ layout: RowLayout) {
+  init(_ base: UnsafeRawPointer, _ type: StorageType, _ strides: Strides, _ axes: RowAxes) {
     self.base = base
     self.type = type
-    self.byteStrides = layout.bytes(type.byteCount)
+    self.byteStrides = axes.byteStrides(strides, type.byteCount)
+  }
+
+  /// A tensor of a type that attention computes on.
+  ///
+  /// - Precondition: the tensor's type is one, which generic initialisers see to.
+  init(_ tensor: AnyTensor, _ axes: RowAxes) {
+    self.init(tensor.unsafeBase, StorageType(of: tensor), tensor.strides, axes)
   }
 
   /// The distance in elements between neighbours of a row.
@@ -60,6 +60,14 @@ struct StridedOperand {
   /// The address of the first element of a row.
   func row(_ batch: Int, _ head: Int, _ row: Int) -> UnsafeRawPointer {
     base + byteStrides.offset(batch, head, row)
+  }
+
+  /// Prefetches rows into the second-level cache; not where columns are not neighbours.
+  func prefetch(_ batch: Int, _ head: Int, _ rows: Range<Int>, columns: Int) {
+    RowRun(
+      base: row(batch, head, rows.lowerBound), rowStride: byteStrides.row, headStride: byteStrides.head,
+      columnStride: byteStrides.column, scales: .none, count: rows.count
+    ).prefetch(rows.count, columns: columns, .numbers(type))
   }
 }
 

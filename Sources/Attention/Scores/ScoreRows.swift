@@ -82,12 +82,11 @@ struct ScoreRows<Scalar: AttentionAccumulator> {
       let index = block.index(row)
       let visible =
         switch selection.stage {
-        case .scaled, .softcapped: 0..<block.extent.keyCount
+        case .scaled, .softcapped: VisibleKeys(range: 0..<block.extent.keyCount, hole: 0..<0)
         case .biased, .weights:
           problem.visibility.visibleKeys(sequence: index.sequence, query: index.query)
         }
-      work.begin[row] = Int32(truncatingIfNeeded: visible.lowerBound)
-      work.end[row] = Int32(truncatingIfNeeded: visible.upperBound)
+      work.ranges.set(row, visible)
       work.softmax.reset(row)
       load(
         work.queries + row * depth, problem.queries.row(index.sequence, index.head, index.row),
@@ -110,14 +109,18 @@ struct ScoreRows<Scalar: AttentionAccumulator> {
       scoring.apply(
         to: ScoredTile(
           scores: MutableMatrixOperand(work.scores + first, leadingDimension: work.scoreStride),
-          keys: keys, rows: 0..<count, block: block, seen: SeenKeys(work.begin, work.end),
+          keys: keys, rows: 0..<count, block: block, seen: SeenKeys(work.ranges.begin, work.ranges.end),
           scratch: work.biasRows), exact)
+    }
+    for row in 0..<count {
+      let hole = work.ranges.hole(row)
+      (work.scores + row * work.scoreStride + hole.lowerBound).update(repeating: -.infinity, count: hole.count)
     }
     if selection.stage == .weights {
       rows.softmaxTile(
         ScoreTile(
           scores: work.scoreRows(from: 0), rows: count, columns: shape.extent.keyCount,
-          seen: SeenKeys(work.begin, work.end), hidesByInfinity: true),
+          seen: SeenKeys(work.ranges.begin, work.ranges.end), hidesByInfinity: true),
         work.softmax)
     }
   }
@@ -128,9 +131,9 @@ struct ScoreRows<Scalar: AttentionAccumulator> {
     into place: UnsafeMutableRawPointer
   ) {
     let scores = work.scores + row * work.scoreStride
-    let begin = Int(work.begin[row])
-    let visible = begin..<max(begin, Int(work.end[row]))
-    if selection.stage == .weights { normalize(row, of: block, visible, shape, work) }
+    let keys = VisibleKeys(range: work.ranges.range(row), hole: work.ranges.hole(row))
+    let visible = keys.range
+    if selection.stage == .weights { normalize(row, of: block, keys, shape, work) }
     scores.update(repeating: target.hidden, count: visible.lowerBound)
     let keyCount = shape.extent.keyCount
     (scores + visible.upperBound).update(repeating: target.hidden, count: keyCount - visible.upperBound)
@@ -139,7 +142,7 @@ struct ScoreRows<Scalar: AttentionAccumulator> {
   }
 
   private func normalize(
-    _ row: Int, of block: RowBlock, _ visible: Range<Int>, _ shape: ScoreBlocks.Sequence,
+    _ row: Int, of block: RowBlock, _ visible: VisibleKeys, _ shape: ScoreBlocks.Sequence,
     _ work: TileWorkspace<Scalar>
   ) {
     let index = block.index(row)
@@ -154,7 +157,7 @@ struct ScoreRows<Scalar: AttentionAccumulator> {
     } else if !softmax.isEmpty(row) && softmax.sum[row].isFinite && softmax.maximum[row] < .infinity
       && sink < .infinity
     {
-      rows.scale(scores + visible.lowerBound, visible.count, softmax.normalizer(row, sink: sink))
+      rows.scale(scores + visible.range.lowerBound, visible.range.count, softmax.normalizer(row, sink: sink))
     } else {
       ExactRow(problem, kernels).weights(
         row, of: block, visible, into: scores, count: shape.extent.keyCount)

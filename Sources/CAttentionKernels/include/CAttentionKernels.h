@@ -188,7 +188,8 @@ struct CAttentionKernels_stream {
   const void *rows;
   ptrdiff_t row_stride, count, columns;
   ptrdiff_t heads, head_stride; // 1 to CAttentionKernels_most_heads heads
-  // Of int8 only: the scale of row i of head h is at scales + h * scale_head_stride + i * scale_stride. Both strides count bytes.
+  // Of int8 only: the scale of row i of head h is at scales + h * scale_head_stride + i * scale_stride. Both strides count bytes;
+  // neighbours are read fastest.
   const void *scales;
   ptrdiff_t scale_stride, scale_head_stride;
   ptrdiff_t distance;
@@ -225,7 +226,7 @@ struct CAttentionKernels_sums {
 };
 
 struct CAttentionKernels {
-  // The name of the set: "scalar", "avx2", "avx512", "avx512bf16", "neon".
+  // The name of the set: "scalar", "avx2", "avx512", "avx512vnni", "avx512bf16", "neon".
   const char *name;
 
   // Fused attention, a panel of queries by a block of keys at a time.
@@ -280,7 +281,7 @@ struct CAttentionKernels {
   void (*rotate_f16)(const struct CAttentionKernels_rotation *rotation);
   void (*rotate_bf16)(const struct CAttentionKernels_rotation *rotation);
 
-  // scores[r][j] = scale * (query r . key j), in float. The bits depend on the query, the key and the scale alone: not on what else
+  // scores[r][j] = scale * (query r . key j), in float; the scale of a key of int8 comes last. The bits depend on the query, the key and the scale alone: not on what else
   // is computed along, nor on where anything lies.
   void (*products_from_f32)(const struct CAttentionKernels_products *products);
   void (*products_from_f16)(const struct CAttentionKernels_products *products);
@@ -288,7 +289,8 @@ struct CAttentionKernels {
   void (*products_from_i8)(const struct CAttentionKernels_products *products);
   void (*products_from_i4)(const struct CAttentionKernels_products *products);
 
-  // output[r] = rescale[r] * output[r] + the sum over j of weights[r][j] * value j, in float, added in the order of the values.
+  // output[r] = rescale[r] * output[r] + the sum over j of weights[r][j] * value j, in float, added in the order of the values. The scale of a
+  // value of int8 multiplies its weight first, and that is rounded.
   // A row's bits depend on nothing of other rows.
   void (*sums_from_f32)(const struct CAttentionKernels_sums *sums);
   void (*sums_from_f16)(const struct CAttentionKernels_sums *sums);
@@ -299,8 +301,9 @@ struct CAttentionKernels {
   // Scores of pairs of bf16, which the CPU multiplies; NULL where dots_bf16_pairs is 0. Subnormal operands count as 0. Queries are bf16.
   void (*dot_products_from_bf16)(const struct CAttentionKernels_products *products);
 
-  // Scores of queries of int16 with keys of int8: the sum of products of integers is exact, up to 2^14 columns and in sums of so many floats
-  // beyond, then comes to float, lanes add up, and the three scales multiply it.
+  // Scores of queries of int16 with keys of int8: the sum of products of integers is exact and comes to float, 480 columns at a time, which
+  // 32 bits hold; such sums are added as floats in their order. Then the scale, the query's and the key's multiply it, in this order. Every
+  // set gives the same bits.
   void (*dot_products_from_i8)(const struct CAttentionKernels_products *products);
 
   // Quantise n floats: target[i] = source[i] / scale, rounded to the nearest integer, ties to even, where the scale is the largest size of a
@@ -327,9 +330,9 @@ void CAttentionKernels_prefetch(const void *from, ptrdiff_t bytes);
 // The same for memory that will be written.
 void CAttentionKernels_prefetch_for_writing(void *to, ptrdiff_t bytes);
 
-// The table for this CPU: the fastest set that the CPU and the operating system support. That is the highest, but on CPUs with AMX avx512 in
-// place of avx512bf16. The environment variable ATTENTION_KERNELS names another one (scalar, avx2, avx512, avx512bf16, neon) at the first
-// call. A name that is unknown or not supported here is reported on standard error and has no effect. Safe to call from any thread, as are
+// The table for this CPU: the fastest set that the CPU and the operating system support. That is the highest, but on CPUs with AMX avx512vnni
+// in place of avx512bf16. The environment variable ATTENTION_KERNELS names another one (scalar, avx2, avx512, avx512vnni, avx512bf16, neon)
+// at the first call. A name that is unknown or not supported here is reported on standard error and has no effect. Safe to call from any thread, as are
 // the two functions below.
 const struct CAttentionKernels *CAttentionKernels_active(void);
 

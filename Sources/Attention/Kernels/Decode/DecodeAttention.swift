@@ -7,14 +7,14 @@ import Parallelism
 /// Keys are cut into parts of a fixed size that threads share (split keys, "Flash-Decoding", Dao et al. 2023). A part leaves each row's
 /// running softmax and unfinished output; ``PartialResults`` brings the parts together in the order of the keys.
 struct DecodeAttention {
-  private let problem: AttentionProblem
-  private let kernels: KernelTable
-  private let partial: PartialResults
-  private let tileRows: TileRows<Float>
-  private let stream: StreamKernels
-  private let keys: StreamSource
-  private let values: StreamSource
-  private let factors: (queries: Float, products: Float)
+  let problem: AttentionProblem
+  let kernels: KernelTable
+  let partial: PartialResults
+  let tileRows: TileRows<Float>
+  let stream: StreamKernels
+  let keys: StreamSource
+  let values: StreamSource
+  let factors: (queries: Float, products: Float)
 
   init(
     _ problem: AttentionProblem, _ result: AttentionResult, _ kernels: KernelTable, _ partial: PartialResults
@@ -61,8 +61,8 @@ struct DecodeAttention {
     let part: Int
     let block: RowBlock
     let work: TileWorkspace<Float>
-    /// Whether its queries are multiplied as pairs of bfloat16.
-    var pairs = false
+    /// How its queries are multiplied.
+    var form = StreamedQueries.floats
   }
 
   /// Computes one part of a block of each head: into the result where it is the only part.
@@ -74,8 +74,7 @@ struct DecodeAttention {
       let head = heads[index]
       // Ranges are the queries', whatever the head.
       seen = tileRows.prepare(head.block, head.work).seenBySome
-      heads[index].pairs = stream.pairs(
-        head.work, count: head.block.rows.count * problem.sizes.headDimension)
+      heads[index].form = stream.prepare(head.work, rows: head.block.rows.count)
       head.work.output.update(
         repeating: 0, count: head.block.rows.count * problem.sizes.valueDimension)
     }
@@ -132,7 +131,7 @@ struct DecodeAttention {
     var rows = 0..<0
     for head in heads { rows = tileRows.rowsSeeing(tile, of: head.block, head.work) }
     // A head's bits follow from its own queries: heads that are multiplied in different ways are not read together.
-    if heads.count > 1, heads.contains(where: { $0.pairs != heads[0].pairs }) {
+    if heads.count > 1, heads.contains(where: { $0.form != heads[0].form }) {
       for head in heads.indices {
         add(tile, of: UnsafeMutableBufferPointer(rebasing: heads[head...head]), stride: stride, next: next)
       }
@@ -147,27 +146,48 @@ struct DecodeAttention {
       of: tileKeys, heads: StreamHeads(count: heads.count, scratch: work.packedKeys, stride: stride),
       next: tileValues
     ) { piece, stream, type in
-      let (kernel, queries) = self.stream.products(
-        of: type, pairs: heads[0].pairs, work, from: rows.lowerBound * depth)
-      var products = CAttentionKernels_products(
-        keys: stream, queries: queries, query_stride: depth,
-        query_count: rows.count, scale: factors.products,
-        scores: work.scores + rows.lowerBound * work.scoreStride + piece.lowerBound,
-        score_stride: work.scoreStride, work_stride: stride)
-      kernel(&products)
+      multiply(
+        stream, type, heads[0].form, work.from(rows.lowerBound, depth: depth, width: width),
+        rows: rows.count, at: piece.lowerBound, stride: stride)
     }
     for head in heads { tileRows.weigh(tile, rows, of: head.block, head.work) }
     values.forEachPiece(
       of: tileValues, heads: StreamHeads(count: heads.count, scratch: work.packedValues, stride: stride),
       next: next
     ) { piece, stream, type in
-      // What was summed before comes to the new scale once.
-      var sums = CAttentionKernels_sums(
-        values: stream, weights: work.scores + rows.lowerBound * work.scoreStride + piece.lowerBound,
-        weight_stride: work.scoreStride, row_count: rows.count,
-        rescale: piece.lowerBound == 0 ? UnsafePointer(work.softmax.rescale + rows.lowerBound) : nil,
-        output: work.output + rows.lowerBound * width, output_stride: width, work_stride: stride)
-      kernels.streamSums(type)(&sums)
+      sum(
+        stream, type, work.from(rows.lowerBound, depth: depth, width: width), rows: rows.count,
+        at: piece.lowerBound, stride: stride)
     }
+  }
+
+  /// Computes the scores of some rows with a piece of the keys, which is `place` keys into the tile.
+  ///
+  /// - Parameters:
+  ///   - work: the workspace from the first of the rows on.
+  ///   - stride: from a head's workspace to the next head's, in Floats.
+  func multiply(
+    _ keys: CAttentionKernels_stream, _ type: RowStorage, _ form: StreamedQueries,
+    _ work: TileWorkspace<Float>, rows: Int, at place: Int, stride: Int
+  ) {
+    let (kernel, queries) = stream.products(of: type, form, work)
+    var products = CAttentionKernels_products(
+      keys: keys, queries: queries, query_stride: problem.sizes.headDimension, query_count: rows,
+      query_scales: UnsafePointer(work.queryScales), scale: factors.products, scores: work.scores + place,
+      score_stride: work.scoreStride, work_stride: stride)
+    kernel(&products)
+  }
+
+  /// Adds a piece of the weighted values to the outputs of some rows.
+  func sum(
+    _ values: CAttentionKernels_stream, _ type: RowStorage, _ work: TileWorkspace<Float>, rows: Int,
+    at place: Int, stride: Int
+  ) {
+    // What was summed before comes to the new scale once.
+    var sums = CAttentionKernels_sums(
+      values: values, weights: work.scores + place, weight_stride: work.scoreStride, row_count: rows,
+      rescale: place == 0 ? UnsafePointer(work.softmax.rescale) : nil, output: work.output,
+      output_stride: problem.sizes.valueDimension, work_stride: stride)
+    kernels.streamSums(type)(&sums)
   }
 }

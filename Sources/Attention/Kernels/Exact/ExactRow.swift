@@ -30,7 +30,7 @@ struct ExactRow {
   /// - Parameters:
   ///   - row: counted in the block.
   ///   - visible: the keys that ranges leave to it.
-  func attend(_ row: Int, of block: RowBlock, _ visible: Range<Int>, into result: AttentionResult) {
+  func attend(_ row: Int, of block: RowBlock, _ visible: VisibleKeys, into result: AttentionResult) {
     let index = block.index(row)
     let width = problem.sizes.valueDimension
     let scores = scores(row, of: block, visible)
@@ -41,7 +41,7 @@ struct ExactRow {
       var value = [Double](repeating: 0, count: width)
       for (place, score) in scores.enumerated() where score != hidden {
         let weight = softmax.weight(score)
-        values.read(block.sequence, block.keyValueHead, visible.lowerBound + place, into: &value)
+        values.read(block.sequence, block.keyValueHead, visible.range.lowerBound + place, into: &value)
         for column in 0..<width { output[column] += weight * value[column] }
       }
     }
@@ -52,7 +52,7 @@ struct ExactRow {
 
   /// Writes the row's weights: one for each of the `count` first keys, 0 for those it does not see.
   func weights<Scalar: AttentionAccumulator>(
-    _ row: Int, of block: RowBlock, _ visible: Range<Int>, into weights: UnsafeMutablePointer<Scalar>,
+    _ row: Int, of block: RowBlock, _ visible: VisibleKeys, into weights: UnsafeMutablePointer<Scalar>,
     count: Int
   ) {
     let scores = scores(row, of: block, visible)
@@ -60,12 +60,13 @@ struct ExactRow {
     weights.update(repeating: 0, count: count)
     if softmax.isEmpty { return }
     for (place, score) in scores.enumerated() where score != hidden {
-      weights[visible.lowerBound + place] = Scalar(softmax.isUndefined ? .nan : softmax.weight(score))
+      weights[visible.range.lowerBound + place] = Scalar(softmax.isUndefined ? .nan : softmax.weight(score))
     }
   }
 
-  /// The scores of a row, ``hidden`` where a tensor or a modifier hides the key.
-  private func scores(_ row: Int, of block: RowBlock, _ visible: Range<Int>) -> [Double?] {
+  /// The scores of a row, ``hidden`` where a tensor or a modifier hides the key, or where it lies in a hole.
+  private func scores(_ row: Int, of block: RowBlock, _ keys: VisibleKeys) -> [Double?] {
+    let visible = keys.range
     let query = products.query(block.index(row))
     var scores: [Double?] = []
     scores.reserveCapacity(visible.count)
@@ -85,6 +86,7 @@ struct ExactRow {
         }
       }
     }
+    for key in keys.hole { scores[key - visible.lowerBound] = hidden }
     return scores
   }
 

@@ -60,9 +60,11 @@ struct FusedAttention {
   }
 
   private func attend(_ block: RowBlock, _ next: RowBlock?, _ work: FusedWorkspace) {
-    let seen = queries.load(block, pairs: tiles.multipliesPairs, work)
+    let (seen, hidden) = queries.load(block, pairs: tiles.multipliesPairs, work)
     if !seen.isEmpty {
-      let parts = KeyBlocks(seen, size: tiles.keys, startsWithLast: startsWithLastKeys)
+      let parts = KeyBlocks(
+        seen, hiddenFromAll: hidden, block.extent.positions, size: tiles.keys,
+        startsWithLast: startsWithLastKeys)
       for part in 0..<parts.count {
         let (keys, following) = (parts[part], parts[part + 1])
         for index in 0..<CAttentionKernels_hint_count { work.hints[index] = CAttentionKernels_hint() }
@@ -99,6 +101,7 @@ struct FusedAttention {
     var isLoaded = false
     for index in 0..<work.panelCount(block) {
       let panel = work.panels + index
+      queries.place(panel, index, before: range, of: block, work)
       if !masks.load(range, work.rows(ofPanel: index, block), of: block, into: panel, work) { continue }
       if let next {
         masks.prefetch(work.hints, next.keys, work.rows(ofPanel: index, next.block), of: next.block)
@@ -145,7 +148,9 @@ struct FusedAttention {
 
   /// The keys that a block of rows starts with, if it sees all of them.
   private func firstKeys(_ block: RowBlock) -> Range<Int> {
-    KeyBlocks(0..<block.extent.keyCount, size: tiles.keys, startsWithLast: startsWithLastKeys)[0]
+    KeyBlocks(
+      0..<block.extent.keyCount, hiddenFromAll: 0..<0, block.extent.positions, size: tiles.keys,
+      startsWithLast: startsWithLastKeys)[0]
   }
 
   /// Prefetches what the next block starts with: its queries where they follow each other, its first keys and values where it has others.
@@ -170,10 +175,11 @@ struct FusedWorkspace {
   let panels: UnsafeMutablePointer<CAttentionKernels_panel>
   /// What kernels prefetch while they compute.
   let hints: UnsafeMutablePointer<CAttentionKernels_hint>
-  let begin: UnsafeMutablePointer<Int32>
-  let end: UnsafeMutablePointer<Int32>
+  let ranges: VisibleRanges
   let slopes: UnsafeMutablePointer<Float>
   let positions: UnsafeMutablePointer<Int64>
+  /// The same, less the positions that have no key.
+  let shiftedPositions: UnsafeMutablePointer<Int64>
   let factors: UnsafeMutablePointer<Float>
   let exact: UnsafeMutablePointer<UInt8>
   let finite: UnsafeMutablePointer<UInt8>
@@ -202,10 +208,11 @@ struct FusedWorkspace {
     }
     panelRows = layout.panelRows
     scratch = piece(layout.scratch, Float.self)
-    begin = piece(layout.ranges, Int32.self)
-    end = begin + layout.panelCount * panelRows
+    ranges = VisibleRanges(
+      piece(layout.ranges, Int32.self), stride: layout.panelCount * panelRows)
     slopes = piece(layout.slopes, Float.self)
     positions = piece(layout.positions, Int64.self)
+    shiftedPositions = positions + layout.panelCount * panelRows
     factors = piece(layout.factors, Float.self)
     exact = piece(layout.exact, UInt8.self)
     finite = piece(layout.finite, UInt8.self)

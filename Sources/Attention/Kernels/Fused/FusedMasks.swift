@@ -7,11 +7,13 @@ import CAttentionKernels
 struct FusedMasks {
   private let biases: [StridedOperand]
   private let visibilityMasks: [BooleanOperand]
+  private let hasHoles: Bool
   private let kernels: KernelTable
 
   init(_ problem: AttentionProblem, _ kernels: KernelTable) {
     self.biases = problem.scoring.biases ?? []
     self.visibilityMasks = problem.scoring.visibilityMasks ?? []
+    self.hasHoles = problem.visibility.hasHoles
     self.kernels = kernels
   }
 
@@ -24,7 +26,7 @@ struct FusedMasks {
     _ keys: Range<Int>, _ rows: Range<Int>, of block: RowBlock,
     into panel: UnsafeMutablePointer<CAttentionKernels_panel>, _ work: FusedWorkspace
   ) -> Bool {
-    if biases.isEmpty && visibilityMasks.isEmpty { return true }
+    if biases.isEmpty && visibilityMasks.isEmpty && !hasHoles { return true }
     work.visible.update(repeating: .max, count: keys.count)
     for mask in visibilityMasks {
       var source = place(mask.base, mask.byteStrides, keys, rows, of: block)
@@ -37,10 +39,19 @@ struct FusedMasks {
     }
     panel.pointee.bias = biases.isEmpty ? nil : UnsafePointer(work.bias)
     panel.pointee.visible = UnsafePointer(work.visible)
+    if hasHoles { hideHoles(keys, rows, work) }
     let lanes = UInt32.max >> UInt32(32 - rows.count)
     var seen: UInt32 = 0
     for key in 0..<keys.count { seen |= work.visible[key] }
     return seen & lanes != 0
+  }
+
+  /// Clears the bits of keys that lie in the holes of a panel's rows.
+  private func hideHoles(_ keys: Range<Int>, _ rows: Range<Int>, _ work: FusedWorkspace) {
+    for row in rows {
+      let bit = UInt32(1) << UInt32(row - rows.lowerBound)
+      for key in work.ranges.hole(row).clamped(to: keys) { work.visible[key - keys.lowerBound] &= ~bit }
+    }
   }
 
   /// Masks whose next rows are prefetched, at most: one of either kind.

@@ -20,8 +20,11 @@ struct FusedQueries {
     self.slopes = problem.scoring.alibiSlopes.map { $0.map { Float($0 / units.natural) } }
   }
 
-  /// Packs a block's queries into its panels and empties their state; the keys that some row sees.
-  func load(_ block: RowBlock, pairs: Bool, _ work: FusedWorkspace) -> Range<Int> {
+  /// Packs a block's queries into its panels and empties their state; the keys from the first to the last one that some row sees, and those
+  /// among them that no row sees.
+  func load(
+    _ block: RowBlock, pairs: Bool, _ work: FusedWorkspace
+  ) -> (seen: Range<Int>, hidden: Range<Int>) {
     let width = work.panelRows
     let seen = findRanges(block, work)
     let isRestricted = !problem.visibility.isUnrestricted
@@ -36,8 +39,8 @@ struct FusedQueries {
       panel.pointee.shift.update(repeating: 0, count: width)
       panel.pointee.sum.update(repeating: 0, count: width)
       panel.pointee.mass.update(repeating: 0, count: width)
-      panel.pointee.begin = isRestricted ? UnsafePointer(work.begin + first) : nil
-      panel.pointee.end = isRestricted ? UnsafePointer(work.end + first) : nil
+      panel.pointee.begin = isRestricted ? UnsafePointer(work.ranges.begin + first) : nil
+      panel.pointee.end = isRestricted ? UnsafePointer(work.ranges.end + first) : nil
       setSlopes(of: panel, block, first, count, work)
       pack(panel, block, first..<first + count, pairs: pairs, work)
     }
@@ -45,16 +48,17 @@ struct FusedQueries {
   }
 
   /// Finds what each row sees. Lanes past the last row of a panel repeat it, so that they need no mask of their own.
-  private func findRanges(_ block: RowBlock, _ work: FusedWorkspace) -> Range<Int> {
-    if problem.visibility.isUnrestricted { return 0..<block.extent.keyCount }
-    let extent = problem.findRanges(block, begin: work.begin, end: work.end)
+  private func findRanges(
+    _ block: RowBlock, _ work: FusedWorkspace
+  ) -> (seen: Range<Int>, hidden: Range<Int>) {
+    if problem.visibility.isUnrestricted { return (0..<block.extent.keyCount, 0..<0) }
+    let extent = problem.findRanges(block, work.ranges)
     let count = block.rows.count
     let lanes = (count + work.panelRows - 1) / work.panelRows * work.panelRows
     for lane in count..<max(count, lanes) {
-      work.begin[lane] = work.begin[count - 1]
-      work.end[lane] = work.end[count - 1]
+      work.ranges.copy(count - 1, to: lane, withHoles: problem.visibility.hasHoles)
     }
-    return extent.seenBySome
+    return (extent.seenBySome, problem.visibility.hasHoles ? extent.hiddenFromAll : 0..<0)
   }
 
   private func setSlopes(
@@ -68,10 +72,24 @@ struct FusedQueries {
     for lane in 0..<work.panelRows {
       let index = block.index(first + min(lane, count - 1))
       work.slopes[first + lane] = slopes[index.head]
-      work.positions[first + lane] = Int64(index.query + block.extent.offset)
+      let position = index.query + block.extent.offset
+      work.positions[first + lane] = Int64(position)
+      work.shiftedPositions[first + lane] = Int64(position - block.extent.positions.skipped)
     }
     panel.pointee.slopes = UnsafePointer(work.slopes + first)
-    panel.pointee.positions = UnsafePointer(work.positions + first)
+  }
+
+  /// Has the distances of ALiBi counted from a block of keys' own positions: kernels count rows, and where positions are missing before
+  /// these, queries stand as many rows nearer.
+  func place(
+    _ panel: UnsafeMutablePointer<CAttentionKernels_panel>, _ index: Int, before keys: Range<Int>,
+    of block: RowBlock, _ work: FusedWorkspace
+  ) {
+    if slopes == nil { return }
+    let positions = block.extent.positions
+    let isShifted = positions.position(ofRow: keys.lowerBound) != keys.lowerBound
+    let all = isShifted ? work.shiftedPositions : work.positions
+    panel.pointee.positions = UnsafePointer(all + index * work.panelRows)
   }
 
   private func pack(

@@ -42,9 +42,8 @@ struct GEMMAttention<Scalar: AttentionAccumulator> {
   private func prefetch(_ block: RowBlock, startsHead: Bool, _ tiles: GEMMTiles) {
     let (first, last) = (block.index(0), block.index(block.rows.count - 1))
     for head in block.heads {
-      let rows = problem.queries.run(block.sequence, head, from: first.row)
-      let size = problem.queries.type.byteCount
-      rows.prefetch(last.row + 1 - first.row, bytes: problem.sizes.headDimension * size, elementSize: size)
+      problem.queries.prefetch(
+        block.sequence, head, first.row..<last.row + 1, columns: problem.sizes.headDimension)
     }
     if startsHead {
       let keys = 0..<min(tiles.keys, block.extent.keyCount)

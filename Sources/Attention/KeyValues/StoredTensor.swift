@@ -1,0 +1,31 @@
+/// A tensor of keys or of values in whatever it is stored: what ``KeyValueTensor`` hands to attention.
+public struct StoredTensor: Sendable {
+  /// Numbers, or the integers of quantised rows.
+  let elements: AnyTensor
+  /// Of quantised rows, a scale each: the shape of the elements without their last axis.
+  let scales: Tensor<Float>?
+
+  var shape: Shape { elements.shape }
+
+  var type: RowStorage { scales == nil ? .numbers(StorageType(of: elements)) : .int8 }
+
+  /// Throws where scales are not one a row.
+  func check(_ given: GivenArgument) throws(AttentionError) {
+    guard let scales else { return }
+    guard scales.shape == Shape(shape.dropLast()) else {
+      throw AttentionError(
+        given.name, "scales of shape \(scales.shape) given, expected one a row of \(shape)")
+    }
+  }
+}
+
+/// A tensor that attention takes as keys or as values: a ``Tensor`` of numbers, or a ``QuantizedTensor``.
+public protocol KeyValueTensor: Sendable {
+  /// The tensor in the form that attention takes.
+  var stored: StoredTensor { get }
+}
+
+extension Tensor: KeyValueTensor where Element: AttentionElement {
+  /// The tensor's numbers.
+  public var stored: StoredTensor { StoredTensor(elements: AnyTensor(self), scales: nil) }
+}

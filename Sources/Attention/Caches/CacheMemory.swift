@@ -42,4 +42,12 @@ final class CacheMemory: @unchecked Sendable {
   deinit {
     if mappedBytes > 0 { munmap(base, mappedBytes) }
   }
+
+  /// Bytes of the mapping that are in memory, in whole pages of the system.
+  var residentBytes: Int {
+    let size = sysconf(Int32(_SC_PAGESIZE))
+    var states = [UInt8](repeating: 0, count: (mappedBytes + size - 1) / size)
+    guard mappedBytes > 0, mincore(base, mappedBytes, &states) == 0 else { return 0 }
+    return states.count { $0 & 1 != 0 } * size
+  }
 }

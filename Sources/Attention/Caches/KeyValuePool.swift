@@ -121,6 +121,9 @@ extension KeyValuePool {
   /// What all pages take.
   public var byteCount: Int { layout.byteCount }
 
+  /// What is resident of a pool's own memory; 0 for a caller's.
+  package var residentBytes: Int { memory.residentBytes }
+
   /// Pages that a step can have now: those that nobody holds, and those that are kept for their tokens alone.
   public var freePages: Int { ledger.withLock { ledger.available } }
 }

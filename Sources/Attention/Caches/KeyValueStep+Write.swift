@@ -21,19 +21,18 @@ extension KeyValueStep {
       try check("keys", keys.shape, columns: pool.depth, "D")
       try check("values", values.shape, columns: pool.width, "Dv")
       if let rotary { try check(rotary, view) }
-      let writers = [
-        RowWriter(keys, to: view.keys(layer: layer), rotary),
-        RowWriter(values, to: view.values(layer: layer), nil),
-      ]
       if totalRows == 0 { return }
-      if let token = RowWriter.run(writers, starts, view, on: workers) {
+      let token = RowWriter.run(
+        RowWriter(keys, to: view.keys(layer: layer), rotary),
+        RowWriter(values, to: view.values(layer: layer), nil), starts, view, on: workers)
+      withExtendedLifetime((keys, values, rotary)) {}
+      if let token {
         spoil(layer: layer)
         throw AttentionError(
           pool.keyType.isQuantized && !pool.valueType.isQuantized ? "keys" : "values",
           "NaN or infinity in token \(token) given, expected finite numbers for \(pool.keyType) keys and \(pool.valueType) values"
         )
       }
-      withExtendedLifetime((keys, values)) {}
     }
   }
 

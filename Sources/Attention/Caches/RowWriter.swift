@@ -3,6 +3,8 @@ import Parallelism
 import Synchronization
 
 /// Brings packed rows of keys, or of values, into their pages: rotates, converts, quantises.
+///
+/// Addresses and numbers only, so that a copy counts no reference: whoever makes one keeps the tensor, the embedding and the view.
 struct RowWriter {
   private let source: UnsafeRawPointer
   private let sourceType: StorageType
@@ -13,13 +15,15 @@ struct RowWriter {
   private let columnStride: Int
   private let heads: Int
   private let target: CachedRows
-  private let rotary: RotaryEmbedding?
-  private let table: RotaryTableOperand?
+  /// The stored type as one that tensors have; nil for integers.
+  private let floatType: StorageType?
+  /// What all rotations share; nil where rows are not turned.
+  private let rotation: CAttentionKernels_rotation?
   private let kernels: KernelTable
 
-  /// Does not keep the tensor's memory alive.
-  init<Element: AttentionElement>(_ rows: Tensor<Element>, to target: CachedRows, _ rotary: RotaryEmbedding?)
-  {
+  init<Element: AttentionElement>(
+    _ rows: Tensor<Element>, to target: CachedRows, _ rotary: RotaryEmbedding?
+  ) {
     source = UnsafeRawPointer(rows.unsafeBase)
     sourceType = StorageType(Element.self)
     tokenStride = rows.strides[0] &* sourceType.byteCount
@@ -27,9 +31,31 @@ struct RowWriter {
     columnStride = rows.shape[2] == 1 ? 1 : rows.strides[2]
     heads = rows.shape[1]
     self.target = target
-    self.rotary = rotary
-    table = rotary.map { RotaryTableOperand($0.tables.single) }
+    floatType =
+      switch target.type {
+      case .float32: .float32
+      case .bfloat16: .bfloat16
+      case .float16: .float16
+      case .int8, .int4: nil
+      }
     kernels = CAttentionKernels_active()
+    guard let rotary else {
+      rotation = nil
+      return
+    }
+    let table = rotary.tables.single
+    var call = CAttentionKernels_rotation()
+    call.heads = heads
+    call.rows_per_turn = 1
+    call.columns = target.columns
+    call.pairs = rotary.rotaryDimension / 2
+    call.target_column_stride = 1
+    call.cosines = UnsafeRawPointer(table.cosines.unsafeBase)
+    call.sines = UnsafeRawPointer(table.sines.unsafeBase)
+    call.cosine_row_stride = table.cosines.strides[0]
+    call.sine_row_stride = table.sines.strides[0]
+    call.interleaved = rotary.layout == .interleaved ? 1 : 0
+    rotation = call
   }
 
   /// What one more thread must have to do: it takes about as long as waking that thread.
@@ -39,22 +65,28 @@ struct RowWriter {
   /// Tokens that go through scratch together, of all heads: within the first-level cache.
   private static let scratchFloats = 4 << 10
 
+  /// Tokens that go through scratch together.
+  private var scratchTokens: Int { max(1, Self.scratchFloats / max(1, heads * target.columns)) }
+  private var scratchBytes: Int { scratchTokens * heads * target.columns * MemoryLayout<Float>.stride }
+
   /// Writes all rows of a step; a token whose row cannot be quantised, the first one, or nil where all could.
   static func run(
-    _ writers: [RowWriter], _ starts: [Int], _ view: CacheView, on workers: WorkerPool
+    _ keys: RowWriter, _ values: RowWriter, _ starts: [Int], _ view: CacheView, on workers: WorkerPool
   ) -> Int? {
     let total = starts[starts.count - 1]
-    let tokenBytes = writers.reduce(0) { $0 + $1.heads * $1.target.columns * 4 }
-    let tokensPerTask = max(1, taskBytes / max(1, tokenBytes))
+    let tokenBytes = keys.heads * (keys.target.columns + values.target.columns) * MemoryLayout<Float>.stride
+    let tokensPerTask = max(1, taskBytes / tokenBytes)
     let tasks = (total - 1) / tokensPerTask + 1
     let refused = Atomic<Int>(.max)
     starts.withUnsafeBufferPointer { starts in
       workers.run(tasks, maximumThreads: max(1, total * tokenBytes / threadBytes)) { task in
         let tokens = task * tokensPerTask..<min(total, (task + 1) * tokensPerTask)
-        forEachRun(tokens, starts, view) { token, position, page, row, count in
-          for writer in writers {
-            if let bad = writer.write(token, position, page, row, count) {
-              refused.min(bad, ordering: .relaxed)
+        ThreadScratch.withBytes(max(keys.scratchBytes, values.scratchBytes)) { scratch in
+          guard let base = scratch.baseAddress else { return }
+          forEachRun(tokens, starts, view) { run in
+            let refusals = (keys.write(run, base), values.write(run, base))
+            if refusals != (nil, nil) {
+              refused.min(min(refusals.0 ?? .max, refusals.1 ?? .max), ordering: .relaxed)
             }
           }
         }
@@ -64,79 +96,93 @@ struct RowWriter {
     return first == .max ? nil : first
   }
 
-  /// Goes through packed tokens in runs that follow each other in one page.
+  /// Packed tokens of one sequence that follow each other in one page.
+  private struct Run {
+    var token: Int
+    var position: Int
+    let page: Int
+    var row: Int
+    var count: Int
+
+    func part(from first: Int, count: Int) -> Run {
+      Run(token: token + first, position: position + first, page: page, row: row + first, count: count)
+    }
+  }
+
+  /// Goes through packed tokens run by run.
   @inline(__always)
   private static func forEachRun(
-    _ tokens: Range<Int>, _ starts: UnsafeBufferPointer<Int>, _ view: CacheView,
-    _ body: (_ token: Int, _ position: Int, _ page: Int, _ row: Int, _ count: Int) -> Void
+    _ tokens: Range<Int>, _ starts: UnsafeBufferPointer<Int>, _ view: CacheView, _ body: (Run) -> Void
   ) {
     // The last sequence that starts at or before the first token.
-    var (low, high) = (0, starts.count - 1)
-    while high - low > 1 {
-      let middle = (low + high) / 2
-      if starts[middle] <= tokens.lowerBound { low = middle } else { high = middle }
+    var (sequence, above) = (0, starts.count - 1)
+    while above - sequence > 1 {
+      let middle = (sequence + above) / 2
+      if starts[middle] <= tokens.lowerBound { sequence = middle } else { above = middle }
     }
     var token = tokens.lowerBound
+    let sequences = view.sequences
     while token < tokens.upperBound {
-      let end = min(starts[low + 1], tokens.upperBound)
-      let rows = view.sequences + low
+      let end = min(starts[sequence + 1], tokens.upperBound)
       while token < end {
-        let position = rows.pointee.positionsBefore + token - starts[low]
-        let run = rows.pointee.run(position: position, end: position + end - token)
-        body(token, position, run.page, run.rowInPage, run.count)
+        let position = sequences[sequence].positionsBefore + token - starts[sequence]
+        let run = sequences[sequence].run(position: position, end: position + end - token)
+        body(Run(token: token, position: position, page: run.page, row: run.rowInPage, count: run.count))
         token += run.count
       }
-      low += 1
+      sequence += 1
     }
   }
 
   // MARK: One run
 
-  /// The stored type as one that tensors have; nil for integers.
-  private var floatType: StorageType? {
-    switch target.type {
-    case .float32: .float32
-    case .bfloat16: .bfloat16
-    case .float16: .float16
-    case .int8, .int4: nil
-    }
-  }
-
-  /// Writes all heads of some tokens; a token that cannot be quantised.
-  private func write(_ token: Int, _ position: Int, _ page: Int, _ row: Int, _ count: Int) -> Int? {
+  /// Writes all heads of a run; a token that cannot be quantised.
+  private func write(_ run: Run, _ scratch: UnsafeMutableRawPointer) -> Int? {
     if floatType == sourceType {
-      if rotary != nil {
+      if rotation != nil {
         rotate(
-          token, position, count, sourceType, from: source + token &* tokenStride, tokenStride, headStride,
+          run, sourceType,
+          from: StridedRows(base: source + run.token &* tokenStride, row: tokenStride, head: headStride),
           columnStride,
-          to: target.row(page: page, head: 0, row: row), target.rowStride, target.headStride)
+          to: StridedRows(
+            base: target.row(page: run.page, head: 0, row: run.row), row: target.rowStride,
+            head: target.headStride))
         return nil
       }
       if columnStride == 1 {
-        copy(token, page, row, count)
+        copy(run)
         return nil
       }
     }
-    let step = max(1, Self.scratchFloats / max(1, heads * target.columns))
     var bad: Int?
-    for first in Swift.stride(from: 0, to: count, by: step) {
-      let rows = min(step, count - first)
-      let refused = convert(token + first, position + first, page, row + first, rows)
+    let step = scratchTokens
+    var first = 0
+    while first < run.count {
+      let part = run.part(from: first, count: min(step, run.count - first))
+      let refused = convert(part, scratch)
       if bad == nil { bad = refused }
+      first += part.count
     }
     return bad
   }
 
-  private func copy(_ token: Int, _ page: Int, _ row: Int, _ count: Int) {
+  /// Rows somewhere, their strides in bytes.
+  private struct StridedRows {
+    let base: UnsafeRawPointer
+    let row: Int
+    let head: Int
+  }
+
+  private func copy(_ run: Run) {
     let bytes = target.rowStride
     for head in 0..<heads {
-      var from = source + (token &* tokenStride &+ head &* headStride)
-      var to = target.row(page: page, head: head, row: row)
+      var from = source + (run.token &* tokenStride &+ head &* headStride)
+      var to = target.row(page: run.page, head: head, row: run.row)
       if tokenStride == bytes {
-        to.copyMemory(from: from, byteCount: count &* bytes)
+        to.copyMemory(from: from, byteCount: run.count &* bytes)
         continue
       }
-      for _ in 0..<count {
+      for _ in 0..<run.count {
         to.copyMemory(from: from, byteCount: bytes)
         from += tokenStride
         to += bytes
@@ -145,54 +191,47 @@ struct RowWriter {
   }
 
   /// Some tokens through scratch in Float, `[head][token][column]`.
-  private func convert(_ token: Int, _ position: Int, _ page: Int, _ row: Int, _ count: Int) -> Int? {
-    let columns = target.columns
-    let size = MemoryLayout<Float>.stride
-    return ThreadScratch.withBytes(heads * count * columns * size) { scratch in
-      guard let base = scratch.baseAddress else { return nil }
-      var floats = UnsafeRawPointer(base)
-      // Float rows whose columns are neighbours are read where they are; others go to scratch, and are turned there.
-      var (rowStride, headStride) = (tokenStride, self.headStride)
-      let isInPlace = sourceType == .float32 && columnStride == 1
-      if isInPlace {
-        floats = source + token &* tokenStride
-      } else {
-        let load = RowKernels<Float>(kernels).load(sourceType)
-        for head in 0..<heads {
-          for index in 0..<count {
-            load(
-              base + (head * count + index) * columns * size,
-              source + ((token + index) &* tokenStride &+ head &* self.headStride), columnStride, columns, 1)
-          }
+  private func convert(_ run: Run, _ base: UnsafeMutableRawPointer) -> Int? {
+    let bytes = target.columns * MemoryLayout<Float>.stride
+    let packed = StridedRows(base: base, row: bytes, head: run.count * bytes)
+    // Float rows whose columns are neighbours are read where they are; others go to scratch, and are turned there.
+    var floats = packed
+    if sourceType == .float32 && columnStride == 1 {
+      floats = StridedRows(base: source + run.token &* tokenStride, row: tokenStride, head: headStride)
+    } else {
+      let load = RowKernels<Float>(kernels).load(sourceType)
+      for head in 0..<heads {
+        for index in 0..<run.count {
+          load(
+            base + (head * run.count + index) * bytes,
+            source + ((run.token + index) &* tokenStride &+ head &* headStride), columnStride,
+            target.columns, 1)
         }
-        (rowStride, headStride) = (columns * size, count * columns * size)
       }
-      if rotary != nil {
-        rotate(
-          token, position, count, .float32, from: floats, rowStride, headStride, 1, to: base, columns * size,
-          count * columns * size)
-        floats = UnsafeRawPointer(base)
-        (rowStride, headStride) = (columns * size, count * columns * size)
-      }
-      return store(floats, rowStride, headStride, token, page, row, count)
     }
+    if rotation != nil {
+      rotate(run, .float32, from: floats, 1, to: packed)
+      floats = packed
+    }
+    return store(floats, run)
   }
 
   /// Rounds or quantises Float rows into their page.
-  private func store(
-    _ floats: UnsafeRawPointer, _ rowStride: Int, _ headStride: Int, _ token: Int, _ page: Int, _ row: Int,
-    _ count: Int
-  ) -> Int? {
+  private func store(_ floats: StridedRows, _ run: Run) -> Int? {
     let columns = target.columns
     var bad: Int?
-    func forEachRow(
-      _ body: (_ from: UnsafePointer<Float>, _ to: UnsafeMutableRawPointer, _ head: Int, _ index: Int) -> Bool
-    ) {
+    @inline(__always)
+    func forEachRow(_ body: (UnsafePointer<Float>, UnsafeMutableRawPointer, _ head: Int, _ row: Int) -> Bool)
+    {
       for head in 0..<heads {
-        for index in 0..<count {
-          let from = (floats + (head &* headStride &+ index &* rowStride)).assumingMemoryBound(to: Float.self)
-          let to = target.row(page: page, head: head, row: row + index)
-          if !body(from, to, head, index) { bad = min(bad ?? .max, token + index) }
+        var from = floats.base + head &* floats.head
+        var to = target.row(page: run.page, head: head, row: run.row)
+        for index in 0..<run.count {
+          if !body(from.assumingMemoryBound(to: Float.self), to, head, run.row + index) {
+            bad = min(bad ?? .max, run.token + index)
+          }
+          from += floats.row
+          to += target.rowStride
         }
       }
     }
@@ -211,9 +250,9 @@ struct RowWriter {
       guard let quantize = kernels.pointee.quantize_i8 else {
         preconditionFailure("this set of kernels cannot quantise to int8")
       }
-      forEachRow { from, to, head, index in
+      forEachRow { from, to, head, row in
         let scale = quantize(to.assumingMemoryBound(to: Int8.self), from, columns)
-        target.scale(page: page, head: head, row: row + index)?.pointee = scale
+        target.scale(page: run.page, head: head, row: row)?.pointee = scale
         return !scale.isNaN
       }
     case .int4:
@@ -227,31 +266,20 @@ struct RowWriter {
 
   /// Turns rows of all heads by their positions, in one call.
   private func rotate(
-    _ token: Int, _ position: Int, _ count: Int, _ type: StorageType, from: UnsafeRawPointer,
-    _ rowStride: Int,
-    _ headStride: Int, _ columnStride: Int, to: UnsafeMutableRawPointer, _ targetRowStride: Int,
-    _ targetHeadStride: Int
+    _ run: Run, _ type: StorageType, from: StridedRows, _ columnStride: Int, to: StridedRows
   ) {
-    guard let rotary, let table else { return }
-    var call = CAttentionKernels_rotation()
-    call.source = from
-    call.target = to
-    call.heads = heads
-    call.rows = count
-    call.rows_per_turn = 1
-    call.columns = target.columns
-    call.pairs = rotary.rotaryDimension / 2
-    call.source_head_stride = headStride
-    call.source_row_stride = rowStride
+    guard var call = rotation else { return }
+    call.source = from.base
+    call.target = UnsafeMutableRawPointer(mutating: to.base)
+    call.rows = run.count
+    call.source_head_stride = from.head
+    call.source_row_stride = from.row
     call.source_column_stride = columnStride
-    call.target_head_stride = targetHeadStride
-    call.target_row_stride = targetRowStride
-    call.target_column_stride = 1
-    call.cosines = table.cosines + position &* table.cosineStride &* table.scalarByteCount
-    call.sines = table.sines + position &* table.sineStride &* table.scalarByteCount
-    call.cosine_row_stride = table.cosineStride
-    call.sine_row_stride = table.sineStride
-    call.interleaved = rotary.layout == .interleaved ? 1 : 0
+    call.target_head_stride = to.head
+    call.target_row_stride = to.row
+    let size = MemoryLayout<Float>.stride
+    call.cosines += run.position &* call.cosine_row_stride &* size
+    call.sines += run.position &* call.sine_row_stride &* size
     kernels.rotate(type)(&call)
   }
 }

@@ -188,10 +188,16 @@ extension BenchOptions {
   ///
   /// - Throws: where the list cannot be read, or a name is not in it.
   private func workloads() throws -> [any Workload] {
-    let others: [any Workload] = shapes == nil ? [RotaryWorkload()] : []
+    let others: [any Workload] = shapes == nil ? try Self.beyondShapes() : []
     let wanted = wantedNames
     return try families(beside: others.flatMap(\.names))
       + others.filter { $0.names.contains { wanted?.contains($0) ?? true } }
+  }
+
+  /// What comes with the benchmark and is no shape of its list.
+  private static func beyondShapes() throws -> [any Workload] {
+    [RotaryWorkload()] + CacheWorkload.standard(try ShapeWorkload.standard().map(\.shape))
+      + [SharedPrefixWorkload(), StepWorkload()]
   }
 
   /// The shapes that were asked for, in the order of the list.

@@ -33,7 +33,10 @@ static inline f32_vec f32_load_i4(const void *row, ptrdiff_t c) {
   memcpy(&scale, block, sizeof scale);
   __m512i pairs = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(block + 4)));
   __m512i index = _mm512_srli_epi32(pairs, c & 16 ? 4 : 0);
-  return _mm512_permutexvar_ps(index, _mm512_mul_ps(integers, _mm512_set1_ps(scale)));
+  f32_vec table = _mm512_mul_ps(integers, _mm512_set1_ps(scale));
+  // Without this compilers look the factors up, and multiply what they find.
+  __asm__("" : "+v"(table));
+  return _mm512_permutexvar_ps(index, table);
 }
 static inline void f32_store_i8(int8_t *p, f32_vec v) {
   _mm_storeu_si128((__m128i *)p, _mm512_cvtsepi32_epi8(_mm512_cvtps_epi32(v)));

@@ -114,7 +114,8 @@ static inline f32_vec f32_scale2(f32_vec x, f32_vec n) {
   return x * a * b;
 }
 static inline f32_vec f32_scale2_flush(f32_vec x, f32_vec n) {
-  int32_t whole = n > -127.0f ? (int32_t)n : -127;
+  // Scores that are infinite lead to other n, and nothing uses what comes of them; a conversion of those would be undefined.
+  int32_t whole = n > -127.0f ? (n < 127.0f ? (int32_t)n : 127) : -127;
   uint32_t bits = (uint32_t)(whole + 127) << 23;
   float factor;
   memcpy(&factor, &bits, sizeof factor);

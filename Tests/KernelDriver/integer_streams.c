@@ -78,7 +78,8 @@ static void check_sums(void (*sums)(const struct CAttentionKernels_sums *), int 
         struct CAttentionKernels_sums one = all;
         one.values.heads = one.row_count = 1;
         one.values.rows = (const char *)c.stream.rows + h * c.stream.head_stride;
-        one.values.scales = (const char *)c.stream.scales + h * c.stream.scale_head_stride;
+        if (!is_i4)
+          one.values.scales = (const char *)c.stream.scales + h * c.stream.scale_head_stride;
         one.weights = weights;
         one.rescale = all.rescale ? all.rescale + h * c.work_stride + r : NULL;
         one.output = memcpy(room(8, columns * 4, edge), before + at, (size_t)columns * 4);

@@ -1,3 +1,4 @@
+import CAttentionKernels
 import LinearAlgebra
 
 /// A thread's workspace, cut into the pieces that one task uses.
@@ -15,6 +16,8 @@ struct TileWorkspace<Scalar: AttentionAccumulator> {
   let transposesKeys: Bool
   let transposedKeys: UnsafeMutablePointer<Scalar>
   let packedValues: UnsafeMutablePointer<Scalar>
+  /// Runs of streamed rows, where tiles have any.
+  let runs: UnsafeMutablePointer<CAttentionKernels_run>
   /// Two rows of a tile's width.
   let biasRows: UnsafeMutablePointer<Scalar>
   private(set) var softmax: OnlineSoftmax<Scalar>
@@ -40,6 +43,7 @@ struct TileWorkspace<Scalar: AttentionAccumulator> {
     transposedKeys = piece(layout.transposedKeys, Scalar.self)
     packedValues = piece(layout.packedValues, Scalar.self)
     biasRows = piece(layout.biasRows, Scalar.self)
+    runs = piece(layout.runs, CAttentionKernels_run.self)
     let state = piece(layout.state, Scalar.self)
     softmax = OnlineSoftmax(maximum: state, sum: state + layout.rows, rescale: state + 2 * layout.rows)
     queryScales = state + 3 * layout.rows

@@ -16,8 +16,11 @@ struct CachedSource: RowSource {
 
   var type: RowStorage { rows.type.storage }
 
-  /// The rows of a head follow each other in a page.
-  var interleavesHeads: Bool { false }
+  /// The heads of a page follow each other: in short pages, reading one head alone jumps before the hardware prefetcher has seen a stream.
+  var readsHeadsTogether: Bool { pageSize > 1 && pageSize <= Self.shortPage }
+
+  /// Pages that kernels read head by head.
+  private static let shortPage = 64
 
   func run(_ sequence: Int, _ head: Int, from position: Int) -> RowRun {
     let place = sequences[sequence].run(row: position)

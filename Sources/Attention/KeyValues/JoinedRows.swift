@@ -36,7 +36,7 @@ struct JoinedRows: RowSource {
 
   var type: RowStorage { parts[0].type }
   var isOneRun: Bool { parts.count == 1 && parts[0].isOneRun }
-  var interleavesHeads: Bool { parts.allSatisfy(\.interleavesHeads) }
+  var readsHeadsTogether: Bool { parts.allSatisfy(\.readsHeadsTogether) }
 
   func run(_ sequence: Int, _ head: Int, from position: Int) -> RowRun {
     var start = 0

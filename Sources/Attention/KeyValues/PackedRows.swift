@@ -6,7 +6,7 @@ struct PackedRows: RowSource {
 
   var type: RowStorage { rows.type }
   var isOneRun: Bool { true }
-  var interleavesHeads: Bool { rows.interleavesHeads }
+  var readsHeadsTogether: Bool { rows.readsHeadsTogether }
 
   func run(_ sequence: Int, _ head: Int, from position: Int) -> RowRun {
     rows.run(0, head, from: starts[sequence] + position)

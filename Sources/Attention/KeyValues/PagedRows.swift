@@ -6,7 +6,7 @@ struct PagedRows: RowSource {
 
   var type: RowStorage { pages.type }
   var isOneRun: Bool { false }
-  var interleavesHeads: Bool { pages.interleavesHeads }
+  var readsHeadsTogether: Bool { pages.readsHeadsTogether }
 
   func run(_ sequence: Int, _ head: Int, from position: Int) -> RowRun {
     let (place, row) = position.quotientAndRemainder(dividingBy: table.pageSize)

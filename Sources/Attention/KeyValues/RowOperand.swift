@@ -21,7 +21,7 @@ struct RowOperand: RowSource {
   }
 
   var isOneRun: Bool { true }
-  var interleavesHeads: Bool { byteStrides.head > 0 && byteStrides.head < byteStrides.row }
+  var readsHeadsTogether: Bool { byteStrides.head > 0 && byteStrides.head < byteStrides.row }
 
   func run(_ sequence: Int, _ head: Int, from position: Int) -> RowRun {
     RowRun(

@@ -11,8 +11,9 @@ protocol RowSource {
   /// Whether all rows of a head follow each other at one stride.
   var isOneRun: Bool { get }
 
-  /// Whether the heads of a token lie between its rows and the next token's.
-  var interleavesHeads: Bool { get }
+  /// Whether the order of memory goes from head to head before it comes to the next rows, or to most of them: the heads of a token lie side by
+  /// side, or those of a short page.
+  var readsHeadsTogether: Bool { get }
 
   /// The rows from `position` on that follow each other at one stride.
   ///
@@ -22,11 +23,25 @@ protocol RowSource {
   ///   - position: a row of the sequence that exists.
   func run(_ sequence: Int, _ head: Int, from position: Int) -> RowRun
 
+  /// Calls `body` with the runs from `position` on, one behind the other, until it returns false.
+  func forEachRun(_ sequence: Int, _ head: Int, from position: Int, _ body: (RowRun) -> Bool)
+
   /// Whether BLAS can read every run where it lies.
   func canBeBLASOperand(_ type: StorageType, columns: Int) -> Bool
 
   /// Whether two sequences have the same rows at some positions: not equal ones, but the same memory, for all heads.
   func hasSameRows(_ sequence: Int, _ other: Int, in rows: Range<Int>) -> Bool
+}
+
+extension RowSource {
+  func forEachRun(_ sequence: Int, _ head: Int, from position: Int, _ body: (RowRun) -> Bool) {
+    var position = position
+    while true {
+      let run = run(sequence, head, from: position)
+      if !body(run) { return }
+      position += run.count
+    }
+  }
 }
 
 /// The sources that there are. A value and not a protocol's box, which would be allocated for each call.
@@ -57,13 +72,13 @@ enum KeyValueRows: RowSource {
     }
   }
 
-  var interleavesHeads: Bool {
+  var readsHeadsTogether: Bool {
     switch self {
-    case .strided(let rows): rows.interleavesHeads
-    case .packed(let rows): rows.interleavesHeads
-    case .joined(let rows): rows.interleavesHeads
-    case .paged(let rows): rows.interleavesHeads
-    case .cached(let rows): rows.interleavesHeads
+    case .strided(let rows): rows.readsHeadsTogether
+    case .packed(let rows): rows.readsHeadsTogether
+    case .joined(let rows): rows.readsHeadsTogether
+    case .paged(let rows): rows.readsHeadsTogether
+    case .cached(let rows): rows.readsHeadsTogether
     }
   }
 
@@ -74,6 +89,16 @@ enum KeyValueRows: RowSource {
     case .joined(let rows): rows.run(sequence, head, from: position)
     case .paged(let rows): rows.run(sequence, head, from: position)
     case .cached(let rows): rows.run(sequence, head, from: position)
+    }
+  }
+
+  func forEachRun(_ sequence: Int, _ head: Int, from position: Int, _ body: (RowRun) -> Bool) {
+    switch self {
+    case .strided(let rows): rows.forEachRun(sequence, head, from: position, body)
+    case .packed(let rows): rows.forEachRun(sequence, head, from: position, body)
+    case .joined(let rows): rows.forEachRun(sequence, head, from: position, body)
+    case .paged(let rows): rows.forEachRun(sequence, head, from: position, body)
+    case .cached(let rows): rows.forEachRun(sequence, head, from: position, body)
     }
   }
 

@@ -34,29 +34,103 @@ struct StreamSource {
     _ body: (_ piece: Range<Int>, CAttentionKernels_stream, RowStorage) -> Void
   ) {
     let count = stretch.range.count
-    let distance = distance(heads: heads.count)
+    var stream = CAttentionKernels_stream()
+    stream.columns = columns
+    stream.heads = heads.count
+    stream.distance = distance(heads: heads.count)
     var first = 0
     while first < count {
       let run = stretch.run(at: first)
-      let isInPlace = run.hasNeighbouringColumns(columns, rows.type)
-      let most = isInPlace ? run.count : min(run.count, Self.gatheredRows(columns: columns))
-      let piece = first..<first + min(count - first, most)
-      var stream = CAttentionKernels_stream()
-      stream.count = piece.count
-      stream.columns = columns
-      stream.heads = heads.count
-      if isInPlace {
-        (stream.rows, stream.row_stride, stream.head_stride) = (run.base, run.rowStride, run.headStride)
-      } else {
+      stream.count = min(run.count, count - first)
+      (stream.row_stride, stream.head_stride) = (run.rowStride, run.headStride)
+      (stream.scale_stride, stream.scale_head_stride) = (run.scales.rowStride, run.scales.headStride)
+      stream.scales = run.scales.base
+      stream.more_count = 0
+      if !run.hasNeighbouringColumns(columns, rows.type) {
+        stream.count = min(stream.count, Self.gatheredRows(columns: columns))
+        let piece = first..<first + stream.count
         gather(piece, of: stretch, heads, into: &stream)
+        prefetch(&stream, from: first, of: stretch, next)
+        body(piece, stream, gatheredType)
+        first = piece.upperBound
+      } else if stream.count == count - first {
+        stream.rows = run.base
+        prefetch(&stream, from: first, of: stretch, next)
+        body(first..<count, stream, rows.type)
+        first = count
+      } else {
+        first = forEachRun(of: stretch, from: first, in: heads.runs, next: next, &stream, body)
       }
-      (stream.scales, stream.scale_stride, stream.scale_head_stride) = (
-        run.scales.base, run.scales.rowStride, run.scales.headStride
-      )
-      prefetch(&stream, after: piece, of: stretch, distance: distance, next)
-      body(piece, stream, isInPlace ? rows.type : gatheredType)
-      first = piece.upperBound
     }
+  }
+
+  /// Runs that a kernel takes at a time: those of a tile in pages of 16 rows, twice.
+  static let mostRuns = 128
+
+  /// Hands out runs from a row on, as many as lie in the same strides and a kernel takes; the row after them.
+  private func forEachRun(
+    of stretch: StreamStretch, from first: Int, in runs: UnsafeMutablePointer<CAttentionKernels_run>,
+    next: StreamStretch?, _ stream: inout CAttentionKernels_stream,
+    _ body: (_ piece: Range<Int>, CAttentionKernels_stream, RowStorage) -> Void
+  ) -> Int {
+    let (count, type) = (stretch.range.count, rows.type)
+    var end = first
+    var used = 0
+    let (rowStride, headStride) = (stream.row_stride, stream.head_stride)
+    stretch.forEachRun(from: first) { run in
+      guard run.rowStride == rowStride, run.headStride == headStride, run.hasNeighbouringColumns(columns, type)
+      else { return false }
+      runs[used] = CAttentionKernels_run(
+        rows: run.base, scales: run.scales.base, count: min(run.count, count - end), next: nil,
+        next_stride: rowStride, next_count: 0, is_short: 0)
+      end += runs[used].count
+      used += 1
+      return end < count && used < Self.mostRuns
+    }
+    prefetch(runs, used, from: first, of: stretch, distance: stream.distance, next)
+    let run = runs[0]
+    (stream.rows, stream.count) = (run.rows, run.count)
+    (stream.next, stream.next_stride) = (run.next, run.next_stride)
+    (stream.next_count, stream.is_short) = (run.next_count, run.is_short)
+    stream.more = UnsafePointer(runs + 1)
+    stream.more_count = used - 1
+    body(first..<end, stream, type)
+    return end
+  }
+
+  /// Says what a kernel prefetches while it reads each of some runs.
+  private func prefetch(
+    _ runs: UnsafeMutablePointer<CAttentionKernels_run>, _ count: Int, from first: Int,
+    of stretch: StreamStretch, distance: Int, _ next: StreamStretch?
+  ) {
+    var start = first
+    // The run that holds the row that is prefetched first, and its own first row: both only ever go on.
+    var (holder, holderStart) = (0, first)
+    for index in 0..<count {
+      let own = runs[index].count
+      let ahead = start + max(own, distance)
+      while holder < count && holderStart + runs[holder].count <= ahead {
+        holderStart += runs[holder].count
+        holder += 1
+      }
+      if holder < count {
+        let offset = ahead - holderStart
+        runs[index].next = runs[holder].rows + offset &* runs[index].next_stride
+        runs[index].next_count = min(runs[holder].count - offset, own)
+      } else if let run = run(ahead, of: stretch, next) {
+        runs[index].next = run.base
+        runs[index].next_stride = run.rowStride
+        runs[index].next_count = min(run.count, own)
+      }
+      runs[index].is_short = own < distance ? 1 : 0
+      start += own
+    }
+  }
+
+  /// The run from a row of a stretch on, or from one of the next where the stretch ends.
+  private func run(_ row: Int, of stretch: StreamStretch, _ next: StreamStretch?) -> RowRun? {
+    let count = stretch.range.count
+    return row < count ? stretch.run(at: row) : next?.run(within: row - count)
   }
 
   /// The type that rows have in scratch.
@@ -94,21 +168,19 @@ struct StreamSource {
   /// too little time; with more, what was prefetched has left the cache before it is read, or takes the room of what is read again.
   private func distance(heads: Int) -> Int { max(1, (16 << 10) / (heads * rows.type.rowBytes(columns))) }
 
-  /// Says what a kernel prefetches while it reads a piece.
+  /// Says what a kernel prefetches while it reads a run. One that is shorter than the distance prefetches what lies so far ahead, and a longer
+  /// one what follows it.
   private func prefetch(
-    _ stream: inout CAttentionKernels_stream, after piece: Range<Int>, of stretch: StreamStretch,
-    distance: Int, _ next: StreamStretch?
+    _ stream: inout CAttentionKernels_stream, from first: Int, of stretch: StreamStretch,
+    _ next: StreamStretch?
   ) {
-    stream.distance = distance
-    // A run that is shorter than the distance prefetches what lies so far ahead, and a longer one what follows it.
-    let isShort = piece.count < distance
-    let ahead = isShort ? piece.lowerBound + distance : piece.upperBound
-    let count = stretch.range.count
-    guard let run = ahead < count ? stretch.run(at: ahead) : next?.run(within: ahead - count) else { return }
-    stream.is_short = isShort ? 1 : 0
+    let isShort = stream.count < stream.distance
+    let ahead = first + (isShort ? stream.distance : stream.count)
+    (stream.is_short, stream.next, stream.next_count) = (isShort ? 1 : 0, nil, 0)
+    guard let run = run(ahead, of: stretch, next) else { return }
     stream.next = run.base
     stream.next_stride = run.rowStride
-    stream.next_count = min(run.count, piece.count)
+    stream.next_count = min(run.count, stream.count)
   }
 }
 
@@ -119,6 +191,8 @@ struct StreamHeads {
   let scratch: UnsafeMutablePointer<Float>
   /// From a head's scratch, and from all else in its workspace, to the next head's, in Floats.
   let stride: Int
+  /// Room for ``StreamSource/mostRuns`` runs.
+  let runs: UnsafeMutablePointer<CAttentionKernels_run>
 }
 
 /// Some consecutive rows of a head of a sequence, in however many runs.
@@ -130,6 +204,11 @@ struct StreamStretch {
 
   /// The run from a row on.
   fileprivate func run(at row: Int) -> RowRun { rows.run(sequence, head, from: range.lowerBound + row) }
+
+  /// Calls `body` with the runs from a row on, until it returns false.
+  fileprivate func forEachRun(from row: Int, _ body: (RowRun) -> Bool) {
+    rows.forEachRun(sequence, head, from: range.lowerBound + row, body)
+  }
 
   /// The same; nil past the last row.
   fileprivate func run(within row: Int) -> RowRun? { row < range.count ? run(at: row) : nil }

@@ -38,6 +38,7 @@ struct DecodeTiles: Sendable {
         rows: rows * members, keys: keys,
         packedKeys: StreamSource.gatheredRows(columns: problem.sizes.headDimension),
         packedValues: StreamSource.gatheredRows(columns: problem.sizes.valueDimension),
+        runs: StreamSource.mostRuns,
         pairsQueries: problem.elementType == .bfloat16 || problem.keys.type == .int8))
   }
 
@@ -48,7 +49,7 @@ struct DecodeTiles: Sendable {
   /// takes and as leave each thread three pieces of work. It does not touch results: each head's tiles and their order are the same.
   func headsTogether(_ problem: AttentionProblem, threads: Int) -> Int {
     let sizes = problem.sizes
-    guard problem.keys.interleavesHeads, problem.values.interleavesHeads else { return 1 }
+    guard problem.keys.readsHeadsTogether, problem.values.readsHeadsTogether else { return 1 }
     var heads = min(max(1, sizes.keyValueHeads), CAttentionKernels_most_heads)
     while heads > 1 {
       let pieces = sizes.batch * parts * (sizes.keyValueHeads / heads)

@@ -1,3 +1,5 @@
+import CAttentionKernels
+
 /// Where the pieces of a thread's workspace lie: byte offsets from a 64-byte-aligned start.
 struct TileWorkspaceLayout: Sendable {
   let queries: Int
@@ -10,6 +12,7 @@ struct TileWorkspaceLayout: Sendable {
   let biasRows: Int
   let state: Int
   let ranges: Int
+  let runs: Int
   let byteCount: Int
   /// In elements.
   let scoreStride: Int
@@ -41,6 +44,7 @@ struct TileWorkspaceLayout: Sendable {
     self.biasRows = place(2 * tiles.keys, size)
     self.state = place(4 * rows, size)
     self.ranges = place((VisibleRanges.entries + 2) * rows, MemoryLayout<Int32>.size)
+    self.runs = place(tiles.runs, MemoryLayout<CAttentionKernels_run>.stride)
     self.byteCount = end
   }
 }
@@ -57,6 +61,8 @@ struct TileShape {
   /// Values, likewise; 0 where no output is made.
   var packedValues: Int
   var transposesKeys = false
+  /// Runs of rows that are streamed at a time.
+  var runs = 0
   /// Whether queries are kept in 16 bits too: in bfloat16, or as integers.
   var pairsQueries = false
 }

@@ -196,6 +196,16 @@ struct CAttentionKernels_stream {
   const void *next;
   ptrdiff_t next_stride, next_count;
   int is_short;
+  // Runs of rows that follow these in the same strides: pages, say. What is said of rows above is said of each by itself.
+  const struct CAttentionKernels_run *more;
+  ptrdiff_t more_count;
+};
+struct CAttentionKernels_run {
+  const void *rows, *scales;
+  ptrdiff_t count;
+  const void *next;
+  ptrdiff_t next_stride, next_count;
+  int is_short;
 };
 // The most heads that are read together: with 16 sums of 64 bytes a head, what waits to be reduced takes 8 KiB.
 enum { CAttentionKernels_most_heads = 8 };

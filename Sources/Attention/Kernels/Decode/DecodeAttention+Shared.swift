@@ -81,7 +81,7 @@ extension DecodeAttention {
     _ keys: StreamStretch, _ span: Span, _ stack: TileWorkspace<Float>, next: StreamStretch
   ) {
     let depth = problem.sizes.headDimension
-    let heads = StreamHeads(count: 1, scratch: stack.packedKeys, stride: 0)
+    let heads = StreamHeads(count: 1, scratch: stack.packedKeys, stride: 0, runs: stack.runs)
     self.keys.forEachPiece(of: keys, heads: heads, next: next) { piece, stream, type in
       multiply(
         stream, type, span.form, stack.from(span.rows.lowerBound, depth: depth, width: 0),
@@ -93,7 +93,7 @@ extension DecodeAttention {
     _ values: StreamStretch, _ span: Span, _ stack: TileWorkspace<Float>, next: StreamStretch?
   ) {
     let width = problem.sizes.valueDimension
-    let heads = StreamHeads(count: 1, scratch: stack.packedValues, stride: 0)
+    let heads = StreamHeads(count: 1, scratch: stack.packedValues, stride: 0, runs: stack.runs)
     self.values.forEachPiece(of: values, heads: heads, next: next) { piece, stream, type in
       sum(
         stream, type, stack.from(span.rows.lowerBound, depth: 0, width: width), rows: span.rows.count,

@@ -80,7 +80,7 @@ EXAMPLE := -c release --package-path Examples/TinyLlama --scratch-path .build/ex
 
 example: setup
 	swift test $(EXAMPLE)
-	@programs="$$(swift build $(EXAMPLE) --show-bin-path)" && "$$programs/TinyLlama" && "$$programs/Arrays"
+	@programs="$$(swift build $(EXAMPLE) --show-bin-path)" && "$$programs/TinyLlama" && "$$programs/Serving" && "$$programs/Arrays"
 
 format:
 	swift format -i -r $(SWIFT_SOURCES)

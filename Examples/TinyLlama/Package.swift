@@ -6,17 +6,20 @@ let package = Package(
   name: "TinyLlama",
   dependencies: [.package(name: "swift-attention", path: "../..")],
   targets: [
-    .executableTarget(
-      name: "TinyLlama",
+    .target(
+      name: "Llama",
       dependencies: [
         .product(name: "Attention", package: "swift-attention"),
         .product(name: "TensorFiles", package: "swift-attention"),
       ],
       resources: [.copy("Model")]),
+    .executableTarget(name: "TinyLlama", dependencies: ["Llama"]),
+    .executableTarget(name: "Serving", dependencies: ["Llama"]),
     .executableTarget(
       name: "Arrays", dependencies: [.product(name: "Attention", package: "swift-attention")]),
     .testTarget(
-      name: "TinyLlamaTests", dependencies: ["TinyLlama", "Arrays"], resources: [.copy("Expected")]),
+      name: "TinyLlamaTests", dependencies: ["Llama", "Serving", "Arrays"],
+      resources: [.copy("Expected")]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -1,12 +1,10 @@
 import Attention
 import Foundation
+import Llama
 
 /// `TinyLlama [token ...]`: prints the 64 tokens that the model continues a prompt with.
 @main
 struct Command {
-  /// The model that comes with this package.
-  static let modelFolder = Bundle.module.bundleURL.appending(path: "Model")
-
   /// "This License", with the token that every text begins with.
   static let defaultPrompt = [0, 53, 675, 326, 222]
 
@@ -27,7 +25,7 @@ struct Command {
       }
       return token
     }
-    let model = try Llama(folder: modelFolder)
+    let model = try Llama(folder: Llama.modelFolder)
     return try model.continuation(of: prompt.isEmpty ? defaultPrompt : prompt, count: 64)
   }
 }

@@ -5,7 +5,7 @@ import Foundation
 struct FeedForward {
   let gate, up, down: Projection<Float>
 
-  /// - Parameter x: `[1, T, width]`.
+  /// - Parameter x: `[total, width]`.
   func callAsFunction(_ x: Tensor<Float>) throws(AttentionError) -> Tensor<Float> {
     let opened = try gate(x).mapped { $0 / (1 + exp(-$0)) }
     return try down(opened * up(x))

@@ -3,11 +3,14 @@ import Foundation
 import TensorFiles
 
 extension Llama {
+  /// The model that comes with this package.
+  package static let modelFolder = Bundle.module.bundleURL.appending(path: "Model")
+
   /// The model of a folder in Hugging Face's layout: `config.json` and `model.safetensors`.
   ///
   /// Weights become Float, whatever the file holds. Those of queries, keys and values are put side by side, so that they take one matrix
   /// product.
-  init(folder: URL) throws {
+  package init(folder: URL) throws {
     let decoder = JSONDecoder()
     decoder.keyDecodingStrategy = .convertFromSnakeCase
     let configuration = try decoder.decode(

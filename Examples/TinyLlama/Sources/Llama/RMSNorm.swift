@@ -6,10 +6,10 @@ struct RMSNorm {
   let weight: Tensor<Float>
   let epsilon: Float
 
-  /// - Parameter x: `[1, T, width]`.
+  /// - Parameter x: `[total, width]`.
   func callAsFunction(_ x: Tensor<Float>) throws(AttentionError) -> Tensor<Float> {
-    let meanSquare = try (x * x).sum(axis: 2) / Float(x.shape[2])
+    let meanSquare = try (x * x).sum(axis: 1) / Float(x.shape[1])
     let factor = (meanSquare + epsilon).mapped { 1 / $0.squareRoot() }
-    return try x * factor.expanded(axis: 2) * weight
+    return try x * factor.expanded(axis: 1) * weight
   }
 }

@@ -1,5 +1,11 @@
 import Synchronization
 
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
 /// Who holds which pages of a pool: references, free pages, and the prefixes that wait to be used again.
 ///
 /// One lock guards all of it, and with it the lists and states of the pool's sequences. It is held for bookkeeping only: never while
@@ -35,15 +41,24 @@ final class PageLedger: @unchecked Sendable {
 
   private let lock = Mutex(())
 
-  init(pageCount: Int, pageSize: Int, sharesPrefixes: Bool) {
+  /// Nil where the system has no memory for so many pages. What it gives becomes resident as pages are used.
+  init?(pageCount: Int, pageSize: Int, sharesPrefixes: Bool) {
+    let records = malloc(pageCount * MemoryLayout<Record>.stride)
+    // A layout's rows are few enough for these products.
+    let tokens = malloc((sharesPrefixes ? pageCount * pageSize : 1) * MemoryLayout<Int>.stride)
+    guard let records, let tokens else {
+      free(records)
+      free(tokens)
+      return nil
+    }
     (self.pageCount, self.pageSize, self.sharesPrefixes) = (pageCount, pageSize, sharesPrefixes)
-    records = .allocate(capacity: pageCount)
-    tokens = .allocate(capacity: sharesPrefixes ? pageCount * pageSize : 1)
+    self.records = records.bindMemory(to: Record.self, capacity: pageCount)
+    self.tokens = tokens.bindMemory(to: Int.self, capacity: sharesPrefixes ? pageCount * pageSize : 1)
   }
 
   deinit {
-    records.deallocate()
-    tokens.deallocate()
+    free(UnsafeMutableRawPointer(records))
+    free(UnsafeMutableRawPointer(tokens))
   }
 
   func withLock<Result: Sendable, Failure: Error>(
@@ -94,7 +109,7 @@ extension PageLedger {
   }
 
   /// A page that nobody holds, and that lost its prefix.
-  func free(_ page: Int32) { freed.append(page) }
+  func makeFree(_ page: Int32) { freed.append(page) }
 
   /// One holder of a list less; the last one gives its pages back.
   func release(_ list: PageList) {

@@ -34,6 +34,8 @@ import Testing
     model.finish()
     #expect(model.failure == nil)
     #expect(pool.freePages == pages)
+    // Few operations, as under a sanitizer, need not meet everything.
+    if Self.operations < 20_000 { return }
     for kind in ["committed", "dropped", "forked", "reordered"] {
       #expect(model.counts[kind, default: 0] > Self.operations / 1000, "\(kind): \(model.counts)")
     }

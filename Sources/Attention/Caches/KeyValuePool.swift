@@ -50,7 +50,7 @@ public final class KeyValuePool: Sendable {
   ///     touches them while the pool, or a view of it, is alive.
   ///   - owner: what keeps the memory valid; released with the pool.
   /// - Throws: ``AttentionError`` as for a pool of its own memory, and where `memory` is too small or not aligned.
-  public init(
+  public convenience init(
     over memory: UnsafeMutableRawBufferPointer, owner: some Sendable, layers: Int, heads: Int, depth: Int,
     width: Int? = nil, keys: KeyValueType, values: KeyValueType, pageSize: Int, pages: Int
   ) throws(AttentionError) {
@@ -64,12 +64,10 @@ public final class KeyValuePool: Sendable {
       throw AttentionError(
         "memory", "the address \(base) given, expected a multiple of \(CacheMemory.alignment)")
     }
-    self.layout = layout
-    self.memory = CacheMemory(external: base, owner: owner)
-    ledger = PageLedger(pageCount: pages, pageSize: pageSize, sharesPrefixes: true)
+    try self.init(layout, CacheMemory(external: base, owner: owner), sharesPrefixes: true)
   }
 
-  init(_ layout: CacheLayout, sharesPrefixes: Bool) throws(AttentionError) {
+  convenience init(_ layout: CacheLayout, sharesPrefixes: Bool) throws(AttentionError) {
     let layerBytes = layout.keys.layerRows * layout.keys.rowBytes
     guard let memory = CacheMemory(byteCount: layout.byteCount, layerBytes: layerBytes) else {
       throw AttentionError(
@@ -77,10 +75,21 @@ public final class KeyValuePool: Sendable {
         "\(layout.pages) pages of \(layout.pageSize) rows ask for \(layout.byteCount) bytes, and the system has not so many"
       )
     }
-    self.layout = layout
-    self.memory = memory
-    ledger = PageLedger(
+    try self.init(layout, memory, sharesPrefixes: sharesPrefixes)
+  }
+
+  private init(
+    _ layout: CacheLayout, _ memory: CacheMemory, sharesPrefixes: Bool
+  ) throws(AttentionError) {
+    let ledger = PageLedger(
       pageCount: layout.pages, pageSize: layout.pageSize, sharesPrefixes: sharesPrefixes)
+    guard let ledger else {
+      throw AttentionError(
+        .outOfMemory, "pages",
+        "\(layout.pages) pages of \(layout.pageSize) rows given, expected fewer: there is no memory to keep count of them"
+      )
+    }
+    (self.layout, self.memory, self.ledger) = (layout, memory, ledger)
   }
 
   /// How many bytes a pool of such sizes needs of memory that a caller brings.

@@ -129,7 +129,7 @@ extension PageLedger {
       records[Int(page)].prefix = PrefixNode()
       if records[Int(page)].references == 0 {
         idle.remove(page, records)
-        free(page)
+        makeFree(page)
       }
       if page == root { return }
       records[Int(node.parent)].prefix.firstChild = node.nextSibling

@@ -1,4 +1,8 @@
-import Synchronization
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
 
 /// Who holds which pages of a pool: references, free pages, and the prefixes that wait to be used again.
 ///
@@ -33,23 +37,39 @@ final class PageLedger: @unchecked Sendable {
   var nodes: [PrefixKey: Int32] = [:]
   var lastSerial: UInt32 = 0
 
-  private let lock = Mutex(())
+  /// Not a `Mutex`: ThreadSanitizer does not see what a thread that waited for one has behind it, and would report every access.
+  private let lock: UnsafeMutablePointer<pthread_mutex_t>
 
-  init(pageCount: Int, pageSize: Int, sharesPrefixes: Bool) {
+  /// Nil where the system has no memory for so many pages. What it gives becomes resident as pages are used.
+  init?(pageCount: Int, pageSize: Int, sharesPrefixes: Bool) {
+    let records = malloc(pageCount * MemoryLayout<Record>.stride)
+    // A layout's rows are few enough for these products.
+    let tokens = malloc((sharesPrefixes ? pageCount * pageSize : 1) * MemoryLayout<Int>.stride)
+    guard let records, let tokens else {
+      free(records)
+      free(tokens)
+      return nil
+    }
     (self.pageCount, self.pageSize, self.sharesPrefixes) = (pageCount, pageSize, sharesPrefixes)
-    records = .allocate(capacity: pageCount)
-    tokens = .allocate(capacity: sharesPrefixes ? pageCount * pageSize : 1)
+    lock = .allocate(capacity: 1)
+    pthread_mutex_init(lock, nil)
+    self.records = records.bindMemory(to: Record.self, capacity: pageCount)
+    self.tokens = tokens.bindMemory(to: Int.self, capacity: sharesPrefixes ? pageCount * pageSize : 1)
   }
 
   deinit {
-    records.deallocate()
-    tokens.deallocate()
+    pthread_mutex_destroy(lock)
+    lock.deallocate()
+    free(UnsafeMutableRawPointer(records))
+    free(UnsafeMutableRawPointer(tokens))
   }
 
   func withLock<Result: Sendable, Failure: Error>(
     _ body: () throws(Failure) -> Result
   ) throws(Failure) -> Result {
-    try lock.withLock { (_) throws(Failure) in try body() }
+    pthread_mutex_lock(lock)
+    defer { pthread_mutex_unlock(lock) }
+    return try body()
   }
 }
 
@@ -94,7 +114,7 @@ extension PageLedger {
   }
 
   /// A page that nobody holds, and that lost its prefix.
-  func free(_ page: Int32) { freed.append(page) }
+  func makeFree(_ page: Int32) { freed.append(page) }
 
   /// One holder of a list less; the last one gives its pages back.
   func release(_ list: PageList) {

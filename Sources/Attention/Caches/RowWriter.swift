@@ -17,8 +17,10 @@ struct RowWriter {
   private let target: CachedRows
   /// The stored type as one that tensors have; nil for integers.
   private let floatType: StorageType?
-  /// What all rotations share; nil where rows are not turned.
-  private let rotation: CAttentionKernels_rotation?
+  /// Whether rows are turned. By itself: asking an optional would copy all of the rotation for each token.
+  private let rotates: Bool
+  /// What all rotations share.
+  private let rotation: CAttentionKernels_rotation
   private let kernels: KernelTable
 
   init<Element: AttentionElement>(
@@ -39,12 +41,13 @@ struct RowWriter {
       case .int8, .int4: nil
       }
     kernels = CAttentionKernels_active()
+    rotates = rotary != nil
+    var call = CAttentionKernels_rotation()
     guard let rotary else {
-      rotation = nil
+      rotation = call
       return
     }
     let table = rotary.tables.single
-    var call = CAttentionKernels_rotation()
     call.heads = heads
     call.rows_per_turn = 1
     call.columns = target.columns
@@ -139,7 +142,7 @@ struct RowWriter {
   /// Writes all heads of a run; a token that cannot be quantised.
   private func write(_ run: Run, _ scratch: UnsafeMutableRawPointer) -> Int? {
     if floatType == sourceType {
-      if rotation != nil {
+      if rotates {
         rotate(
           run, sourceType,
           from: StridedRows(base: source + run.token &* tokenStride, row: tokenStride, head: headStride),
@@ -209,7 +212,7 @@ struct RowWriter {
         }
       }
     }
-    if rotation != nil {
+    if rotates {
       rotate(run, .float32, from: floats, 1, to: packed)
       floats = packed
     }
@@ -268,7 +271,7 @@ struct RowWriter {
   private func rotate(
     _ run: Run, _ type: StorageType, from: StridedRows, _ columnStride: Int, to: StridedRows
   ) {
-    guard var call = rotation else { return }
+    var call = rotation
     call.source = from.base
     call.target = UnsafeMutableRawPointer(mutating: to.base)
     call.rows = run.count

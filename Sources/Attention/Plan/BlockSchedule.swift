@@ -66,6 +66,7 @@ struct BlockSchedule: Sendable {
     of extents: [SequenceExtent], _ problem: AttentionProblem, threads: Int, _ variant: KernelVariant
   ) -> [BlockGroup] {
     var groups: [BlockGroup] = []
+    groups.reserveCapacity(extents.count)
     var tiles: (extent: SequenceExtent, tiles: BlockTiles)?
     for (sequence, extent) in extents.enumerated() {
       // Neighbours are often alike.
@@ -77,13 +78,18 @@ struct BlockSchedule: Sendable {
           BlockGroup(problem, extent, sequence..<sequence + 1, tiles.tiles, threads: threads))
       }
     }
-    groups.removeAll { $0.blockCount == 0 }
-    // By index where work is equal: the order must not depend on how sorting treats ties.
-    groups.sort {
-      ($1.operationsPerBlock * Double($1.blocksPerHead), $0.sequences.lowerBound)
-        < ($0.operationsPerBlock * Double($0.blocksPerHead), $1.sequences.lowerBound)
+    // Keys are sorted and not the groups, which are large. By index where work is equal: the order must not depend on how sorting treats ties.
+    var order: [(isStreamed: Bool, work: Double, index: Int)] = []
+    order.reserveCapacity(groups.count)
+    for (index, group) in groups.enumerated() where group.blockCount > 0 {
+      let work = group.operationsPerBlock * Double(group.blocksPerHead)
+      order.append((group.tiles.isStreamed, work, index))
     }
-    return groups.filter { !$0.tiles.isStreamed } + groups.filter(\.tiles.isStreamed)
+    order.sort { a, b in
+      if a.isStreamed != b.isStreamed { return b.isStreamed }
+      return a.work != b.work ? a.work > b.work : a.index < b.index
+    }
+    return order.map { groups[$0.index] }
   }
 
   /// Whether each thread takes a contiguous share of the tasks, and then helps the others. So it is where memory limits all of them, and in

@@ -77,6 +77,30 @@ static struct CAttentionKernels_stream stream_of(const struct storage *type, int
                                            .is_short = sizes->count % 3 == 0};
 }
 
+// Sizes that are run once more with their rows as a list of runs: every third, of any number of heads and rows.
+static int is_cut(const struct sizes *sizes) { return (sizes->count + sizes->columns) % 3 == 0; }
+
+// The same rows as a list of runs of different lengths, each with some hint of its own.
+static void cut_into_runs(struct CAttentionKernels_stream *stream, struct CAttentionKernels_run runs[longest]) {
+  const ptrdiff_t count = stream->count;
+  ptrdiff_t used = 0;
+  for (ptrdiff_t i = 0, n; i < count; i += n, used++) {
+    n = 1 + (used * 23 + count * 5) % 37;
+    n = n < count - i ? n : count - i;
+    runs[used] = (struct CAttentionKernels_run){.rows = (const char *)stream->rows + i * stream->row_stride,
+                                                .count = n,
+                                                .next = (void *)512,
+                                                .next_stride = used % 3 * 64,
+                                                .next_count = used * 5 % 20,
+                                                .is_short = used % 2 == 0};
+  }
+  if (used == 0)
+    return;
+  stream->count = runs[0].count;
+  stream->more = runs + 1;
+  stream->more_count = used - 1;
+}
+
 static float *floats(int number, enum edge edge, ptrdiff_t count, struct random *random) {
   float *x = room(number, count * (ptrdiff_t)sizeof(float), edge);
   for (ptrdiff_t i = 0; i < count; i++)
@@ -112,6 +136,15 @@ static void check_products(void (*products)(const struct CAttentionKernels_produ
              sizes->count, sizes->columns, sizes->stride, sizes->head_stride, sizes->row_stride, score_stride);
   products(&all);
   expect_untouched_around_room(2);
+  if (is_cut(sizes)) {
+    static float again[most_work];
+    struct CAttentionKernels_run runs[longest];
+    struct CAttentionKernels_products cut = all;
+    cut_into_runs(&cut.keys, runs);
+    cut.scores = memcpy(again, before, (size_t)scores * sizeof(float));
+    products(&cut);
+    expect_equal_integer(0, memcmp(again, all.scores, (size_t)scores * sizeof(float)), 0);
+  }
   for (ptrdiff_t h = 0; h < sizes->heads; h++)
     for (ptrdiff_t r = 0; r < sizes->rows; r++)
       for (ptrdiff_t j = 0; j < sizes->count; j++) {
@@ -164,6 +197,15 @@ static void check_sums(void (*sums)(const struct CAttentionKernels_sums *), cons
              sizes->count, sizes->columns, sizes->stride, sizes->head_stride, sizes->row_stride, sizes->other_stride);
   sums(&all);
   expect_untouched_around_room(3);
+  if (is_cut(sizes)) {
+    static float again[most_work];
+    struct CAttentionKernels_run runs[longest];
+    struct CAttentionKernels_sums cut = all;
+    cut_into_runs(&cut.values, runs);
+    cut.output = memcpy(again, before, (size_t)outputs * sizeof(float));
+    sums(&cut);
+    expect_equal_integer(0, memcmp(again, all.output, (size_t)outputs * sizeof(float)), 0);
+  }
   for (ptrdiff_t h = 0; h < sizes->heads; h++)
     for (ptrdiff_t r = 0; r < sizes->rows; r++) {
       const ptrdiff_t at = h * all.work_stride;

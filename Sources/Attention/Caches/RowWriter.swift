@@ -62,9 +62,9 @@ struct RowWriter {
   }
 
   /// What one more thread must have to do: it takes about as long as waking that thread.
-  private static let threadBytes = 256 << 10
+  private static let threadBytes = 32 << 10
   /// What a task takes: some 10 µs.
-  private static let taskBytes = 128 << 10
+  private static let taskBytes = 16 << 10
   /// Tokens that go through scratch together, of all heads: within the first-level cache.
   private static let scratchFloats = 4 << 10
 

@@ -84,7 +84,8 @@ let package = Package(
       ],
       resources: [.copy("Fixtures")]),
     .testTarget(
-      name: "AttentionBenchTests", dependencies: ["AttentionBench", "BenchmarkKit", "TestSupport"]),
+      name: "AttentionBenchTests",
+      dependencies: ["AttentionBench", "BenchmarkKit", "TensorFiles", "Tensors", "TestSupport"]),
   ],
   swiftLanguageModes: [.v6]
 )

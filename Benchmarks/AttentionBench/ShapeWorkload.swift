@@ -25,7 +25,8 @@ extension ShapeWorkload {
     try ShapeFile.load(path: path).map { ShapeWorkload(shape: $0) }
   }
 
-  private static func minilm() throws -> ShapeWorkload {
+  /// Queries, keys and values of a real text in a layer of a real encoder.
+  static func minilm() throws -> ShapeWorkload {
     let path = resource("minilm-layer3-qkv.safetensors")
     let file = try SafetensorsFile(path: path)
     func shape(_ name: String) throws -> [Int] {

@@ -7,7 +7,7 @@ package enum TableFormat: String, CaseIterable, Sendable {
 }
 
 /// A table for people, whose lines can be printed before all are known.
-struct TextTable {
+package struct TextTable {
   private let format: TableFormat
   private let header: [String]
   /// Columns of words, which stand to the left; numbers stand to the right.
@@ -15,7 +15,7 @@ struct TextTable {
   private let widths: [Int]
 
   /// A table of these lines, whose columns are as wide as their widest cell.
-  init(_ format: TableFormat, _ header: [String], words: Set<Int>, rows: [[String]]) {
+  package init(_ format: TableFormat, _ header: [String], words: Set<Int>, rows: [[String]]) {
     let widths = header.indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
     self.init(format, header, words: words, widths: widths)
   }
@@ -29,12 +29,12 @@ struct TextTable {
   }
 
   /// The lines before the first.
-  var heading: [String] {
+  package var heading: [String] {
     let rule = header.indices.map { words.contains($0) ? "---" : "--:" }
     return [line(header)] + (format == .markdown ? ["| \(rule.joined(separator: " | ")) |"] : [])
   }
 
-  func line(_ cells: [String]) -> String {
+  package func line(_ cells: [String]) -> String {
     switch format {
     case .markdown: return "| " + cells.map(Self.escaped).joined(separator: " | ") + " |"
     case .table:
@@ -48,7 +48,7 @@ struct TextTable {
   }
 
   /// A line before or after the table.
-  func item(_ text: String) -> String {
+  package func item(_ text: String) -> String {
     switch format {
     case .markdown: "* " + Self.escaped(text)
     case .table: text

@@ -72,18 +72,16 @@ extension AttentionCase {
   }
 }
 
-/// Checks that a file has the tensors of a case of `Attention` and no others, keys and values of one type with the queries.
+/// Checks that a file has the tensors of a case of `Attention` and no others, keys and values of one type with the queries or of Int8.
 ///
-/// - Returns: the element type of `Q`, `K` and `V`.
+/// - Returns: the element type of `Q`.
 /// - Throws: ``CaseError`` for tensors that are missing, unknown or of another type, or of one that attention does not take.
 func checkCaseTensors(of file: SafetensorsFile) throws(CaseError) -> any AttentionElement.Type {
   try file.checkTensorNames(of: .attention)
-  let type = try file.elementType(of: "Q", "the queries of the case")
-  for (name, what) in [("K", "keys"), ("V", "values")] {
-    _ = try file.elementType(of: name, "the \(what) of the case", asIn: "Q")
+  let type = try file.elementType(of: "Q", "the queries of the case").attentionElement(of: "Q")
+  for rows in RowTensor.allCases {
+    try file.checkTypes(of: rows)
+    if file[rows.past] != nil { _ = try file.elementType(of: rows.past, "", asIn: "Q") }
   }
-  for name in ["past_key", "past_value"] where file[name] != nil {
-    _ = try file.elementType(of: name, "", asIn: "Q")
-  }
-  return try type.attentionElement(of: "Q")
+  return type
 }

@@ -31,7 +31,7 @@ package enum CaseOperator: String, CaseIterable, Sendable {
     case .attention:
       [
         "Q", "K", "V", "attn_mask", "past_key", "past_value", "nonpad_kv_seqlen", "alibi_slopes", "sinks",
-        "cu_seqlens_q", "cu_seqlens_k", "block_table",
+        "cu_seqlens_q", "cu_seqlens_k", "block_table", "k_scale", "v_scale",
       ]
     case .rotaryEmbedding: ["input", "cos_cache", "sin_cache", "position_ids"]
     }

@@ -5,10 +5,10 @@ extension OperandReader {
   /// `Q` as for ``padded()``; `K` and `V` as `[numBlocks, blockSize, Hkv, D]`.
   func paged() throws -> CaseOperands<Element> {
     let isMerged = file["Q"]?.shape.count == 3
-    let queries = try heads(of: "Q", attributes.queryHeads, "q_num_heads", isMerged)
-    let pages = try ["K", "V"].map { name in
-      let tensor = try axes(of: name, 4, "[numBlocks, blockSize, Hkv, D] for a block_table")
-      try check(attributes.keyHeads, "kv_num_heads", is: tensor.shape[2], of: name, tensor.shape)
+    let queries: Tensor<Element> = try heads(of: "Q", attributes.queryHeads, "q_num_heads", isMerged)
+    let pages = try RowTensor.allCases.map { rows in
+      let tensor = try self.rows(of: rows, 4, "[numBlocks, blockSize, Hkv, D] for a block_table")
+      try check(attributes.keyHeads, "kv_num_heads", is: tensor.shape[2], of: rows.name, tensor.shape)
       return tensor
     }
     let (table, capacity) = try blockTable(batch: queries.shape[0], pages: pages[0].shape)
@@ -25,7 +25,7 @@ extension OperandReader {
 
   /// Pages as attention takes them; without keys, empty tensors, since there may be any number of sequences without a page.
   private func keyValues(
-    _ keys: Tensor<Element>, _ values: Tensor<Element>, _ table: Tensor<Int32>, lengths: [Int]?,
+    _ keys: CaseRows<Element>, _ values: CaseRows<Element>, _ table: Tensor<Int32>, lengths: [Int]?,
     capacity: Int
   ) throws -> KeyValues {
     let (k, v, batch) = (keys.shape, values.shape, table.shape[0])

@@ -12,9 +12,9 @@ struct OperandReader<Element: AttentionElement> {
   /// `Q`, `K` and `V` as `[B, H, T, D]` or, all three, `[B, T, H·D]`; `past_key` and `past_value` before them.
   func padded() throws -> CaseOperands<Element> {
     let isMerged = file["Q"]?.shape.count == 3
-    let queries = try heads(of: "Q", attributes.queryHeads, "q_num_heads", isMerged)
-    let keys = try heads(of: "K", attributes.keyHeads, "kv_num_heads", isMerged)
-    let values = try heads(of: "V", attributes.keyHeads, "kv_num_heads", isMerged)
+    let queries: Tensor<Element> = try heads(of: "Q", attributes.queryHeads, "q_num_heads", isMerged)
+    let keys = try headRows(of: .keys, isMerged)
+    let values = try headRows(of: .values, isMerged)
     guard let past = file["past_key"]?.shape else {
       let lengths = try file.keyLengths(batch: queries.shape[0], keyCount: keys.shape[2])
       var operands = CaseOperands(
@@ -25,9 +25,10 @@ struct OperandReader<Element: AttentionElement> {
       operands.keyLengths = lengths
       return operands
     }
+    let (newKeys, newValues) = (try numbers(keys, of: .keys), try numbers(values, of: .values))
     // Other counts of axes are refused where the tensor is read.
     let pastLength = past.count == 4 ? past[2] : 0
-    try check(queries, keys, values)
+    try check(queries, newKeys, newValues)
     let (keyCount, overflow) = pastLength.addingReportingOverflow(keys.shape[2])
     guard !overflow, keyCount <= mostKeys else {
       throw CaseError(
@@ -35,7 +36,7 @@ struct OperandReader<Element: AttentionElement> {
         "\(pastLength) positions before \(keys.shape[2]) of K, expected at most \(mostKeys) together")
     }
     let present = try (
-      keys: joined("past_key", pastLength, keys), values: joined("past_value", pastLength, values)
+      keys: joined("past_key", pastLength, newKeys), values: joined("past_value", pastLength, newValues)
     )
     var operands = CaseOperands(
       Queries(queries), queries, (queries.shape[0], queries.shape[2]),
@@ -47,11 +48,11 @@ struct OperandReader<Element: AttentionElement> {
 
   /// `Q`, `K` and `V` as `[total, H, D]`; without `cu_seqlens_k`, keys lie as their queries do.
   func packed() throws -> CaseOperands<Element> {
-    let queries = try axes(of: "Q", 3, "[total, Hq, D] for cu_seqlens_q")
+    let queries: Tensor<Element> = try axes(of: "Q", 3, "[total, Hq, D] for cu_seqlens_q")
     try check(attributes.queryHeads, "q_num_heads", is: queries.shape[1], of: "Q", queries.shape)
-    let keys = try axes(of: "K", 3, "[total, Hkv, D] for cu_seqlens_q")
+    let keys = try rows(of: .keys, 3, "[total, Hkv, D] for cu_seqlens_q")
     try check(attributes.keyHeads, "kv_num_heads", is: keys.shape[1], of: "K", keys.shape)
-    let values = try axes(of: "V", 3, "[total, Hkv, Dv] for cu_seqlens_q")
+    let values = try rows(of: .values, 3, "[total, Hkv, Dv] for cu_seqlens_q")
     let queryLengths = try file.packedLengths("cu_seqlens_q", rows: queries.shape[0]) ?? []
     var keyLengths = queryLengths
     if let lengths = try file.packedLengths("cu_seqlens_k", rows: keys.shape[0]) {
@@ -75,8 +76,10 @@ struct OperandReader<Element: AttentionElement> {
 
 extension OperandReader {
   /// A tensor that must have some count of axes.
-  func axes(of name: String, _ rank: Int, _ expected: String) throws -> Tensor<Element> {
-    let tensor = try file.tensor(name, as: Element.self)
+  func axes<E: TensorElement>(
+    of name: String, _ rank: Int, _ expected: String, as type: E.Type = E.self
+  ) throws -> Tensor<E> {
+    let tensor = try file.tensor(name, as: type)
     guard tensor.rank == rank else { throw CaseError(name, "shape \(tensor.shape), expected \(expected)") }
     return tensor
   }
@@ -91,16 +94,28 @@ extension OperandReader {
   }
 
   /// A tensor with its heads as an axis.
-  func heads(
-    of name: String, _ heads: Int?, _ attribute: String, _ isMerged: Bool
-  ) throws -> Tensor<Element> {
+  func heads<E: TensorElement>(
+    of name: String, _ heads: Int?, _ attribute: String, _ isMerged: Bool, as type: E.Type = E.self
+  ) throws -> Tensor<E> {
     guard isMerged else {
-      let tensor = try axes(of: name, 4, "[B, H, T, D] or, for all of Q, K and V, [B, T, H·D]")
+      let tensor = try axes(of: name, 4, "[B, H, T, D] or, for all of Q, K and V, [B, T, H·D]", as: type)
       try check(heads, attribute, is: tensor.shape[1], of: name, tensor.shape)
       return tensor
     }
-    let tensor = try axes(of: name, 3, "[B, T, H·D] as for Q")
+    let tensor = try axes(of: name, 3, "[B, T, H·D] as for Q", as: type)
     return try tensor.splitHeads(heads, attribute, of: name)
+  }
+
+  /// What comes after a past.
+  ///
+  /// - Throws: ``CaseError`` for integers: a past has no scales, and what both give together no type.
+  private func numbers(_ rows: CaseRows<Element>, of tensor: RowTensor) throws(CaseError) -> Tensor<Element> {
+    switch rows {
+    case .numbers(let numbers): return numbers
+    case .integers:
+      throw CaseError(
+        tensor.past, "given beside \(tensor.name) of int8, expected all of them in \(tensor.name)")
+    }
   }
 
   /// A past of `length` positions, and what comes after it.

@@ -12,11 +12,16 @@ struct RunCommand: ParsableCommand {
       result is an error; other metadata has no effect, which a warning says.
 
       ATTENTION:
-        Q, K, V             [B, H, T, D]; or [B, T, H·D] and the numbers of heads
+        Q, K, V             [B, H, T, D]; or [B, T, H·D] and the numbers of heads;
+                            of one floating-point type, but K and V may be int8
+        k_scale             [B, H, T], what each row of int8 K is multiplied by;
+                            [B, T, H] beside [B, T, H·D], and in the layouts below
+                            too the shape of K without its last axis
+        v_scale             the same for V
         attn_mask           bool (true = visible), or numbers added to scores;
                             1 to 4 axes that broadcast to [B, Hq, Tq, Tk];
                             keys past the end of the last one are hidden
-        past_key            [B, Hkv, P, D], keys before those of K
+        past_key            [B, Hkv, P, D], keys before those of K (no int8)
         past_value          [B, Hkv, P, Dv], likewise
         nonpad_kv_seqlen    [B], how many keys of each sequence count
         alibi_slopes        [Hq]

@@ -84,8 +84,21 @@ extension CaseDraw {
           shape: one(of: [[1], [keys], [queries, 1], [1, heads, 1, keys]]))
       }
     }
+    drawStoredIntegers(keyHeads: keyHeads)
     if happens(oneIn: 4) { tensors["sinks"] = Drawn(type: .float32, shape: [heads]) }
     if happens(oneIn: 4) { tensors["alibi_slopes"] = Drawn(type: .float64, shape: [heads]) }
+  }
+
+  /// Makes keys, values or both integers with scales; not beside a past, which has none.
+  private mutating func drawStoredIntegers(keyHeads: Int) {
+    if tensors["past_key"] != nil || !happens(oneIn: 3) { return }
+    for (name, scales) in [("K", "k_scale"), ("V", "v_scale")] where happens(oneIn: 2) {
+      guard let shape = tensors[name]?.shape else { continue }
+      let heads = metadata["kv_num_heads"] == nil ? [] : [keyHeads]
+      tensors[name]?.type = .int8
+      tensors[scales] = Drawn(
+        type: one(of: [.float32, .float32, .float64, .float16]), shape: shape.dropLast() + heads)
+    }
   }
 
   private mutating func addIntegers(_ name: String, _ shape: [Int], _ range: ClosedRange<Int>) {
@@ -121,7 +134,9 @@ extension CaseDraw {
       tensors[name]?.type = type
       changes.append("\(name) of another type")
     case 2:
-      let other = one(of: ["attn_mask", "sinks", "past_key", "block_table", "nonpad_kv_seqlen", "expected.Y"])
+      let other = one(of: [
+        "attn_mask", "sinks", "past_key", "block_table", "nonpad_kv_seqlen", "expected.Y", "k_scale",
+      ])
       tensors[other] = tensors[name]
       changes.append("\(name) as \(other)")
     case 3, 4, 5: changeShape(of: name)

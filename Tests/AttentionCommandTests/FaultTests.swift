@@ -77,15 +77,18 @@ import Testing
   }
 
   /// One page of 64 KiB that a table names 2¹⁶ times would be 4 GiB in one piece: every command reads it where it lies.
-  @Test func aPageThatIsNamedOftenIsReadWhereItLies() throws {
+  @Test(arguments: [false, true]) func aPageThatIsNamedOftenIsReadWhereItLies(isInt8: Bool) throws {
     let directory = try TemporaryDirectory()
-    let page = Tensor<Float>.zeros([1, 16, 1, 1024])
-    let contents = CaseContents(
+    var contents = CaseContents(
       [:],
       [
-        "Q": Tensor<Float>.zeros([1, 1, 1, 1024]), "K": page, "V": Tensor<Float>.zeros([1, 16, 1, 1]),
-        "block_table": Tensor<UInt8>.zeros([1, 1 << 16]),
+        "Q": Tensor<Float>.zeros([1, 1, 1, 1024]), "K": Tensor<Float>.zeros([1, 16, 1, 1024]),
+        "V": Tensor<Float>.zeros([1, 16, 1, 1]), "block_table": Tensor<UInt8>.zeros([1, 1 << 16]),
       ])
+    if isInt8 {
+      contents.tensors["K"] = Tensor<Int8>.zeros([1, 16, 1, 1024])
+      contents.tensors["k_scale"] = Tensor<Float>.zeros([1, 16, 1])
+    }
     let input = try contents.write(to: directory.file("case.safetensors"))
     let output = directory.file("out.safetensors")
     for command in [

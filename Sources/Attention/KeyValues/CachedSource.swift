@@ -19,7 +19,7 @@ struct CachedSource: RowSource {
   /// The heads of a page follow each other: in short pages, reading one head alone jumps before the hardware prefetcher has seen a stream.
   var readsHeadsTogether: Bool { pageSize > 1 && pageSize <= Self.shortPage }
 
-  /// Pages that kernels read head by head.
+  /// Rows of a page that kernels read head by head.
   private static let shortPage = 64
 
   func run(_ sequence: Int, _ head: Int, from position: Int) -> RowRun {

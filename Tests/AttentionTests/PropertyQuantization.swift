@@ -19,7 +19,9 @@ struct PropertyQuantization<E: AttentionElement> {
       let scale = isFinite ? row.map(\.magnitude).max()! / 127 : .nan
       scales.append(scale)
       integers += row.map { isFinite && scale > 0 ? Int8(($0 / scale).rounded(.toNearestOrEven)) : 1 }
-      if scale == 0 { integers.replaceSubrange(integers.count - columns..<integers.count, with: row.map { _ in 0 }) }
+      if scale == 0 {
+        integers.replaceSubrange(integers.count - columns..<integers.count, with: row.map { _ in 0 })
+      }
     }
   }
 

@@ -29,7 +29,8 @@ struct PropertyRuleBuilder {
       let kept = keepsFirst ? 1 + Int(draw.dataSeed % 9) : 0
       rules.visible.append { b, _, i, j in
         j < kept
-          || (left.map { j >= position(b, i) - $0 } ?? true) && (right.map { j <= position(b, i) + $0 } ?? true)
+          || (left.map { j >= position(b, i) - $0 } ?? true)
+            && (right.map { j <= position(b, i) + $0 } ?? true)
       }
       return { .window(left: left, right: right, keepingFirst: kept, alignment(only: $0)) }
     case .keyRange(let range):

@@ -59,6 +59,35 @@ import Testing
     _ = try mergeAttention([(y1, lse1), (y2, lse2)])
   }
 
+  @Test func caches() throws {
+    let attend = ScaledDotProductAttention(mask: .causal)
+    let quantized = try QuantizedTensor(quantizing: k)
+    let (integers, scales) = (quantized.integers, quantized.scales)
+    _ = try attend(q, KeyValues(keys: QuantizedTensor(integers: integers, scales: scales), values: v))
+    let pool = try KeyValuePool(
+      layers: 2, heads: 4, depth: 64, keys: .bfloat16, values: .int8, pageSize: 16, pages: 64)
+    let (chat, other) = (pool.makeSequence(), pool.makeSequence())
+    _ = try pool.makeSequence(window: 63, keepingFirst: 4, longestAppend: 16)
+    let rotary = try RotaryEmbedding(headDimension: 64, positions: 128)
+    let (newKeys, newValues) = (
+      Tensor<Float>.normal([3, 4, 64], seed: 1), Tensor<Float>.normal([3, 4, 64], seed: 2)
+    )
+    let step = try KeyValueStep([chat, other], appending: [[17], [4, 9]])
+    try step.write(layer: 0, keys: newKeys, values: newValues, rotary: rotary)
+    try step.write(layer: 1, keys: newKeys, values: newValues)
+    let packed = Tensor<Float>.normal([3, 8, 64], seed: 3)
+    #expect(try attend(.packed(packed, lengths: [1, 2]), step.keyValues(layer: 0)).shape == [3, 8, 64])
+    try step.commit()
+    let prompt = [4, 9]
+    #expect(pool.match(prompt) == 0)
+    #expect(pool.makeSequence(reusing: prompt).count == 0)
+    _ = try chat.fork()
+    try KeyValueSequence.reorder([chat, other], by: [1, 1])
+    #expect(chat.tokens == prompt)
+    try chat.truncate(to: 0)
+    _ = try KeyValueSlab(layers: 2, heads: 4, depth: 64, keys: .float32, values: .float32, capacity: 64)
+  }
+
   @Test func masksAndScores() throws {
     struct Chunked: KeyRangeRule {
       let size: Int
@@ -73,6 +102,7 @@ import Testing
     let masks = [
       AttentionMask.causal, AttentionMask.causal(.topLeft), AttentionMask.causal(.offset(5)),
       AttentionMask.causal & .window(left: 1023),
+      AttentionMask.causal & .window(left: 1023, keepingFirst: 4),
       AttentionMask.keyRange(Chunked(size: 8192)),
       AttentionMask.boolean(visible),
       AttentionMask.additive(bias),

@@ -8,11 +8,15 @@ import Testing
   private static let prefix = 2100
   private static let lengths = [3, 1, 700, 2, 0, 1, 1500, 5]
 
-  private func expectEqual(_ a: Tensor<some AttentionElement>, _ b: Tensor<some AttentionElement>, _ context: String) {
+  private func expectEqual(
+    _ a: Tensor<some AttentionElement>, _ b: Tensor<some AttentionElement>, _ context: String
+  ) {
     #expect(a.elements.map(\.doubleValue) == b.elements.map(\.doubleValue), "\(context)")
   }
 
-  @Test(arguments: CachedTypes.all, [1, 4]) func forksGiveWhatTheyGiveAlone(types: CachedTypes, group: Int) throws {
+  @Test(arguments: CachedTypes.all, [1, 4]) func forksGiveWhatTheyGiveAlone(types: CachedTypes, group: Int)
+    throws
+  {
     func check<Element: AttentionElement>(_: Element.Type) throws {
       let inputs = CachedInputs(4000, heads: HeadCounts(query: 2 * group, keyValue: 2), depth: 64)
       let pool = try inputs.pool(types, pageSize: 16, pages: 600)
@@ -36,12 +40,14 @@ import Testing
         for threads in [Pools.one, Pools.three, Pools.seven] {
           let attend = ScaledDotProductAttention(mask: mask, on: threads)
           let packed = Queries.packed(queries, lengths: sequences.map { _ in 2 })
-          #expect(try attend.plan(packed, all).description.contains("read once for several sequences"), "\(mask)")
+          #expect(
+            try attend.plan(packed, all).description.contains("read once for several sequences"), "\(mask)")
           let (output, sums) = try attend.withLogSumExp(packed, all)
           for number in sequences.indices {
             let rows = 2 * number..<2 * number + 2
             let (alone, aloneSums) = try attend.withLogSumExp(
-              .packed(queries.sliced(axis: 0, rows), lengths: [2]), sequences[number].view.keyValues(layer: 0))
+              .packed(queries.sliced(axis: 0, rows), lengths: [2]), sequences[number].view.keyValues(layer: 0)
+            )
             expectEqual(output.sliced(axis: 0, rows), alone, "sequence \(number), \(mask)")
             expectEqual(sums.sliced(axis: 1, rows), aloneSums, "log-sum-exp of \(number), \(mask)")
           }

@@ -27,7 +27,8 @@ extension CachedCall {
     }
     // The contract's bounds, and one rounding of weights and one of the output where the type is narrow.
     let isQuantized = pool.keyType.isQuantized || pool.valueType.isQuantized
-    let bound = isQuantized ? 0x1p-14 * largest : E.benchType == .f32 && pool.keyType == .float32 ? 2e-6 : 2e-5
+    let bound =
+      isQuantized ? 0x1p-14 * largest : E.benchType == .f32 && pool.keyType == .float32 ? 2e-6 : 2e-5
     let rounding = E.unitRoundoff > Float.unitRoundoff ? 4 * E.unitRoundoff * largest : 0
     return Check(rows: rows, reference: reference, tolerance: bound + rounding) {
       self.inputs.outputRow($0, of: self.output)
@@ -35,7 +36,9 @@ extension CachedCall {
   }
 
   /// A head's rows as a pool keeps them, `[1, 1, T, D]`.
-  private func stored(_ tensor: Tensor<E>, _ sequence: Int, _ head: Int, _ type: KeyValueType) -> Tensor<Double> {
+  private func stored(_ tensor: Tensor<E>, _ sequence: Int, _ head: Int, _ type: KeyValueType) -> Tensor<
+    Double
+  > {
     let rows = tensor.selected(axis: 0, sequence).selected(axis: 0, head)
     let columns = rows.shape[1]
     var elements = rows.elements.map { Float($0.doubleValue) }
@@ -47,14 +50,19 @@ extension CachedCall {
           for index in range { largest = max(largest, elements[index].magnitude) }
           let scale = largest / most
           if scale > 0 {
-            for index in range { elements[index] = scale * (elements[index] / scale).rounded(.toNearestOrEven) }
+            for index in range {
+              elements[index] = scale * (elements[index] / scale).rounded(.toNearestOrEven)
+            }
           }
         }
       }
     }
     switch type {
     case .float32: break
-    case .bfloat16: for index in elements.indices { elements[index] = Float(BFloat16(nearest: Double(elements[index])).doubleValue) }
+    case .bfloat16:
+      for index in elements.indices {
+        elements[index] = Float(BFloat16(nearest: Double(elements[index])).doubleValue)
+      }
     case .float16: for index in elements.indices { elements[index] = Float(Float16(elements[index])) }
     case .int8: quantize(columns, 127)
     case .int4: quantize(32, 7)

@@ -28,7 +28,8 @@ struct CacheWorkload: Workload {
     let bytes = shape.tensorBytes(elementBytes: MemoryLayout<E>.size) * Double(2 * variants.count)
     let lack = bench.lack(of: bytes)
     // Scarce memory ends the process where the system promised it: nothing is made before it is known.
-    let inputs = lack == nil && E.benchType != .f64 ? try BenchInputs<E>(random: shape, seed: bench.seed) : nil
+    let inputs =
+      lack == nil && E.benchType != .f64 ? try BenchInputs<E>(random: shape, seed: bench.seed) : nil
     for variant in variants {
       var row = emptyRow(variant, type, bench)
       if let lack { row.status = .skipped("its tensors \(lack)") }

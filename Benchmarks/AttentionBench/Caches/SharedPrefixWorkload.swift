@@ -40,7 +40,8 @@ struct SharedPrefixWorkload: Workload {
     let stored = CacheVariant.slab.types(E.self)
     guard lack == nil, let stored else {
       for index in rows.indices {
-        rows[index].status = .skipped(lack.map { "its tensors \($0)" } ?? "no cache keeps \(E.benchType.rawValue)")
+        rows[index].status = .skipped(
+          lack.map { "its tensors \($0)" } ?? "no cache keeps \(E.benchType.rawValue)")
       }
       return rows
     }
@@ -57,7 +58,8 @@ struct SharedPrefixWorkload: Workload {
           rows[index].costOverPlain =
             Quantiles(zip(turns[index], turns[plain]).map { $0.seconds / $1.seconds }).median
           // Sharing changes no bit.
-          let isSame = calls[index].output.elements.map(\.doubleValue) == calls[plain].output.elements.map(\.doubleValue)
+          let isSame =
+            calls[index].output.elements.map(\.doubleValue) == calls[plain].output.elements.map(\.doubleValue)
           rows[index].maxError = isSame ? 0 : nil
           rows[index].tolerance = 0
           if !isSame { rows[index].status = .failed("other bits than with a copy each") }

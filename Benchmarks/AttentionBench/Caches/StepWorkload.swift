@@ -75,7 +75,8 @@ struct StepWorkload: Workload {
       let lengths = (0..<workload.sequences).map { 100 + 37 * $0 }
       let pages = lengths.reduce(0) { $0 + $1 / pageSize + 2 }
       pool = try KeyValuePool(
-        layers: layers, heads: heads, depth: width, keys: types.keys, values: types.values, pageSize: pageSize,
+        layers: layers, heads: heads, depth: width, keys: types.keys, values: types.values,
+        pageSize: pageSize,
         pages: pages)
       threads = bench.pool
       all = lengths.map { [pool] _ in pool.makeSequence() }
@@ -101,7 +102,8 @@ struct StepWorkload: Workload {
             for head in 0..<heads {
               let page = pages * sequence / lengths.count
               places.append(
-                (kind * layers + layer) * part + ((page * heads + head) * pageSize + sequence % pageSize) * rowBytes)
+                (kind * layers + layer) * part + ((page * heads + head) * pageSize + sequence % pageSize)
+                  * rowBytes)
             }
           }
         }

@@ -22,15 +22,15 @@ extension KeyValueStep {
       try check("values", values.shape, columns: pool.width, "Dv")
       if let rotary { try check(rotary, view) }
       if totalRows == 0 { return }
-      let token = RowWriter.run(
+      let refusal = RowWriter.run(
         RowWriter(keys, to: view.keys(layer: layer), rotary),
         RowWriter(values, to: view.values(layer: layer), nil), starts, view, on: workers)
       withExtendedLifetime((keys, values, rotary)) {}
-      if let token {
+      if let refusal {
         spoil(layer: layer)
         throw AttentionError(
-          pool.keyType.isQuantized && !pool.valueType.isQuantized ? "keys" : "values",
-          "NaN or infinity in token \(token) given, expected finite numbers for \(pool.keyType) keys and \(pool.valueType) values"
+          refusal.isOfKeys ? "keys" : "values",
+          "NaN or infinity in token \(refusal.token) given, expected finite numbers for \(refusal.isOfKeys ? pool.keyType : pool.valueType)"
         )
       }
     }

@@ -72,31 +72,35 @@ struct RowWriter {
   private var scratchTokens: Int { max(1, Self.scratchFloats / max(1, heads * target.columns)) }
   private var scratchBytes: Int { scratchTokens * heads * target.columns * MemoryLayout<Float>.stride }
 
-  /// Writes all rows of a step; a token whose row cannot be quantised, the first one, or nil where all could.
+  /// A row that cannot be quantised.
+  struct Refusal {
+    let isOfKeys: Bool
+    let token: Int
+  }
+
+  /// Writes all rows of a step; what cannot be quantised, the first key or else the first value, or nil where all could.
   static func run(
     _ keys: RowWriter, _ values: RowWriter, _ starts: [Int], _ view: CacheView, on workers: WorkerPool
-  ) -> Int? {
+  ) -> Refusal? {
     let total = starts[starts.count - 1]
     let tokenBytes = keys.heads * (keys.target.columns + values.target.columns) * MemoryLayout<Float>.stride
     let tokensPerTask = max(1, taskBytes / tokenBytes)
     let tasks = (total - 1) / tokensPerTask + 1
-    let refused = Atomic<Int>(.max)
+    let (refusedKeys, refusedValues) = (FirstToken(), FirstToken())
     starts.withUnsafeBufferPointer { starts in
       workers.run(tasks, maximumThreads: max(1, total * tokenBytes / threadBytes)) { task in
         let tokens = task * tokensPerTask..<min(total, (task + 1) * tokensPerTask)
         ThreadScratch.withBytes(max(keys.scratchBytes, values.scratchBytes)) { scratch in
           guard let base = scratch.baseAddress else { return }
           forEachRun(tokens, starts, view) { run in
-            let refusals = (keys.write(run, base), values.write(run, base))
-            if refusals != (nil, nil) {
-              refused.min(min(refusals.0 ?? .max, refusals.1 ?? .max), ordering: .relaxed)
-            }
+            if let token = keys.write(run, base) { refusedKeys.add(token) }
+            if let token = values.write(run, base) { refusedValues.add(token) }
           }
         }
       }
     }
-    let first = refused.load(ordering: .relaxed)
-    return first == .max ? nil : first
+    if let token = refusedKeys.token { return Refusal(isOfKeys: true, token: token) }
+    return refusedValues.token.map { Refusal(isOfKeys: false, token: $0) }
   }
 
   /// Packed tokens of one sequence that follow each other in one page.
@@ -284,5 +288,17 @@ struct RowWriter {
     call.cosines += run.position &* call.cosine_row_stride &* size
     call.sines += run.position &* call.sine_row_stride &* size
     kernels.rotate(type)(&call)
+  }
+}
+
+/// The first of the tokens that threads add.
+private final class FirstToken: Sendable {
+  private let first = Atomic<Int>(.max)
+
+  func add(_ token: Int) { first.min(token, ordering: .relaxed) }
+
+  var token: Int? {
+    let first = first.load(ordering: .relaxed)
+    return first == .max ? nil : first
   }
 }

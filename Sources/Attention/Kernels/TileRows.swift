@@ -64,7 +64,8 @@ struct TileRows<Scalar: AttentionAccumulator> {
     let first = part.lowerBound
     let tile = ScoreTile(
       scores: work.scoreRows(from: first), rows: part.count, columns: keys.count,
-      seen: SeenKeys(work.tileBegin + first, work.tileEnd + first), hidesByInfinity: !scoring.isEmpty || problem.visibility.hasHoles)
+      seen: SeenKeys(work.tileBegin + first, work.tileEnd + first),
+      hidesByInfinity: !scoring.isEmpty || problem.visibility.hasHoles)
     rows.softmaxTile(tile, work.softmax.from(first))
   }
 

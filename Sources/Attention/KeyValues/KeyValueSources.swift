@@ -90,7 +90,8 @@ extension KeyValues {
         if let refusal = next.valuesRefusal { throw refusal }
         for sequence in 0..<next.sizes.batch where part.positions(sequence).skipped > 0 {
           throw AttentionError(
-            "keyValues", "a ring that has overwritten rows of sequence \(sequence) given, expected parts without gaps")
+            "keyValues",
+            "a ring that has overwritten rows of sequence \(sequence) given, expected parts without gaps")
         }
         if let first = sources.first { try check(next, beside: first) }
         sources.append(next)

@@ -57,5 +57,6 @@ public struct QuantizedTensor: KeyValueTensor {
     self.init(integers: integers, scales: scales)
   }
 
+  /// The integers and their scales.
   public var stored: StoredTensor { StoredTensor(elements: AnyTensor(integers), scales: scales) }
 }

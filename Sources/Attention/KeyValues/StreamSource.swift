@@ -78,7 +78,8 @@ struct StreamSource {
     var used = 0
     let (rowStride, headStride) = (stream.row_stride, stream.head_stride)
     stretch.forEachRun(from: first) { run in
-      guard run.rowStride == rowStride, run.headStride == headStride, run.hasNeighbouringColumns(columns, type)
+      guard run.rowStride == rowStride, run.headStride == headStride,
+        run.hasNeighbouringColumns(columns, type)
       else { return false }
       runs[used] = CAttentionKernels_run(
         rows: run.base, scales: run.scales.base, count: min(run.count, count - end), next: nil,

@@ -74,7 +74,9 @@ struct KeyVisibility: Sendable {
     let (begin, end) = (ranges.holeBegin, ranges.holeEnd)
     begin.update(repeating: 0, count: count)
     end.update(repeating: Int32(clamping: min(keptKeys, extent.positionCount)), count: count)
-    for rule in rules where rule.keptKeys == 0 { Self.narrow(by: rule, sequence, queries, extent, begin, end) }
+    for rule in rules where rule.keptKeys == 0 {
+      Self.narrow(by: rule, sequence, queries, extent, begin, end)
+    }
     if extent.positions.skipped > 0 { Self.toRows(extent.positions, count, begin, end) }
     for index in 0..<count {
       let (kept, seen) = ((begin[index], end[index]), (ranges.begin[index], ranges.end[index]))

@@ -73,7 +73,8 @@ extension AttentionPlan {
   private func multiplied(_ keys: RowStorage) -> String {
     switch keys {
     case .int8: "multiplied by queries of 16 bits"
-    case .numbers(.bfloat16) where call.problem.elementType == .bfloat16 && call.variant.kernels.streamDots != nil:
+    case .numbers(.bfloat16)
+    where call.problem.elementType == .bfloat16 && call.variant.kernels.streamDots != nil:
       "multiplied as pairs"
     case .numbers, .int4: "converted in registers"
     }

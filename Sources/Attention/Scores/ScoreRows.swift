@@ -114,7 +114,8 @@ struct ScoreRows<Scalar: AttentionAccumulator> {
     }
     for row in 0..<count {
       let hole = work.ranges.hole(row)
-      (work.scores + row * work.scoreStride + hole.lowerBound).update(repeating: -.infinity, count: hole.count)
+      (work.scores + row * work.scoreStride + hole.lowerBound).update(
+        repeating: -.infinity, count: hole.count)
     }
     if selection.stage == .weights {
       rows.softmaxTile(

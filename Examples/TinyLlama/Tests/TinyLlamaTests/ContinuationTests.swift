@@ -59,10 +59,13 @@ struct ContinuationTests {
     path: String
   ) throws {
     let package = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../..").standardized
-    let readme = try String(contentsOf: package.appending(path: "../../README.md").standardized, encoding: .utf8)
+    let readme = try String(
+      contentsOf: package.appending(path: "../../README.md").standardized, encoding: .utf8)
     let code = try String(contentsOf: package.appending(path: "Sources/\(path)"), encoding: .utf8)
-    let start = try #require(code.range(of: "  package func continuation") ?? code.range(of: "/// A request on its way"))
-    let end = try #require(code.range(of: "\n/// The token with") ?? code.range(of: "\n}\n", options: .backwards))
+    let start = try #require(
+      code.range(of: "  package func continuation") ?? code.range(of: "/// A request on its way"))
+    let end = try #require(
+      code.range(of: "\n/// The token with") ?? code.range(of: "\n}\n", options: .backwards))
     let shown = code[start.lowerBound..<end.lowerBound].split(separator: "\n")
       .map { $0.trimmingCharacters(in: .whitespaces) }.filter { $0.count > 1 }
     let lines = Set(readme.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) })

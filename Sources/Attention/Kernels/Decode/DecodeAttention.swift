@@ -143,7 +143,8 @@ struct DecodeAttention {
     else { return }
     let work = heads[0].work
     keys.forEachPiece(
-      of: tileKeys, heads: StreamHeads(count: heads.count, scratch: work.packedKeys, stride: stride, runs: work.runs),
+      of: tileKeys,
+      heads: StreamHeads(count: heads.count, scratch: work.packedKeys, stride: stride, runs: work.runs),
       next: tileValues
     ) { piece, stream, type in
       multiply(
@@ -152,7 +153,8 @@ struct DecodeAttention {
     }
     for head in heads { tileRows.weigh(tile, rows, of: head.block, head.work) }
     values.forEachPiece(
-      of: tileValues, heads: StreamHeads(count: heads.count, scratch: work.packedValues, stride: stride, runs: work.runs),
+      of: tileValues,
+      heads: StreamHeads(count: heads.count, scratch: work.packedValues, stride: stride, runs: work.runs),
       next: next
     ) { piece, stream, type in
       sum(

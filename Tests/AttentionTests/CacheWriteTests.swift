@@ -195,9 +195,9 @@ import Testing
   }
 
   @Test func memoryBecomesResidentAsItIsWritten() throws {
-    for keys in [KeyValueType.float32, .bfloat16] {
+    for types in CachedTypes.all {
       let pool = try KeyValuePool(
-        layers: 4, heads: 2, depth: 64, keys: keys, values: .bfloat16, pageSize: 16, pages: 512)
+        layers: 4, heads: 2, depth: 64, keys: types.keys, values: types.values, pageSize: 16, pages: 512)
       #expect(pool.residentBytes == 0)
       #expect(pool.byteCount == pool.bytesPerToken * 512 * 16)
       let sequence = pool.makeSequence()
@@ -207,7 +207,7 @@ import Testing
       for layer in 0..<4 { try step.write(layer: layer, keys: rows, values: rows) }
       try step.commit()
       let expected = Double(pool.bytesPerToken * tokens)
-      #expect(abs(Double(pool.residentBytes) / expected - 1) < 0.03, "\(pool.residentBytes) of \(expected)")
+      #expect(abs(Double(pool.residentBytes) / expected - 1) < 0.03, "\(types): \(pool.residentBytes) of \(expected)")
     }
   }
 }

@@ -91,7 +91,8 @@ import Testing
       let error = refusal { () throws(AttentionError) in try pool.load(bytes: bytes) }
       #expect(error?.argument == "bytes", sourceLocation: sourceLocation)
       for part in parts {
-        #expect(error?.reason.contains(part) == true, "\(error?.reason ?? "")", sourceLocation: sourceLocation)
+        #expect(
+          error?.reason.contains(part) == true, "\(error?.reason ?? "")", sourceLocation: sourceLocation)
       }
       #expect(pool.freePages == 6, sourceLocation: sourceLocation)
     }
@@ -120,14 +121,16 @@ import Testing
     try check(ring: true, "tensor keys") { $0.metadata["keepingFirst"] = "2" }
     try check(ring: true, "count") { $0.metadata["count"] = "\(Int.max)" }
     try check(ring: true, "keepingFirst") { $0.metadata["window"] = nil }
-    try check("window") { $0.metadata["window"] = "3" }
+    try check("no keepingFirst") { $0.metadata["window"] = "3" }
     try check(ring: true, "tokens") {
       $0.tensors["tokens"] = SavedFile.Part(type: .int64, shape: [1], bytes: [1, 0, 0, 0, 0, 0, 0, 0])
     }
     // Numbers that no step writes.
     for scale in [Float.nan, .infinity, -1] {
       let bits = withUnsafeBytes(of: scale) { Array($0) }
-      try check("keys.scales", "scale") { $0.tensors["keys.scales"]?.bytes.replaceSubrange(8..<12, with: bits) }
+      try check("keys.scales", "scale") {
+        $0.tensors["keys.scales"]?.bytes.replaceSubrange(8..<12, with: bits)
+      }
       try check("values", "scale") { $0.tensors["values"]?.bytes.replaceSubrange(20..<24, with: bits) }
     }
     try check("keys", "-128") { $0.tensors["keys"]?.bytes[7] = 0x80 }

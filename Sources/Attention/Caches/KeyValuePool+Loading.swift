@@ -6,7 +6,7 @@ extension KeyValuePool {
   /// - Parameter path: a file of ``KeyValueSequence/save(to:)``, from a pool of the same layers, heads, widths and types, and of any page
   ///   size. It must not change meanwhile; another file may be renamed over it.
   /// - Throws: ``AttentionError`` of `path` where the file cannot be read, is cut or altered, of another version, or does not fit the
-  ///   pool; of `pages`, of the kind ``AttentionError/Kind-swift.enum/outOfMemory``, where not enough are free. Nothing is changed then.
+  ///   pool; of `pages`, of kind `outOfMemory`, where not enough are free. Nothing is changed then.
   ///
   /// The rows of known ids can be reused by others at once, as if they were appended. A ring comes back as one; where positions had left
   /// its window it takes all its pages, and it can be truncated as far as rows of the file are its window.

@@ -31,7 +31,7 @@ let package = Package(
       dependencies: ["Tensors", "Parallelism", "COpenBLAS", "CLAPACKE"]),
     .target(
       name: "Attention",
-      dependencies: ["Tensors", "LinearAlgebra", "Parallelism", "CAttentionKernels"]),
+      dependencies: ["Tensors", "LinearAlgebra", "Parallelism", "CAttentionKernels", "TensorFiles"]),
     .target(name: "AttentionReference", dependencies: ["Tensors"]),
     .target(name: "COneBLASThread"),
     .target(name: "CTensorFiles"),

@@ -98,7 +98,7 @@ public final class SafetensorsFile: Sendable {
   public subscript(name: String) -> Entry? { entries[name] }
 
   /// Calls `body` with the bytes of one tensor, which stay valid while ``contents`` lives.
-  func withBytes<Result>(of entry: Entry, _ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+  package func withBytes<Result>(of entry: Entry, _ body: (UnsafeRawBufferPointer) -> Result) -> Result {
     withExtendedLifetime(contents) {
       let range = dataStart + entry.byteRange.lowerBound..<dataStart + entry.byteRange.upperBound
       return body(UnsafeRawBufferPointer(rebasing: contents.bytes[range]))

@@ -20,7 +20,7 @@ public struct SafetensorsWriter: Sendable {
   }
 
   /// Takes a file's bytes piece by piece.
-  typealias ByteSink = (UnsafeRawBufferPointer) throws(TensorFileError) -> Void
+  package typealias ByteSink = (UnsafeRawBufferPointer) throws(TensorFileError) -> Void
 
   private let metadata: [String: String]
   private var entries: [Entry] = []
@@ -37,6 +37,26 @@ public struct SafetensorsWriter: Sendable {
   /// - Throws: ``TensorFileError`` where the name is taken, is `__metadata__`, which the format reserves, or has more than
   ///   30 combining marks in a row, which ``SafetensorsFile`` refuses.
   public mutating func add<E: TensorElement>(_ name: String, _ tensor: Tensor<E>) throws(TensorFileError) {
+    try add(name, E.elementType, tensor.shape) { (sink) throws(TensorFileError) in
+      let rows = tensor.contiguous()
+      defer { withExtendedLifetime(rows) {} }
+      try rows.withUnsafePointer { (base) throws(TensorFileError) in
+        try sink(UnsafeRawBufferPointer(start: base, count: rows.count * MemoryLayout<E>.stride))
+      }
+    }
+  }
+
+  /// Adds a tensor that lies in pieces.
+  ///
+  /// - Parameters:
+  ///   - type: the kind of its numbers.
+  ///   - write: hands all bytes over, in order and in pieces of any size, each time it is called: as many as the shape has, which is
+  ///     checked.
+  /// - Throws: ``TensorFileError`` as for a tensor in one piece.
+  package mutating func add(
+    _ name: String, _ type: ElementType, _ shape: Shape,
+    _ write: @escaping @Sendable (ByteSink) throws(TensorFileError) -> Void
+  ) throws(TensorFileError) {
     guard name != SafetensorsHeader.metadataName else {
       throw TensorFileError(
         path: Self.unnamed, reason: "no tensor can have the reserved name \(quoted(name))")
@@ -44,24 +64,25 @@ public struct SafetensorsWriter: Sendable {
     guard name.isStreamSafe else {
       throw TensorFileError(path: Self.unnamed, reason: "\(String.streamSafeDefect): \(quoted(name))")
     }
-    guard let count = tensor.shape.checkedElementCount,
-      case let (byteCount, overflow) = count.multipliedReportingOverflow(by: E.elementType.byteCount),
+    guard let count = shape.checkedElementCount,
+      case let (byteCount, overflow) = count.multipliedReportingOverflow(by: type.byteCount),
       !overflow
     else {
       throw TensorFileError(
-        path: Self.unnamed, reason: "the size of tensor \(quoted(name)) \(tensor.shape) does not fit an Int")
+        path: Self.unnamed, reason: "the size of tensor \(quoted(name)) \(shape) does not fit an Int")
     }
     guard names.insert(name).inserted else {
       throw TensorFileError(path: Self.unnamed, reason: "there is a tensor \(quoted(name)) already")
     }
     entries.append(
-      Entry(name: name, elementType: E.elementType, shape: tensor.shape, byteCount: byteCount) {
+      Entry(name: name, elementType: type, shape: shape, byteCount: byteCount) {
         (sink) throws(TensorFileError) in
-        let rows = tensor.contiguous()
-        defer { withExtendedLifetime(rows) {} }
-        try rows.withUnsafePointer { (base) throws(TensorFileError) in
-          try sink(UnsafeRawBufferPointer(start: base, count: byteCount))
+        var written = 0
+        try write { (piece) throws(TensorFileError) in
+          written += piece.count
+          try sink(piece)
         }
+        precondition(written == byteCount, "tensor \(quoted(name)) of \(byteCount) bytes wrote \(written)")
       })
   }
 

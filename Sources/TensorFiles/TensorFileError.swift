@@ -27,7 +27,7 @@ public struct TensorFileError: Error, Sendable, CustomStringConvertible {
 }
 
 /// A string from a file as it may stand in a message: quoted, on one line, at most 80 characters.
-func quoted(_ text: String) -> String {
+package func quoted(_ text: String) -> String {
   let limit = 80
   let shown = text.unicodeScalars.prefix(limit)
   let ellipsis = shown.endIndex == text.unicodeScalars.endIndex ? "" : "..."

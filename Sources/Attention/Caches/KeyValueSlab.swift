@@ -12,9 +12,9 @@ public final class KeyValueSlab: Sendable {
   public let batch: Int
   /// Whether it moves to more memory where an append does not fit.
   public let isGrowing: Bool
-  private let content: Mutex<Content>
+  let content: Mutex<Content>
 
-  private struct Content {
+  struct Content {
     var pool: KeyValuePool
     var sequences: [KeyValueSequence]
   }
@@ -159,7 +159,7 @@ extension KeyValuePool {
   }
 
   /// A pool of one page a sequence with copies of the sequences of this one, which has such pages too.
-  fileprivate func moved(
+  func moved(
     _ sequences: [KeyValueSequence], pageSize: Int
   ) throws(AttentionError) -> (pool: KeyValuePool, sequences: [KeyValueSequence]) {
     for (index, sequence) in sequences.enumerated() where ledger.withLock({ sequence.openStep != nil }) {

@@ -207,7 +207,9 @@ import Testing
       for layer in 0..<4 { try step.write(layer: layer, keys: rows, values: rows) }
       try step.commit()
       let expected = Double(pool.bytesPerToken * tokens)
-      #expect(abs(Double(pool.residentBytes) / expected - 1) < 0.03, "\(types): \(pool.residentBytes) of \(expected)")
+      #expect(
+        abs(Double(pool.residentBytes) / expected - 1) < 0.03,
+        "\(types): \(pool.residentBytes) of \(expected)")
     }
   }
 }

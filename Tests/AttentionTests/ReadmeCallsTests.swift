@@ -84,6 +84,12 @@ import Testing
     _ = try chat.fork()
     try KeyValueSequence.reorder([chat, other], by: [1, 1])
     #expect(chat.tokens == prompt)
+    #expect(try pool.load(bytes: chat.savedBytes()).tokens == prompt)
+    func compiles(_ path: String) throws {
+      try chat.save(to: path)
+      _ = try pool.load(from: path)
+    }
+    #expect(throws: AttentionError.self) { try compiles("/nowhere/cache.safetensors") }
     try chat.truncate(to: 0)
     _ = try KeyValueSlab(layers: 2, heads: 4, depth: 64, keys: .float32, values: .float32, capacity: 64)
   }

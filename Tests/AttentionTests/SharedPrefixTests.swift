@@ -40,8 +40,11 @@ import Testing
         for threads in [Pools.one, Pools.three, Pools.seven] {
           let attend = ScaledDotProductAttention(mask: mask, on: threads)
           let packed = Queries.packed(queries, lengths: sequences.map { _ in 2 })
+          let plan = try attend.plan(packed, all)
+          // Sets of narrow vectors have BLAS decode, which shares nothing.
           #expect(
-            try attend.plan(packed, all).description.contains("read once for several sequences"), "\(mask)")
+            plan.description.contains("read once for several sequences") == (plan.kernel == .decode),
+            "\(mask)")
           let (output, sums) = try attend.withLogSumExp(packed, all)
           for number in sequences.indices {
             let rows = 2 * number..<2 * number + 2

@@ -8,13 +8,14 @@
 # make report        writes .build/report.html from the results that are committed for such machines, or from RESULTS="a.json b.json";
 #                    CHARTS=folder keeps the charts as well; make test-report checks what writes it
 # make test-kernels, make test-neon   check the C kernels alone: this machine's (SANITIZE=1 with sanitizers), and AArch64's in an emulator
+# make test-threads  runs the random test of caches, steps of several threads included, under ThreadSanitizer, in a debug build
 # make example       builds Examples/TinyLlama as a package of its own, checks it against its expected results, and runs it
 # make format  rewrites the Swift sources in the repository's style; make lint only checks it
 
 SHELL := /bin/bash
 comma := ,
 .DELETE_ON_ERROR:
-.PHONY: test test-kernels test-neon bench bench-against peers report report-setup test-report example format lint setup
+.PHONY: test test-kernels test-neon test-threads bench bench-against peers report report-setup test-report example format lint setup
 
 SWIFT_SOURCES := Package.swift Sources Tests Benchmarks Examples
 ARGS ?=
@@ -120,6 +121,9 @@ test-neon:
 	@$(KERNEL_DRIVER) CC=$(CROSS)-gcc CFLAGS="-O3 -ffp-contract=off -Wno-unknown-pragmas" LDFLAGS=-static OUT=$(DRIVERS)/neon-gcc
 	qemu-aarch64 $(DRIVERS)/neon-clang/driver & first=$$!; qemu-aarch64 $(DRIVERS)/neon-gcc/driver && wait $$first
 endif
+
+test-threads: setup
+	swift test --sanitize=thread --scratch-path .build/threads --filter CacheModelTests
 
 # What the package links against.
 setup:

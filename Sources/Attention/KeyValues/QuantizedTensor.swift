@@ -28,8 +28,8 @@ public struct QuantizedTensor: KeyValueTensor {
   /// - Throws: ``AttentionError`` where a row holds NaN or infinity, the shape has no axis, or there is no memory for the result.
   public init(quantizing tensor: Tensor<some AttentionElement>) throws(AttentionError) {
     let shape = tensor.shape
-    guard let columns = shape.last else {
-      throw AttentionError("tensor", "shape \(shape) given, expected an axis of columns")
+    guard let columns = shape.last, columns > 0 else {
+      throw AttentionError("tensor", "shape \(shape) given, expected a last axis of columns")
     }
     let kernels: KernelTable = CAttentionKernels_active()
     let load = RowKernels<Float>(kernels).load(StorageType(of: AnyTensor(tensor)))
@@ -38,7 +38,7 @@ public struct QuantizedTensor: KeyValueTensor {
     var areFinite = true
     integers.withMutableView { integers in
       scales.withMutableView { scales in
-        withUnsafeTemporaryAllocation(of: Float.self, capacity: max(columns, 1)) { floats in
+        withUnsafeTemporaryAllocation(of: Float.self, capacity: columns) { floats in
           guard let floats = floats.baseAddress else { return }
           var row = 0
           tensor.forEachRow { source, count, stride in

@@ -20,7 +20,7 @@ struct BlockSchedule: Sendable {
 
   init(_ problem: AttentionProblem, threads: Int, _ variant: KernelVariant) {
     var draft = ScheduleDraft(threads: threads)
-    switch Self.sequences(problem) {
+    switch Self.sequences(problem, variant) {
     case .same(let extent):
       var group = BlockGroup(
         problem, extent, 0..<problem.sizes.batch, BlockTiles(problem, extent, variant), threads: threads)
@@ -47,13 +47,14 @@ struct BlockSchedule: Sendable {
   }
 
   /// The extents of all sequences: of alike ones each by itself where they share rows of keys.
-  private static func sequences(_ problem: AttentionProblem) -> SequenceExtents {
+  private static func sequences(_ problem: AttentionProblem, _ variant: KernelVariant) -> SequenceExtents {
     switch problem.sequences {
     case .each: return problem.sequences
     case .same(let extent):
       let part = 0..<DecodeTiles.mostPartKeys
       let mayShare =
         problem.sizes.batch > 1 && extent.keyCount > part.count && problem.keys.hasSameRows(0, 1, in: part)
+        && KernelRule(problem, extent, variant).kernel == .decode
       return mayShare ? .each([SequenceExtent](repeating: extent, count: problem.sizes.batch)) : .same(extent)
     }
   }

@@ -1,5 +1,3 @@
-import CAttentionKernels
-
 /// What a cache stores its keys, or its values, in.
 ///
 /// | type | bytes of a row of `D` columns | beside them |
@@ -26,16 +24,7 @@ public enum KeyValueType: String, Sendable, CaseIterable, CustomStringConvertibl
   /// Bytes of the numbers of a row; an Int8 row's scale lies elsewhere, see ``scaleBytes``.
   ///
   /// - Parameter columns: 0 … 2²¹.
-  public func rowBytes(columns: Int) -> Int {
-    switch self {
-    case .float32: 4 * columns
-    case .bfloat16, .float16: 2 * columns
-    case .int8: columns
-    case .int4:
-      (columns + Int(CAttentionKernels_i4_columns) - 1) / Int(CAttentionKernels_i4_columns)
-        * Int(CAttentionKernels_i4_bytes)
-    }
-  }
+  public func rowBytes(columns: Int) -> Int { storage.rowBytes(columns) }
 
   /// Bytes that a row takes in the array of scales; 0 where scales lie inside the rows, or there are none.
   public var scaleBytes: Int {

@@ -180,8 +180,9 @@ extension PropertyDraw {
       }
       // Only Double holds the products of integers and scales, to Float's sums they are near enough; and a row is quantised as a whole: what is visible of it is not poison.
       // Of scores that reach Float's end, queries of 16 bits may choose another largest one.
+      let showsPoison = poison == .visible || (poison == .hidden && isOfScores)
       let isExact = element == .float64 || (element == .float32 && precision == .accumulator)
-      if self[keyPath: type] == .int8, poison == .visible || !isExact || magnitude > 4 {
+      if self[keyPath: type] == .int8, showsPoison || !isExact || magnitude > 4 {
         self[keyPath: type] = nil
       }
     }
@@ -205,6 +206,9 @@ extension PropertyDraw {
     // Pages fill all positions.
     if case .pages(let size) = source { shape.keys = shape.keys / size * size }
   }
+
+  /// Whether scores come out, of which some stages show hidden keys too.
+  private var isOfScores: Bool { if case .scores = entry { true } else { false } }
 
   /// This variant, or one of the same set whose kernel must compute the problem.
   private func able(_ variant: ForcedVariant) -> ForcedVariant {

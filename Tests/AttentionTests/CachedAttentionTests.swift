@@ -51,6 +51,27 @@ import Testing
     }
   }
 
+  /// The same append from a slab that began with room for 100 rows.
+  private func grownSlab<Element: AttentionElement>(
+    _ inputs: CachedInputs, _ types: CachedTypes, _ setting: Setting, _ append: Int, _: Element.Type
+  ) throws -> Tensor<Element> {
+    let slab = try KeyValueSlab(
+      layers: 1, heads: inputs.heads.keyValue, depth: inputs.depth, keys: types.keys, values: types.values,
+      capacity: 100)
+    let before = inputs.count - append
+    for first in stride(from: 0, to: before, by: 250) {
+      let rows = first..<min(first + 250, before)
+      let step = try slab.step(appending: [rows.count])
+      try inputs.write(rows, step)
+      try step.commit()
+    }
+    let step = try slab.step(appending: [append])
+    try inputs.write(before..<inputs.count, step)
+    let queries = inputs.queries.sliced(axis: 0, before..<inputs.count).converted(to: Element.self)
+    return try ScaledDotProductAttention(mask: setting.mask, options: setting.options, on: Pools.three)(
+      .packed(queries, lengths: [append]), step.keyValues(layer: 0))
+  }
+
   @Test(arguments: CachedTypes.all, settings) func bitsDoNotDependOnWhereRowsLie(
     types: CachedTypes, setting: Setting
   ) throws {
@@ -58,6 +79,11 @@ import Testing
       let inputs = CachedInputs(Self.count, heads: setting.heads, depth: setting.depth)
       let slab = try results(inputs, setting, Element.self) {
         try inputs.pool(types, pageSize: Self.count, pages: 1).makeSequence()
+      }
+      // The type for those who want no pool, which grows on the way.
+      for (append, expected) in zip(Self.appends, slab) {
+        let output = try grownSlab(inputs, types, setting, append, Element.self)
+        #expect(output.elements.map(\.doubleValue) == expected.elements.map(\.doubleValue), "a slab")
       }
       for size in [1, 16, 64, 100] {
         let paged = try results(inputs, setting, Element.self) {

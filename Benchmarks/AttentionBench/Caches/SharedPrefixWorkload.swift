@@ -11,9 +11,9 @@ struct SharedPrefixWorkload: Workload {
   }
 
   private static let variants = [
-    Variant(suffix: "copies", group: 1, isShared: false), Variant(suffix: "shared", group: 1, isShared: true),
-    Variant(suffix: "copies-g4", group: 4, isShared: false),
-    Variant(suffix: "shared-g4", group: 4, isShared: true),
+    Variant(suffix: "-copies", group: 1, isShared: false), Variant(suffix: "", group: 1, isShared: true),
+    Variant(suffix: "-g4-copies", group: 4, isShared: false),
+    Variant(suffix: "-g4", group: 4, isShared: true),
   ]
 
   private let sequences = 8
@@ -21,7 +21,7 @@ struct SharedPrefixWorkload: Workload {
   private let queryHeads = 32
   private let width = 128
 
-  var names: [String] { Self.variants.map { "prefix-8x4096-\($0.suffix)" } }
+  var names: [String] { Self.variants.map { "prefix-8x4096\($0.suffix)" } }
 
   func measure<E: BenchElement>(_ type: E.Type, in bench: Bench) throws -> [ResultRow] {
     let size = Double(MemoryLayout<E>.size)

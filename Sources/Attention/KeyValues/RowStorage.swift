@@ -27,7 +27,7 @@ enum RowStorage: Hashable, Sendable, CustomStringConvertible {
     }
   }
 
-  /// Whether rows come to bfloat16 at no loss that bfloat16 queries would show: as they are, or from integers of few bits.
+  /// Whether tiles under bfloat16 queries multiply pairs of bfloat16: the rows as they are, or `x̂` of integers rounded to 8 significant bits.
   var becomesBFloat16: Bool {
     switch self {
     case .numbers(let type): type == .bfloat16

@@ -14,7 +14,7 @@ enum StreamedQueries {
 ///
 /// The CPU's dot product of bfloat16 takes subnormal numbers for 0. As in ``FusedUnits``, queries that are subnormal, or so large that a
 /// subnormal key would count beside them, are multiplied exactly. Queries that meet Int8 are rounded to 16 bits: a component is off by at
-/// most 1/65,534 of the row's largest, a hundredth of a percent of what rounding the keys to 8 bits took. Rows that are not finite, or so
+/// most 1/65,534 of the row's largest, where rounding a key to 8 bits moves one by up to 1/254. Rows that are not finite, or so
 /// small that their scale would not be exact, are multiplied as Floats. All of that follows from a head's queries alone.
 ///
 /// Values are converted, and weights are not rounded: rounded ones would not add up to the sum that outputs are divided by.

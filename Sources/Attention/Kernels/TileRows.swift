@@ -47,7 +47,7 @@ struct TileRows<Scalar: AttentionAccumulator> {
   func weigh(
     _ keys: Range<Int>, _ rows: Range<Int>, of block: RowBlock, _ work: TileWorkspace<Scalar>
   ) {
-    if scoring.isEmpty && !problem.visibility.hasHoles { return weigh(keys, rows, work) }
+    if scoring.isEmpty && !problem.hasHoles { return weigh(keys, rows, work) }
     let exact = ExactProducts(problem, kernels)
     for first in stride(from: rows.lowerBound, to: rows.upperBound, by: Self.rowsInCache) {
       let part = first..<min(first + Self.rowsInCache, rows.upperBound)
@@ -65,13 +65,13 @@ struct TileRows<Scalar: AttentionAccumulator> {
     let tile = ScoreTile(
       scores: work.scoreRows(from: first), rows: part.count, columns: keys.count,
       seen: SeenKeys(work.tileBegin + first, work.tileEnd + first),
-      hidesByInfinity: !scoring.isEmpty || problem.visibility.hasHoles)
+      hidesByInfinity: !scoring.isEmpty || problem.hasHoles)
     rows.softmaxTile(tile, work.softmax.from(first))
   }
 
   /// Writes −∞ to scores of keys in the holes of rows.
   private func hideHoles(_ keys: Range<Int>, _ rows: Range<Int>, _ work: TileWorkspace<Scalar>) {
-    if !problem.visibility.hasHoles { return }
+    if !problem.hasHoles { return }
     for row in rows {
       let hidden = work.ranges.hole(row).clamped(to: keys)
       let scores = work.scores + row * work.scoreStride + hidden.lowerBound - keys.lowerBound
@@ -89,7 +89,7 @@ struct TileRows<Scalar: AttentionAccumulator> {
     let (lower, upper) = (
       Int32(truncatingIfNeeded: keys.lowerBound), Int32(truncatingIfNeeded: keys.upperBound)
     )
-    let (ranges, hasHoles) = (work.ranges, problem.visibility.hasHoles)
+    let (ranges, hasHoles) = (work.ranges, problem.hasHoles)
     var first = block.rows.count
     var last = -1
     for row in 0..<block.rows.count {
@@ -117,7 +117,7 @@ struct TileRows<Scalar: AttentionAccumulator> {
       let target = result.row(index)
       let output = work.output + row * width
       let visible = VisibleKeys(
-        range: work.ranges.range(row), hole: problem.visibility.hasHoles ? work.ranges.hole(row) : 0..<0)
+        range: work.ranges.range(row), hole: problem.hasHoles ? work.ranges.hole(row) : 0..<0)
       if !work.softmax.isEmpty(row) {
         let sink = problem.sinks.map { Scalar($0[index.head]) } ?? -.infinity
         let factor = work.softmax.normalizer(row, sink: sink)

@@ -58,5 +58,5 @@ public struct QuantizedTensor: KeyValueTensor {
   }
 
   /// The integers and their scales.
-  public var stored: StoredTensor { StoredTensor(elements: AnyTensor(integers), scales: scales) }
+  public var stored: StoredTensor { StoredTensor(integers: integers, scales: scales) }
 }

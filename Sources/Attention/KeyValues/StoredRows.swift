@@ -3,13 +3,11 @@ import LinearAlgebra
 
 /// Rows of keys, or of values, handed out some at a time: where they lie, or brought into scratch.
 struct StoredRows {
-  private let rows: KeyValueRows
-  private let tiles: TileSource<Float>
+  let tiles: TileSource<Float>
   private let kernels: KernelTable
   private let columns: Int
 
   init(_ rows: KeyValueRows, columns: Int, _ kernels: KernelTable) {
-    self.rows = rows
     self.columns = columns
     self.kernels = kernels
     self.tiles = TileSource(rows, columns: columns, kernels)
@@ -27,15 +25,15 @@ struct StoredRows {
     _ range: Range<Int>, _ sequence: Int, _ head: Int, _ scratch: UnsafeMutablePointer<Float>
   ) -> (base: UnsafePointer<UInt16>, stride: Int) {
     let first = range.lowerBound
-    let run = rows.run(sequence, head, from: first)
-    let isBFloat16 = rows.type == .numbers(.bfloat16)
-    if isBFloat16 && run.count >= range.count && run.hasNeighbouringColumns(columns, rows.type) {
+    let run = tiles.rows.run(sequence, head, from: first)
+    let isBFloat16 = tiles.rows.type == .numbers(.bfloat16)
+    if isBFloat16 && run.count >= range.count && run.hasNeighbouringColumns(columns, tiles.rows.type) {
       return (run.base.assumingMemoryBound(to: UInt16.self), run.rowStride / MemoryLayout<UInt16>.size)
     }
     let target = UnsafeMutableRawPointer(scratch).assumingMemoryBound(to: UInt16.self)
     var next = 0
     while next < range.count {
-      let run = rows.run(sequence, head, from: first + next)
+      let run = tiles.rows.run(sequence, head, from: first + next)
       let count = min(run.count, range.count - next)
       write(run, count, to: target + next * columns)
       next += count
@@ -45,8 +43,8 @@ struct StoredRows {
 
   /// Writes the first rows of a run in bfloat16, one behind the other.
   private func write(_ run: RowRun, _ count: Int, to target: UnsafeMutablePointer<UInt16>) {
-    let areNeighbours = run.hasNeighbouringColumns(columns, rows.type)
-    switch rows.type {
+    let areNeighbours = run.hasNeighbouringColumns(columns, tiles.rows.type)
+    switch tiles.rows.type {
     case .numbers(let type):
       precondition(type == .bfloat16, "\(type) rows as words of bfloat16")
       copy(run, count, to: UnsafeMutableRawPointer(target))
@@ -61,7 +59,7 @@ struct StoredRows {
   /// Integers whose columns are apart, by way of Floats.
   private func convert(_ run: RowRun, _ count: Int, to target: UnsafeMutablePointer<UInt16>) {
     let floats = RowKernels<Float>(kernels)
-    let (load, store) = (floats.load(rows.type), floats.store(.bfloat16))
+    let (load, store) = (floats.load(tiles.rows.type), floats.store(.bfloat16))
     withUnsafeTemporaryAllocation(of: Float.self, capacity: columns) { row in
       for index in 0..<count {
         load(
@@ -74,9 +72,11 @@ struct StoredRows {
 
   /// Copies the first rows of a run as they are, columns side by side, one row behind the other.
   func copy(_ run: RowRun, _ count: Int, to target: UnsafeMutableRawPointer) {
-    let bytes = rows.type.rowBytes(columns)
-    if run.hasNeighbouringColumns(columns, rows.type) { return run.copy(count, bytes: bytes, to: target) }
-    let size = rows.type.columnBytes
+    let bytes = tiles.rows.type.rowBytes(columns)
+    if run.hasNeighbouringColumns(columns, tiles.rows.type) {
+      return run.copy(count, bytes: bytes, to: target)
+    }
+    let size = tiles.rows.type.columnBytes
     for row in 0..<count {
       let (source, place) = (run.base + row &* run.rowStride, target + row &* bytes)
       for column in 0..<columns {
@@ -88,10 +88,10 @@ struct StoredRows {
   /// Rows to prefetch, as far as one run holds them.
   func prefetch(_ range: Range<Int>, _ block: RowBlock) -> CAttentionKernels_hint {
     if range.isEmpty { return CAttentionKernels_hint() }
-    let run = rows.run(block.sequence, block.keyValueHead, from: range.lowerBound)
-    if run.columnStride != rows.type.columnBytes { return CAttentionKernels_hint() }
+    let run = tiles.rows.run(block.sequence, block.keyValueHead, from: range.lowerBound)
+    if run.columnStride != tiles.rows.type.columnBytes { return CAttentionKernels_hint() }
     return CAttentionKernels_hint(
       next: run.base.assumingMemoryBound(to: CChar.self), stride: run.rowStride,
-      bytes: rows.type.rowBytes(columns), rows: min(run.count, range.count))
+      bytes: tiles.rows.type.rowBytes(columns), rows: min(run.count, range.count))
   }
 }

@@ -3,12 +3,10 @@ import CAttentionKernels
 /// Rows of keys, or of values, handed to kernels that read each once: where they lie and as they are, run by run, or gathered where columns
 /// are not neighbours: bfloat16 and integers as they are, since kernels multiply these in their own way, other types as Floats.
 struct StreamSource {
-  private let rows: KeyValueRows
   private let source: StoredRows
   private let columns: Int
 
   init(_ rows: KeyValueRows, columns: Int, _ kernels: KernelTable) {
-    self.rows = rows
     self.columns = columns
     self.source = StoredRows(rows, columns: columns, kernels)
   }
@@ -19,7 +17,7 @@ struct StreamSource {
   /// The rows at some positions of a block's sequence.
   func stretch(_ range: Range<Int>, _ block: RowBlock) -> StreamStretch? {
     if range.isEmpty { return nil }
-    return StreamStretch(rows: rows, sequence: block.sequence, head: block.keyValueHead, range: range)
+    return StreamStretch(sequence: block.sequence, head: block.keyValueHead, range: range)
   }
 
   /// Hands out rows in their order, in pieces that kernels can read: a run where it lies, or some rows of it in scratch.
@@ -27,10 +25,10 @@ struct StreamSource {
   /// - Parameters:
   ///   - stretch: the rows of the first head.
   ///   - heads: the heads whose rows are read together.
-  ///   - next: what is read after them.
+  ///   - next: finds what is read after them: the run from a row of it on, nil past its last row.
   ///   - body: gets the positions of the piece, counted from the stretch's first, and the piece.
   func forEachPiece(
-    of stretch: StreamStretch, heads: StreamHeads, next: StreamStretch?,
+    of stretch: StreamStretch, heads: StreamHeads, next: (_ row: Int) -> RowRun?,
     _ body: (_ piece: Range<Int>, CAttentionKernels_stream, RowStorage) -> Void
   ) {
     let count = stretch.range.count
@@ -40,13 +38,13 @@ struct StreamSource {
     stream.distance = distance(heads: heads.count)
     var first = 0
     while first < count {
-      let run = stretch.run(at: first)
+      let run = run(at: first, of: stretch)
       stream.count = min(run.count, count - first)
       (stream.row_stride, stream.head_stride) = (run.rowStride, run.headStride)
       (stream.scale_stride, stream.scale_head_stride) = (run.scales.rowStride, run.scales.headStride)
       stream.scales = run.scales.base
       stream.more_count = 0
-      if !run.hasNeighbouringColumns(columns, rows.type) {
+      if !run.hasNeighbouringColumns(columns, source.tiles.rows.type) {
         stream.count = min(stream.count, Self.gatheredRows(columns: columns))
         let piece = first..<first + stream.count
         gather(piece, of: stretch, heads, into: &stream)
@@ -56,7 +54,7 @@ struct StreamSource {
       } else if stream.count == count - first {
         stream.rows = run.base
         prefetch(&stream, from: first, of: stretch, next)
-        body(first..<count, stream, rows.type)
+        body(first..<count, stream, source.tiles.rows.type)
         first = count
       } else {
         first = forEachRun(of: stretch, from: first, in: heads.runs, next: next, &stream, body)
@@ -70,14 +68,16 @@ struct StreamSource {
   /// Hands out runs from a row on, as many as lie in the same strides and a kernel takes; the row after them.
   private func forEachRun(
     of stretch: StreamStretch, from first: Int, in runs: UnsafeMutablePointer<CAttentionKernels_run>,
-    next: StreamStretch?, _ stream: inout CAttentionKernels_stream,
+    next: (Int) -> RowRun?, _ stream: inout CAttentionKernels_stream,
     _ body: (_ piece: Range<Int>, CAttentionKernels_stream, RowStorage) -> Void
   ) -> Int {
-    let (count, type) = (stretch.range.count, rows.type)
+    let (count, type) = (stretch.range.count, source.tiles.rows.type)
     var end = first
     var used = 0
     let (rowStride, headStride) = (stream.row_stride, stream.head_stride)
-    stretch.forEachRun(from: first) { run in
+    source.tiles.rows.forEachRun(
+      stretch.sequence, stretch.head, from: stretch.range.lowerBound + first
+    ) { run in
       guard run.rowStride == rowStride, run.headStride == headStride,
         run.hasNeighbouringColumns(columns, type)
       else { return false }
@@ -102,7 +102,7 @@ struct StreamSource {
   /// Says what a kernel prefetches while it reads each of some runs.
   private func prefetch(
     _ runs: UnsafeMutablePointer<CAttentionKernels_run>, _ count: Int, from first: Int,
-    of stretch: StreamStretch, distance: Int, _ next: StreamStretch?
+    of stretch: StreamStretch, distance: Int, _ next: (Int) -> RowRun?
   ) {
     var start = first
     // The run that holds the row that is prefetched first, and its own first row: both only ever go on.
@@ -129,16 +129,26 @@ struct StreamSource {
   }
 
   /// The run from a row of a stretch on, or from one of the next where the stretch ends.
-  private func run(_ row: Int, of stretch: StreamStretch, _ next: StreamStretch?) -> RowRun? {
+  private func run(_ row: Int, of stretch: StreamStretch, _ next: (Int) -> RowRun?) -> RowRun? {
     let count = stretch.range.count
-    return row < count ? stretch.run(at: row) : next?.run(within: row - count)
+    return row < count ? run(at: row, of: stretch) : next(row - count)
+  }
+
+  /// The run from a row of a stretch on.
+  private func run(at row: Int, of stretch: StreamStretch) -> RowRun {
+    source.tiles.rows.run(stretch.sequence, stretch.head, from: stretch.range.lowerBound + row)
+  }
+
+  /// The same; nil past the last row.
+  func run(within row: Int, of stretch: StreamStretch) -> RowRun? {
+    row < stretch.range.count ? run(at: row, of: stretch) : nil
   }
 
   /// The type that rows have in scratch.
   private var gatheredType: RowStorage {
-    switch rows.type {
-    case .numbers(let type): type == .bfloat16 ? rows.type : .numbers(.float32)
-    case .int8, .int4: rows.type
+    switch source.tiles.rows.type {
+    case .numbers(let type): type == .bfloat16 ? source.tiles.rows.type : .numbers(.float32)
+    case .int8, .int4: source.tiles.rows.type
     }
   }
 
@@ -154,8 +164,8 @@ struct StreamSource {
     for head in 0..<heads.count {
       let scratch = heads.scratch + head * heads.stride
       stream.row_stride = gatheredType.rowBytes(columns)
-      if gatheredType == self.rows.type {
-        let run = self.rows.run(stretch.sequence, stretch.head + head, from: rows.lowerBound)
+      if gatheredType == source.tiles.rows.type {
+        let run = source.tiles.rows.run(stretch.sequence, stretch.head + head, from: rows.lowerBound)
         source.copy(run, rows.count, to: scratch)
       } else {
         let tile = source.floats(rows, stretch.sequence, stretch.head + head, scratch)
@@ -167,13 +177,15 @@ struct StreamSource {
 
   /// Rows between the row that is read and the row that is prefetched into the first-level cache: 16 KiB of all heads. With fewer, memory has
   /// too little time; with more, what was prefetched has left the cache before it is read, or takes the room of what is read again.
-  private func distance(heads: Int) -> Int { max(1, (16 << 10) / (heads * rows.type.rowBytes(columns))) }
+  private func distance(heads: Int) -> Int {
+    max(1, (16 << 10) / (heads * source.tiles.rows.type.rowBytes(columns)))
+  }
 
   /// Says what a kernel prefetches while it reads a run. One that is shorter than the distance prefetches what lies so far ahead, and a longer
   /// one what follows it.
   private func prefetch(
     _ stream: inout CAttentionKernels_stream, from first: Int, of stretch: StreamStretch,
-    _ next: StreamStretch?
+    _ next: (Int) -> RowRun?
   ) {
     let isShort = stream.count < stream.distance
     let ahead = first + (isShort ? stream.distance : stream.count)
@@ -198,19 +210,7 @@ struct StreamHeads {
 
 /// Some consecutive rows of a head of a sequence, in however many runs.
 struct StreamStretch {
-  fileprivate let rows: KeyValueRows
   fileprivate let sequence: Int
   fileprivate let head: Int
   fileprivate let range: Range<Int>
-
-  /// The run from a row on.
-  fileprivate func run(at row: Int) -> RowRun { rows.run(sequence, head, from: range.lowerBound + row) }
-
-  /// Calls `body` with the runs from a row on, until it returns false.
-  fileprivate func forEachRun(from row: Int, _ body: (RowRun) -> Bool) {
-    rows.forEachRun(sequence, head, from: range.lowerBound + row, body)
-  }
-
-  /// The same; nil past the last row.
-  fileprivate func run(within row: Int) -> RowRun? { row < range.count ? run(at: row) : nil }
 }

@@ -38,7 +38,7 @@ struct KeyValueTiles<Scalar: AttentionAccumulator> {
 /// Rows of one kind, keys or values, as matrices of the accumulation type.
 struct TileSource<Scalar: AttentionAccumulator> {
   let columns: Int
-  private let rows: KeyValueRows
+  let rows: KeyValueRows
   private let load: RowKernels<Scalar>.Load
   private let isReadable: Bool
   private let isStoredAsRead: Bool

@@ -47,7 +47,8 @@ extension AttentionPlan {
   private var parts: String {
     guard case .decode(let tiles) = tiles, tiles.parts > 1 else { return "" }
     let cut = ", keys cut into \(tiles.parts) parts of \(tiles.partKeys)"
-    let shared = call.tasks.shared.pieces.count
+    guard case .many(_, let parts) = call.tasks.groups else { return cut }
+    let shared = parts.pieces.count
     return shared == 0 ? cut : cut + ", \(shared) of them read once for several sequences"
   }
 

@@ -15,11 +15,10 @@ struct BlockSchedule: Sendable {
   let isSmall: Bool
   /// Rows of parts that are merged at the end.
   let partialRows: Int
-  /// What sequences have in common, computed before all tasks.
-  let shared: SharedParts
 
   init(_ problem: AttentionProblem, threads: Int, _ variant: KernelVariant) {
     var draft = ScheduleDraft(threads: threads)
+    var sharedPieces = 0
     switch Self.sequences(problem, variant) {
     case .same(let extent):
       var group = BlockGroup(
@@ -27,23 +26,22 @@ struct BlockSchedule: Sendable {
       draft.operations = group.operations
       draft.place(&group)
       groups = group.blockCount == 0 ? .none : .one(group)
-      shared = .none
     case .each(let extents):
       var all = Self.groups(of: extents, problem, threads: threads, variant)
       draft.operations = all.reduce(0) { $0 + $1.operations }
-      shared = SharedParts(all, problem)
+      let shared = SharedParts(all, problem)
       for index in all.indices {
         all[index].sharedParts = shared.count(ofGroup: index)
         draft.place(&all[index])
       }
-      groups = .many(all)
+      groups = .many(all, shared: shared)
+      sharedPieces = shared.pieces.count * problem.sizes.keyValueHeads
     }
     count = draft.tasks
     computedTasks = draft.computedTasks
     partialRows = draft.partialRows
     isSmall = draft.operations < Self.fewestSharedOperations
-    let pieces = shared.pieces.count * problem.sizes.keyValueHeads
-    self.threads = isSmall ? 1 : max(1, min(threads, max(count, pieces)))
+    self.threads = isSmall ? 1 : max(1, min(threads, max(count, sharedPieces)))
   }
 
   /// The extents of all sequences: of alike ones each by itself where they share rows of keys.
@@ -114,7 +112,7 @@ struct BlockSchedule: Sendable {
     switch groups {
     case .none: preconditionFailure("task \(task) of none")
     case .one(let group): return group
-    case .many(let groups):
+    case .many(let groups, _):
       var (low, high) = (0, groups.count - 1)
       while low < high {
         let middle = (low + high) / 2
@@ -129,14 +127,15 @@ struct BlockSchedule: Sendable {
 enum BlockGroups: Sendable {
   case none
   case one(BlockGroup)
-  case many([BlockGroup])
+  /// What their sequences have in common is computed before all tasks.
+  case many([BlockGroup], shared: SharedParts)
 
   /// Goes through the groups in their order.
   func forEach(_ body: (BlockGroup) -> Void) {
     switch self {
     case .none: break
     case .one(let group): body(group)
-    case .many(let groups): groups.forEach(body)
+    case .many(let groups, _): groups.forEach(body)
     }
   }
 
@@ -145,7 +144,7 @@ enum BlockGroups: Sendable {
     switch self {
     case .none: []
     case .one(let group): [group]
-    case .many(let groups): groups
+    case .many(let groups, _): groups
     }
   }
 }

@@ -106,7 +106,7 @@ struct FusedWorkspaceLayout: Sendable {
     // What masks say of one panel and one block of keys.
     bias = place(hasBiases ? keys * width : 0, float)
     visible = place(
-      hasBiases || problem.scoring.visibilityMasks != nil || problem.visibility.hasHoles ? keys : 0,
+      hasBiases || problem.scoring.visibilityMasks != nil || problem.hasHoles ? keys : 0,
       MemoryLayout<UInt32>.size)
     hints = place(CAttentionKernels_hint_count, MemoryLayout<CAttentionKernels_hint>.stride)
     byteCount = end

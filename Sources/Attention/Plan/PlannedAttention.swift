@@ -31,8 +31,8 @@ struct PlannedAttention {
   ///
   /// - Throws: ``AttentionError`` where they do not.
   func checkShared() throws(AttentionError) {
-    guard !tasks.shared.isEmpty, case .many(let groups) = tasks.groups else { return }
-    guard tasks.shared.holds(for: problem, groups) else {
+    guard case .many(let groups, let shared) = tasks.groups else { return }
+    guard shared.holds(for: problem, groups) else {
       throw AttentionError(
         "keyValues", "sequences with rows of their own given where they shared some when the plan was made")
     }
@@ -78,9 +78,9 @@ struct PlannedAttention {
         let kernel = DecodeAttention(problem, result, variant.kernels, partial)
         forEachTask(on: pool, memory) { kernel.attend($0.pieces, of: group, tiles, next: $0.next, $0.memory) }
       }
-    case .many(let groups):
+    case .many(let groups, let shared):
       let decode = DecodeAttention(problem, result, variant.kernels, partial)
-      attendShared(groups, decode, pool, memory)
+      attend(shared, of: groups, decode, pool, memory)
       forEachTask(on: pool, memory) { task in
         switch task.group.tiles {
         case .gemm(let tiles):
@@ -98,11 +98,11 @@ struct PlannedAttention {
   }
 
   /// Computes the parts of keys that sequences share. A task is a piece of one head: neighbouring ones follow each other in memory.
-  private func attendShared(
-    _ groups: [BlockGroup], _ decode: DecodeAttention, _ pool: WorkerPool,
+  private func attend(
+    _ shared: SharedParts, of groups: [BlockGroup], _ decode: DecodeAttention, _ pool: WorkerPool,
     _ memory: UnsafeMutableRawBufferPointer
   ) {
-    let (shared, heads) = (tasks.shared, problem.sizes.keyValueHeads)
+    let heads = problem.sizes.keyValueHeads
     if shared.isEmpty { return }
     pool.runInShares(shared.pieces.count * heads, maximumThreads: tasks.threads) { task, thread in
       let (head, number) = task.quotientAndRemainder(dividingBy: shared.pieces.count)
@@ -182,10 +182,8 @@ struct ScratchLayout: Sendable {
     tasks.groups.forEach {
       largest = max(largest, $0.headsTogether * $0.tiles.workspaceBytes(problem, variant.kernels))
     }
-    if let piece = tasks.shared.pieces.first, case .many(let groups) = tasks.groups,
-      case .decode(let tiles) = groups[tasks.shared.members[piece.members.lowerBound]].tiles
-    {
-      largest = max(largest, tiles.workspace(problem, members: tasks.shared.mostMembers).byteCount)
+    if case .many(let groups, let shared) = tasks.groups {
+      largest = max(largest, shared.workspaceBytes(problem, groups))
     }
     // Whole pages: no two threads write to neighbouring lines.
     workspaceBytes = (largest + 4095) / 4096 * 4096

@@ -25,7 +25,6 @@ extension AttentionProblem {
     let heads = block.heads.count
     let (first, last) = (block.rows.lowerBound / heads, (block.rows.upperBound - 1) / heads)
     visibility.findRanges(sequence: block.sequence, queries: first..<last + 1, ranges)
-    let hasHoles = visibility.hasHoles
     for query in 0...last - first {
       extent.add(ranges.range(query), hole: hasHoles ? ranges.hole(query) : 0..<0)
     }

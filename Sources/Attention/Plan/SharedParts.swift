@@ -16,15 +16,10 @@ struct SharedParts: Sendable {
   /// Places of groups in the schedule, each of one sequence.
   private(set) var members: [Int] = []
   /// How many parts of a group others compute with it.
-  private(set) var counts: [Int]
-
-  static let none = SharedParts(groupCount: 0)
-
-  private init(groupCount: Int) { counts = [Int](repeating: 0, count: groupCount) }
+  private var counts: [Int] = []
 
   /// Finds what the sequences of some groups share.
   init(_ groups: [BlockGroup], _ problem: AttentionProblem) {
-    self.init(groupCount: 0)
     var candidates: [(address: UInt, group: Int)] = []
     candidates.reserveCapacity(groups.count)
     for (index, group) in groups.enumerated() where Self.isSharable(group) {
@@ -98,8 +93,13 @@ struct SharedParts: Sendable {
 
   var isEmpty: Bool { pieces.isEmpty }
 
-  /// How many sequences the largest piece has.
-  var mostMembers: Int { pieces.reduce(0) { max($0, $1.members.count) } }
+  /// Scratch memory of a thread that computes the largest piece.
+  func workspaceBytes(_ problem: AttentionProblem, _ groups: [BlockGroup]) -> Int {
+    pieces.reduce(0) { largest, piece in
+      guard case .decode(let tiles) = groups[members[piece.members.lowerBound]].tiles else { return largest }
+      return max(largest, tiles.workspace(problem, members: piece.members.count).byteCount)
+    }
+  }
 
   /// How many of a group's parts are computed with others.
   func count(ofGroup index: Int) -> Int { counts.isEmpty ? 0 : counts[index] }

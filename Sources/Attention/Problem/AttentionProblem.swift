@@ -11,6 +11,8 @@ final class AttentionProblem {
   /// What scores and sums are kept in.
   let accumulatorType: AccumulatorType
   let visibility: KeyVisibility
+  /// Whether ranges may have holes: by itself, because asking the visibility counts references to its rules.
+  let hasHoles: Bool
   let scoring: ScoreProgram
   let sinks: [Double]?
   private(set) var queries: StridedOperand
@@ -38,6 +40,7 @@ final class AttentionProblem {
     var visibility = try KeyVisibility(attention.mask, layout.sequences)
     self.scoring = try ScoreProgram(attention.mask, attention.options, layout.sizes, &visibility)
     self.visibility = visibility
+    self.hasHoles = visibility.hasHoles
     self.layout = layout
     self.scale = attention.scale ?? 1 / Double(layout.sizes.headDimension).squareRoot()
     self.elementType = type

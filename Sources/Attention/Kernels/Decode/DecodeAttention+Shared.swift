@@ -71,33 +71,25 @@ extension DecodeAttention {
     let block = members[0].block
     guard !spans.isEmpty, let keys = keys.stretch(tile, block), let values = values.stretch(tile, block)
     else { return }
-    for span in spans { multiply(keys, span, stack, next: values) }
-    for (member, rows) in seeing { tileRows.weigh(tile, rows, of: member.block, member.work) }
-    let next = self.keys.stretch(tile.upperBound..<end, block)
-    for span in spans { sum(values, span, stack, next: next) }
-  }
-
-  private func multiply(
-    _ keys: StreamStretch, _ span: Span, _ stack: TileWorkspace<Float>, next: StreamStretch
-  ) {
-    let depth = problem.sizes.headDimension
-    let heads = StreamHeads(count: 1, scratch: stack.packedKeys, stride: 0, runs: stack.runs)
-    self.keys.forEachPiece(of: keys, heads: heads, next: next) { piece, stream, type in
-      multiply(
-        stream, type, span.form, stack.from(span.rows.lowerBound, depth: depth, width: 0),
-        rows: span.rows.count, at: piece.lowerBound, stride: 0)
+    let following = self.keys.stretch(tile.upperBound..<end, block)
+    for span in spans {
+      self.keys.forEachPiece(
+        of: keys,
+        heads: StreamHeads(count: 1, scratch: stack.packedKeys, stride: 0, runs: stack.runs),
+        next: { self.values.run(within: $0, of: values) }
+      ) { piece, stream, type in
+        multiply(stream, type, span.form, stack, span.rows, at: piece.lowerBound, stride: 0)
+      }
     }
-  }
-
-  private func sum(
-    _ values: StreamStretch, _ span: Span, _ stack: TileWorkspace<Float>, next: StreamStretch?
-  ) {
-    let width = problem.sizes.valueDimension
-    let heads = StreamHeads(count: 1, scratch: stack.packedValues, stride: 0, runs: stack.runs)
-    self.values.forEachPiece(of: values, heads: heads, next: next) { piece, stream, type in
-      sum(
-        stream, type, stack.from(span.rows.lowerBound, depth: 0, width: width), rows: span.rows.count,
-        at: piece.lowerBound, stride: 0)
+    for (member, rows) in seeing { tileRows.weigh(tile, rows, of: member.block, member.work) }
+    for span in spans {
+      self.values.forEachPiece(
+        of: values,
+        heads: StreamHeads(count: 1, scratch: stack.packedValues, stride: 0, runs: stack.runs),
+        next: { row in following.flatMap { self.keys.run(within: row, of: $0) } }
+      ) { piece, stream, type in
+        sum(stream, type, stack, span.rows, at: piece.lowerBound, stride: 0)
+      }
     }
   }
 }

@@ -127,7 +127,6 @@ struct DecodeAttention {
   private func add(
     _ tile: Range<Int>, of heads: UnsafeMutableBufferPointer<HeadWork>, stride: Int, next: StreamStretch?
   ) {
-    let (depth, width) = (problem.sizes.headDimension, problem.sizes.valueDimension)
     var rows = 0..<0
     for head in heads { rows = tileRows.rowsSeeing(tile, of: head.block, head.work) }
     // A head's bits follow from its own queries: heads that are multiplied in different ways are not read together.
@@ -145,51 +144,49 @@ struct DecodeAttention {
     keys.forEachPiece(
       of: tileKeys,
       heads: StreamHeads(count: heads.count, scratch: work.packedKeys, stride: stride, runs: work.runs),
-      next: tileValues
+      next: { values.run(within: $0, of: tileValues) }
     ) { piece, stream, type in
-      multiply(
-        stream, type, heads[0].form, work.from(rows.lowerBound, depth: depth, width: width),
-        rows: rows.count, at: piece.lowerBound, stride: stride)
+      multiply(stream, type, heads[0].form, work, rows, at: piece.lowerBound, stride: stride)
     }
     for head in heads { tileRows.weigh(tile, rows, of: head.block, head.work) }
     values.forEachPiece(
       of: tileValues,
       heads: StreamHeads(count: heads.count, scratch: work.packedValues, stride: stride, runs: work.runs),
-      next: next
+      next: { row in next.flatMap { keys.run(within: row, of: $0) } }
     ) { piece, stream, type in
-      sum(
-        stream, type, work.from(rows.lowerBound, depth: depth, width: width), rows: rows.count,
-        at: piece.lowerBound, stride: stride)
+      sum(stream, type, work, rows, at: piece.lowerBound, stride: stride)
     }
   }
 
   /// Computes the scores of some rows with a piece of the keys, which is `place` keys into the tile.
   ///
-  /// - Parameters:
-  ///   - work: the workspace from the first of the rows on.
-  ///   - stride: from a head's workspace to the next head's, in Floats.
+  /// - Parameter stride: from a head's workspace to the next head's, in Floats.
   func multiply(
     _ keys: CAttentionKernels_stream, _ type: RowStorage, _ form: StreamedQueries,
-    _ work: TileWorkspace<Float>, rows: Int, at place: Int, stride: Int
+    _ work: TileWorkspace<Float>, _ rows: Range<Int>, at place: Int, stride: Int
   ) {
-    let (kernel, queries) = stream.products(of: type, form, work)
+    let (first, depth) = (rows.lowerBound, problem.sizes.headDimension)
+    let (kernel, queries) = stream.products(of: type, form, work, from: first * depth)
     var products = CAttentionKernels_products(
-      keys: keys, queries: queries, query_stride: problem.sizes.headDimension, query_count: rows,
-      query_scales: UnsafePointer(work.queryScales), scale: factors.products, scores: work.scores + place,
-      score_stride: work.scoreStride, work_stride: stride)
+      keys: keys, queries: queries, query_stride: depth, query_count: rows.count,
+      query_scales: UnsafePointer(work.queryScales + first), scale: factors.products,
+      scores: work.scores + first * work.scoreStride + place, score_stride: work.scoreStride,
+      work_stride: stride)
     kernel(&products)
   }
 
   /// Adds a piece of the weighted values to the outputs of some rows.
   func sum(
-    _ values: CAttentionKernels_stream, _ type: RowStorage, _ work: TileWorkspace<Float>, rows: Int,
+    _ values: CAttentionKernels_stream, _ type: RowStorage, _ work: TileWorkspace<Float>, _ rows: Range<Int>,
     at place: Int, stride: Int
   ) {
+    let (first, width) = (rows.lowerBound, problem.sizes.valueDimension)
     // What was summed before comes to the new scale once.
     var sums = CAttentionKernels_sums(
-      values: values, weights: work.scores + place, weight_stride: work.scoreStride, row_count: rows,
-      rescale: place == 0 ? UnsafePointer(work.softmax.rescale) : nil, output: work.output,
-      output_stride: problem.sizes.valueDimension, work_stride: stride)
+      values: values, weights: work.scores + first * work.scoreStride + place,
+      weight_stride: work.scoreStride,
+      row_count: rows.count, rescale: place == 0 ? UnsafePointer(work.softmax.rescale + first) : nil,
+      output: work.output + first * width, output_stride: width, work_stride: stride)
     kernels.streamSums(type)(&sums)
   }
 }

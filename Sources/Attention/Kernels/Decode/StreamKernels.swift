@@ -82,11 +82,11 @@ struct StreamKernels {
 
   /// What computes the scores of keys, and the queries that it takes.
   func products(
-    of keys: RowStorage, _ form: StreamedQueries, _ work: TileWorkspace<Float>
+    of keys: RowStorage, _ form: StreamedQueries, _ work: TileWorkspace<Float>, from first: Int
   ) -> (kernel: KernelTable.Products, queries: UnsafeRawPointer) {
-    let words = UnsafeRawPointer(work.pairedQueries)
+    let words = UnsafeRawPointer(work.pairedQueries + first)
     switch form {
-    case .floats: return (kernels.streamProducts(keys), UnsafeRawPointer(work.queries))
+    case .floats: return (kernels.streamProducts(keys), UnsafeRawPointer(work.queries + first))
     case .integers: return (kernels.pointee.dot_products_from_i8, words)
     case .pairs:
       guard let dots = kernels.streamDots else { preconditionFailure("pairs without a kernel for them") }

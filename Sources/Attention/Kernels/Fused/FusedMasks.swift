@@ -13,7 +13,7 @@ struct FusedMasks {
   init(_ problem: AttentionProblem, _ kernels: KernelTable) {
     self.biases = problem.scoring.biases ?? []
     self.visibilityMasks = problem.scoring.visibilityMasks ?? []
-    self.hasHoles = problem.visibility.hasHoles
+    self.hasHoles = problem.hasHoles
     self.kernels = kernels
   }
 

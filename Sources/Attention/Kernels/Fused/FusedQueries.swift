@@ -56,9 +56,9 @@ struct FusedQueries {
     let count = block.rows.count
     let lanes = (count + work.panelRows - 1) / work.panelRows * work.panelRows
     for lane in count..<max(count, lanes) {
-      work.ranges.copy(count - 1, to: lane, withHoles: problem.visibility.hasHoles)
+      work.ranges.copy(count - 1, to: lane, withHoles: problem.hasHoles)
     }
-    return (extent.seenBySome, problem.visibility.hasHoles ? extent.hiddenFromAll : 0..<0)
+    return (extent.seenBySome, problem.hasHoles ? extent.hiddenFromAll : 0..<0)
   }
 
   private func setSlopes(

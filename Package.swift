@@ -9,6 +9,7 @@ let package = Package(
     .library(name: "Attention", targets: ["Attention"]),
     .library(name: "LinearAlgebra", targets: ["LinearAlgebra"]),
     .library(name: "TensorFiles", targets: ["TensorFiles"]),
+    .library(name: "Transformer", targets: ["Transformer"]),
     .executable(name: "attention", targets: ["AttentionCommand"]),
     .executable(name: "attention-bench", targets: ["AttentionBench"]),
   ],
@@ -28,7 +29,7 @@ let package = Package(
     .target(name: "Parallelism", dependencies: ["CParallelism"]),
     .target(
       name: "LinearAlgebra",
-      dependencies: ["Tensors", "Parallelism", "COpenBLAS", "CLAPACKE"]),
+      dependencies: ["CAttentionKernels", "Tensors", "Parallelism", "COpenBLAS", "CLAPACKE"]),
     .target(
       name: "Attention",
       dependencies: ["Tensors", "LinearAlgebra", "Parallelism", "CAttentionKernels", "TensorFiles"]),
@@ -36,12 +37,17 @@ let package = Package(
     .target(name: "COneBLASThread"),
     .target(name: "CTensorFiles"),
     .target(name: "TensorFiles", dependencies: ["CTensorFiles", "Tensors"]),
+    .target(
+      name: "Transformer",
+      dependencies: ["Attention", "LinearAlgebra", "Parallelism", "TensorFiles", "Tensors"]),
     .executableTarget(
       name: "AttentionCommand",
       dependencies: [
-        "Attention", "COneBLASThread", "Parallelism", "TensorFiles",
+        "Attention", "COneBLASThread", "Parallelism", "TensorFiles", "Transformer",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
-      ]),
+      ],
+      // The model that `generate` takes where none is named.
+      resources: [.copy("TinyLlama")]),
 
     // MARK: Tests and benchmarks
     .target(name: "CMachineProbe", path: "Benchmarks/CMachineProbe"),

@@ -1,4 +1,4 @@
-// x86-64 with AVX-512 BF16 on top of set_avx512vnni.c: fused attention and streamed scores of pairs of bf16, which an instruction multiplies. Nothing
+// x86-64 with AVX-512 BF16 on top of set_avx512vnni.c: fused attention, streamed scores and linear maps of pairs of bf16, which an instruction multiplies. Nothing
 // else differs.
 
 #if defined(__x86_64__)
@@ -26,11 +26,14 @@
 #define DOTS f32_dot_pairs
 #include "stream.inc"
 
+#include "linear_bf16.inc"
+
 void CAttentionKernels_override_avx512bf16(struct CAttentionKernels *table) {
   table->dots_bf16_pairs = 1;
   table->attend_block_bf16 = attn_fused_attend_block_bf16;
   table->attend_block_bf16_with_mass = attn_fused_attend_block_bf16_with_mass;
   table->dot_products_from_bf16 = attn_dot_products_from_bf16_avx512bf16;
+  table->linear_bf16 = attn_linear_bf16_avx512bf16;
 }
 
 #pragma clang attribute pop

@@ -1,4 +1,4 @@
-// x86-64 with AVX-512 VNNI on top of set_avx512.c: streamed scores of int16 with int8, whose products an instruction multiplies and adds.
+// x86-64 with AVX-512 VNNI on top of set_avx512.c: streamed scores and linear maps of int16 with int8, whose products an instruction multiplies and adds.
 // Nothing else differs.
 
 #if defined(__x86_64__)
@@ -22,8 +22,11 @@
 #define DOTS f32_dot_i16
 #include "stream.inc"
 
+#include "linear_i8.inc"
+
 void CAttentionKernels_override_avx512vnni(struct CAttentionKernels *table) {
   table->dot_products_from_i8 = attn_dot_products_from_i8_avx512vnni;
+  table->linear_i8 = attn_linear_i8_avx512vnni;
 }
 
 #pragma clang attribute pop

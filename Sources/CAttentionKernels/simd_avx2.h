@@ -161,6 +161,7 @@ static inline f32_vec f32_load_i8_pairs(const int8_t *p) {
 static inline f32_vec f32_dot_i16(f32_vec acc, f32_vec a, f32_vec b) {
   return f32_add_i32(acc, _mm256_castsi256_ps(_mm256_madd_epi16(_mm256_castps_si256(a), _mm256_castps_si256(b))));
 }
+static inline f32_vec f32_dot_neighbours(f32_vec acc, f32_vec a, f32_vec b) { return f32_dot_i16(acc, a, b); }
 static inline f32_vec f32_from_i32(f32_vec v) { return _mm256_cvtepi32_ps(_mm256_castps_si256(v)); }
 // 12 sums, 2 vectors of queries and a key fill 15 of the 16 registers.
 enum { f32_tile_rows = 6 };

@@ -159,6 +159,7 @@ static inline f32_vec f32_dot_i16(f32_vec acc, f32_vec a, f32_vec b) {
   return _mm512_castsi512_ps(_mm512_add_epi32(sum, _mm512_madd_epi16(x, y)));
 #endif
 }
+static inline f32_vec f32_dot_neighbours(f32_vec acc, f32_vec a, f32_vec b) { return f32_dot_i16(acc, a, b); }
 static inline f32_vec f32_from_i32(f32_vec v) { return _mm512_cvtepi32_ps(_mm512_castps_si512(v)); }
 // 16 sums, 2 vectors of queries, a key, and what the exponential of the tile before needs: 32 registers hold them.
 enum { f32_tile_rows = 8 };

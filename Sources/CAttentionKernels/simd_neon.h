@@ -188,6 +188,11 @@ static inline f32_vec f32_reduce_each_i32(const f32_vec v[f32_lanes]) {
   int32x4_t high = vpaddq_s32(vreinterpretq_s32_f32(v[2]), vreinterpretq_s32_f32(v[3]));
   return vreinterpretq_f32_s32(vpaddq_s32(low, high));
 }
+static inline f32_vec f32_dot_neighbours(f32_vec acc, f32_vec a, f32_vec b) {
+  int16x8_t x = vreinterpretq_s16_f32(a), y = vreinterpretq_s16_f32(b);
+  int32x4_t low = vmull_s16(vget_low_s16(x), vget_low_s16(y)), high = vmull_high_s16(x, y);
+  return vreinterpretq_f32_s32(vaddq_s32(vreinterpretq_s32_f32(acc), vpaddq_s32(low, high)));
+}
 static inline f32_vec f32_from_i32(f32_vec v) { return vcvtq_f32_s32(vreinterpretq_s32_f32(v)); }
 
 typedef float64x2_t f64_vec;

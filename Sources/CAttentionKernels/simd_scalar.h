@@ -33,6 +33,7 @@
 // load_i8_pairs(p)       words of two int16: the 2 * lanes int8 at p
 // dot_i16(acc, a, b)     words of int32: acc plus the products of two int16 of a with those of b that are at the same places. Which two a
 //                        lane adds is the vocabulary's choice; sums beyond int32 are not asked for
+// dot_neighbours(acc, a, b)   the same of the two int16 of each word with those of the same word of b
 // reduce_each_i32(v)     as reduce_each, of words of int32
 // from_i32(v)            words of int32 as numbers, rounded to nearest even
 // tile_rows              so many keys times two vectors of queries are summed up in registers
@@ -161,6 +162,7 @@ static inline f32_vec f32_dot_i16(f32_vec acc, f32_vec a, f32_vec b) {
   sum += x[0] * y[0] + x[1] * y[1];
   return f32_set1_word(&sum);
 }
+static inline f32_vec f32_dot_neighbours(f32_vec acc, f32_vec a, f32_vec b) { return f32_dot_i16(acc, a, b); }
 static inline f32_vec f32_from_i32(f32_vec v) {
   int32_t integer;
   memcpy(&integer, &v, sizeof integer);

@@ -45,6 +45,18 @@ final class FileContents: @unchecked Sendable {
     self.isMapped = false
   }
 
+  /// Gives the whole pages of a range back to the system, which reads them again from the file if someone does. Bytes that were copied
+  /// stay.
+  func release(_ range: Range<Int>) {
+    guard isMapped, let base = bytes.baseAddress else { return }
+    let page = Int(sysconf(Int32(_SC_PAGESIZE)))
+    let begin = (range.lowerBound + page - 1) / page * page
+    // The pages on the edges may belong to others, but what follows the last byte of the file belongs to nobody.
+    let end = range.upperBound == bytes.count ? bytes.count : range.upperBound / page * page
+    guard begin < end else { return }
+    madvise(UnsafeMutableRawPointer(mutating: base) + begin, end - begin, MADV_DONTNEED)
+  }
+
   deinit {
     guard let base = bytes.baseAddress else { return }
     if isMapped {

@@ -56,7 +56,8 @@ extension SafetensorsFile {
   @usableFromInline
   func checkedEntry(_ name: String) throws(TensorFileError) -> Entry {
     guard let entry = self[name] else {
-      throw TensorFileError(path: path, reason: "no tensor \(quoted(name)); \(suggestion(for: name))")
+      throw TensorFileError(
+        path: path, reason: "no tensor \(quoted(name)); \(suggestion(for: name, among: names))")
     }
     if entry.elementType == .bool {
       // Another bit pattern in a Bool is undefined behaviour.
@@ -110,26 +111,4 @@ extension SafetensorsFile {
       throw TensorFileError(path: path, reason: "\(error)")
     }
   }
-
-  /// All names of a small file, else the five that share most with `name` at its beginning and end.
-  private func suggestion(for name: String) -> String {
-    if names.isEmpty { return "the file has no tensors" }
-    if names.count <= 8 { return "the file has " + names.map(quoted).joined(separator: ", ") }
-    func likeness(_ other: String) -> Int {
-      commonPrefix(name.utf8, other.utf8) + commonPrefix(name.utf8.reversed(), other.utf8.reversed())
-    }
-    let ranked = names.map { (name: $0, likeness: likeness($0)) }.sorted { $0.likeness > $1.likeness }
-    let nearest = ranked.prefix(5).map { quoted($0.name) }.joined(separator: ", ")
-    return "the nearest of \(names.count) names are \(nearest)"
-  }
-}
-
-/// How many elements two sequences begin with alike.
-private func commonPrefix<Bytes: Sequence<UInt8>>(_ left: Bytes, _ right: Bytes) -> Int {
-  var count = 0
-  for (left, right) in zip(left, right) {
-    if left != right { break }
-    count += 1
-  }
-  return count
 }

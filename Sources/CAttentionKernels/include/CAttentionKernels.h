@@ -235,6 +235,33 @@ struct CAttentionKernels_sums {
   ptrdiff_t output_stride, work_stride;
 };
 
+// Rows of inputs times a weight whose outputs lie in panels: output[r][o] = sum over k of input[r][k] * weight[o][k], plus bias[o] where
+// there is a bias, plus what output[r][o] holds where `adds` is not 0.
+//
+// A panel has CAttentionKernels_linear_outputs outputs; the last one is filled up with zeros. What it holds of input k of f32 and f16, or of
+// inputs 2k and 2k + 1 of bf16, for all of its outputs are neighbours: word k * outputs + o. Weights of i8 come in blocks of
+// CAttentionKernels_linear_block inputs: a scale of f16 for each output, then integers in pairs as those of bf16. What is past the last
+// input is 0.
+enum {
+  CAttentionKernels_linear_outputs = 64,
+  CAttentionKernels_linear_block = 32,
+  CAttentionKernels_linear_block_bytes = CAttentionKernels_linear_outputs * (2 + CAttentionKernels_linear_block),
+};
+struct CAttentionKernels_linear {
+  // Floats; for bf16 what linear_inputs_bf16 makes of them, for i8 what linear_inputs_i16 does. The stride counts bytes, that of scales floats.
+  const void *inputs;
+  ptrdiff_t input_stride, rows, inputs_per_row;
+  const float *input_scales;
+  ptrdiff_t scale_stride;
+  const void *panels; // that of output 0
+  ptrdiff_t panel_stride; // bytes
+  ptrdiff_t output_count, first_output, end_output; // `first_output` begins a panel, `end_output` begins one or is at the end
+  const float *bias; // or NULL
+  int adds;
+  float *outputs; // output 0
+  ptrdiff_t output_stride;
+};
+
 struct CAttentionKernels {
   // The name of the set: "scalar", "avx2", "avx512", "avx512vnni", "avx512bf16", "neon".
   const char *name;
@@ -332,6 +359,38 @@ struct CAttentionKernels {
                             ptrdiff_t scale_stride, ptrdiff_t rows, ptrdiff_t columns);
   void (*bf16_rows_from_i4)(uint16_t *target, const void *source, ptrdiff_t source_stride, ptrdiff_t rows,
                             ptrdiff_t columns);
+
+  // Rows times a weight, sums in float in the order of the inputs. A row's bits depend on the row and the weight alone. Products of bf16 are
+  // exact, but subnormal operands may count as 0; those of integers, and their sums within a block, are exact.
+  void (*linear_f32)(const struct CAttentionKernels_linear *linear);
+  void (*linear_f16)(const struct CAttentionKernels_linear *linear);
+  void (*linear_bf16)(const struct CAttentionKernels_linear *linear);
+  void (*linear_i8)(const struct CAttentionKernels_linear *linear);
+
+  // Fills a panel from `outputs` rows (at most a panel's) of `inputs` floats, `row_stride` floats apart: rounded to nearest even. For i8, a scale is
+  // the largest size of a block divided by 127, rounded up to f16; returns 1 where all scales are finite, else 0, and the panel is then
+  // anything. Blocks that were integers times such a scale before come back exactly.
+  void (*pack_linear_f32)(void *panel, const float *rows, ptrdiff_t row_stride, ptrdiff_t outputs, ptrdiff_t inputs);
+  void (*pack_linear_f16)(void *panel, const float *rows, ptrdiff_t row_stride, ptrdiff_t outputs, ptrdiff_t inputs);
+  void (*pack_linear_bf16)(void *panel, const float *rows, ptrdiff_t row_stride, ptrdiff_t outputs, ptrdiff_t inputs);
+  int (*pack_linear_i8)(void *panel, const float *rows, ptrdiff_t row_stride, ptrdiff_t outputs, ptrdiff_t inputs);
+
+  // A row of inputs as bf16, up to an even number, and as int16 in blocks with a scale each, up to whole blocks; 0 past the row. Returns 1
+  // where all numbers are finite, else 0, and integers and scales are then anything.
+  void (*linear_inputs_bf16)(void *target, const float *x, ptrdiff_t n);
+  int (*linear_inputs_i16)(void *target, float *scales, const float *x, ptrdiff_t n);
+
+  // y[i] = x[i] weight[i] / sqrt(mean of x² + epsilon)
+  void (*rms_norm)(float *y, const float *x, const float *weight, ptrdiff_t n, float epsilon);
+  // y[i] = (x[i] - mean of x) weight[i] / sqrt(variance of x + epsilon) + bias[i]
+  void (*layer_norm)(float *y, const float *x, const float *weight, const float *bias, ptrdiff_t n, float epsilon);
+  // y[i] = f(x[i]) * factors[i], or f(x[i]) where `factors` is NULL; y may be x or factors. silu(x) = x / (1 + exp(-x)); gelu is x / 2 times
+  // 1 + erf(x / √2), or times 1 + tanh(√(2/π) (x + 0.044715 x³)).
+  void (*silu)(float *y, const float *x, const float *factors, ptrdiff_t n);
+  void (*gelu_tanh)(float *y, const float *x, const float *factors, ptrdiff_t n);
+  void (*gelu_erf)(float *y, const float *x, const float *factors, ptrdiff_t n);
+  // The first index of the largest number; 0 where there is none. NaN is never the largest.
+  ptrdiff_t (*argmax)(const float *x, ptrdiff_t n);
 };
 
 // Prefetches `bytes` of memory into the second-level cache. Any address is fine: a prefetch does not fault.

@@ -4,7 +4,10 @@
 //  * openUnnamed, linkUnnamed: O_TMPFILE is behind _GNU_SOURCE, and its value differs between architectures.
 //  * noteFile, forgetFile, removeOnSignals: the handler runs in the middle of anything, where only async-signal-safe code may run; C
 //    says exactly what runs.
+//  * dequantize…: vectors of bytes that become vectors of floats, without an FMA whatever the machine has; Swift's loops over such
+//    blocks stay scalar.
 
+#include <stddef.h>
 #include <stdint.h>
 
 /// Opens a new file without a name in a directory, for writing; the kernel frees it with its last descriptor, however the process
@@ -24,3 +27,19 @@ void CTensorFiles_forgetFile(int32_t place);
 /// For executables: what a process does on signals is not for a library to say. Nothing can be left where the threads that may receive
 /// them are those that write files; on others the process could end between the removal and the making of a file.
 void CTensorFiles_removeOnSignals(void);
+
+// MARK: Weights of GGUF files as floats
+//
+// `count` weights or `blocks` blocks, whose layouts and formulas `GGUFTensorType` lists; `from` need not be aligned. The result is what
+// the format defines in single precision, each operation rounded by itself.
+
+void CTensorFiles_dequantizeF16(const uint8_t *from, size_t count, float *to);
+void CTensorFiles_dequantizeBF16(const uint8_t *from, size_t count, float *to);
+void CTensorFiles_dequantizeQ8_0(const uint8_t *from, size_t blocks, float *to);
+void CTensorFiles_dequantizeQ4_0(const uint8_t *from, size_t blocks, float *to);
+void CTensorFiles_dequantizeQ4_1(const uint8_t *from, size_t blocks, float *to);
+void CTensorFiles_dequantizeQ5_0(const uint8_t *from, size_t blocks, float *to);
+void CTensorFiles_dequantizeQ5_1(const uint8_t *from, size_t blocks, float *to);
+void CTensorFiles_dequantizeQ4_K(const uint8_t *from, size_t blocks, float *to);
+void CTensorFiles_dequantizeQ5_K(const uint8_t *from, size_t blocks, float *to);
+void CTensorFiles_dequantizeQ6_K(const uint8_t *from, size_t blocks, float *to);

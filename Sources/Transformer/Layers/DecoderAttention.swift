@@ -1,0 +1,115 @@
+import Attention
+import LinearAlgebra
+
+/// The attention of one layer of a decoder: rows of the residual stream in, what attention adds to them out, keys and values in a cache.
+struct DecoderAttention: Sendable {
+  /// `[queries; keys; values]`, one product.
+  let projection: Linear
+  let output: Linear
+  let queryHeads: Int
+  let keyValueHeads: Int
+  let depth: Int
+  /// Norms of each head's queries and keys (Qwen 3, Gemma 3); nil for none.
+  let queryNorm: Norm?
+  let keyNorm: Norm?
+  let rotary: RotaryEmbedding
+  let attend: ScaledDotProductAttention
+
+  private var queryColumns: Range<Int> { 0..<queryHeads * depth }
+  private var keyColumns: Range<Int> { queryHeads * depth..<(queryHeads + keyValueHeads) * depth }
+  private var valueColumns: Range<Int> {
+    (queryHeads + keyValueHeads) * depth..<(queryHeads + 2 * keyValueHeads) * depth
+  }
+
+  /// - Parameters:
+  ///   - scratch: as wide as the projection.
+  ///   - outputs: the residual stream where `adding`, else memory for the result.
+  ///   - pass: the step and what is known of its tokens.
+  ///   - prepare: writes a row of inputs.
+  func run(
+    _ scratch: RowMatrix, to outputs: RowMatrix, adding: Bool, layer: Int, _ pass: DecoderPass,
+    preparing prepare: (Int, UnsafeMutablePointer<Float>) -> Void
+  ) throws(AttentionError) {
+    try project(scratch, pass.positions, preparing: prepare)
+    try pass.step.write(
+      layer: layer, keys: scratch.heads(keyValueHeads, of: keyColumns),
+      values: scratch.heads(keyValueHeads, of: valueColumns), rotary: rotary, on: attend.pool)
+    let queries = try scratch.heads(queryHeads, of: queryColumns)
+    let keyValues = try pass.step.keyValues(layer: layer)
+    switch pass.queryType {
+    case .float32:
+      let heads = try attend(.packed(queries, lengths: pass.lengths), keyValues)
+      writeOutput(of: heads, to: outputs, adding: adding) { $0 }
+    case .bfloat16:
+      let heads = try attend(
+        .packed(queries.converted(to: BFloat16.self), lengths: pass.lengths), keyValues)
+      writeOutput(of: heads, to: outputs, adding: adding) { Float($0) }
+    }
+  }
+
+  /// Queries, turned by their positions, keys, not turned, and values.
+  private func project(
+    _ scratch: RowMatrix, _ positions: RotaryPositions,
+    preparing prepare: (Int, UnsafeMutablePointer<Float>) -> Void
+  ) throws(AttentionError) {
+    projection.write(
+      rows: scratch.rows, to: scratch.base, stride: scratch.width, on: attend.pool, preparing: prepare)
+    normaliseHeads(scratch, on: attend.pool)
+    try rotary.apply(
+      to: scratch.mutableHeads(queryHeads, of: queryColumns), positions: positions, on: attend.pool)
+  }
+
+  /// What a call of attention over these rows alone takes, all of it turned: for whoever looks at the weights.
+  func call(
+    _ scratch: RowMatrix, _ positions: RotaryPositions,
+    preparing prepare: (Int, UnsafeMutablePointer<Float>) -> Void
+  ) throws(AttentionError) -> AttentionCall {
+    try project(scratch, positions, preparing: prepare)
+    try rotary.apply(
+      to: scratch.mutableHeads(keyValueHeads, of: keyColumns), positions: positions, on: attend.pool)
+    func batch(_ heads: Int, _ columns: Range<Int>) throws(AttentionError) -> Tensor<Float> {
+      try scratch.heads(heads, of: columns).permuted(1, 0, 2).expanded(axis: 0)
+    }
+    return AttentionCall(
+      attention: attend, queries: try batch(queryHeads, queryColumns),
+      keyValues: KeyValues(
+        keys: try batch(keyValueHeads, keyColumns), values: try batch(keyValueHeads, valueColumns)))
+  }
+
+  private func normaliseHeads(_ rows: RowMatrix, on pool: WorkerPool) {
+    for (norm, columns) in [(queryNorm, queryColumns), (keyNorm, keyColumns)] {
+      guard let norm else { continue }
+      forEachRow(rows.rows, work: 4 * columns.count, on: pool) { row in
+        for head in stride(from: columns.lowerBound, to: columns.upperBound, by: depth) {
+          norm.apply(to: rows[row] + head, into: rows[row] + head)
+        }
+      }
+    }
+  }
+
+  private func writeOutput<Element>(
+    of heads: Tensor<Element>, to outputs: RowMatrix, adding: Bool, _ widen: (Element) -> Float
+  ) {
+    let width = queryHeads * depth
+    heads.withUnsafePointer { heads in
+      output.write(
+        rows: outputs.rows, to: outputs.base, stride: outputs.width, adding: adding, on: attend.pool
+      ) { row, target in
+        let source = heads + row * width
+        for column in 0..<width { target[column] = widen(source[column]) }
+      }
+    }
+  }
+}
+
+/// What the layers of one pass share.
+struct DecoderPass {
+  let step: KeyValueStep
+  let positions: RotaryPositions
+  /// Tokens of each sequence.
+  let lengths: [Int]
+  let queryType: QueryType
+
+  /// What queries are rounded to before they meet the cache.
+  enum QueryType { case float32, bfloat16 }
+}

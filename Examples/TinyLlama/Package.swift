@@ -11,8 +11,7 @@ let package = Package(
       dependencies: [
         .product(name: "Attention", package: "swift-attention"),
         .product(name: "TensorFiles", package: "swift-attention"),
-      ],
-      resources: [.copy("Model")]),
+      ]),
     .executableTarget(name: "TinyLlama", dependencies: ["Llama"]),
     .executableTarget(name: "Serving", dependencies: ["Llama"]),
     .executableTarget(

@@ -3,8 +3,9 @@ import Foundation
 import TensorFiles
 
 extension Llama {
-  /// The model that comes with this package.
-  package static let modelFolder = Bundle.module.bundleURL.appending(path: "Model")
+  /// The model that lies in the repository: the one that `attention generate` takes where none is named.
+  package static let modelFolder = URL(filePath: #filePath)
+    .appending(path: "../../../../../Sources/AttentionCommand/TinyLlama").standardizedFileURL
 
   /// The model of a folder in Hugging Face's layout: `config.json` and `model.safetensors`.
   ///

@@ -2,7 +2,8 @@
 # make bench   sets up, builds in release and benchmarks this machine; ARGS="--quick --format markdown" adds flags
 #              (OpenBLAS chooses its kernels for this CPU; BLAS_CORE=Haswell, say, forces others)
 # make peers   makes Python environments with the engines that attention-bench --peers measures beside ours, and says first about how
-#              much that downloads; PEERS=vllm,zentorch,flex picks. Nothing else installs any
+#              much that downloads; PEERS=vllm,zentorch,flex picks, and llamacpp,openvino-genai run models. Nothing else installs any
+# make models  downloads the models that tests and benchmarks use into Models/; MODELS=smollm2,minilm picks
 # make bench-against REV=main   builds that revision in a work tree of its own, and measures this tree's build against it in the same rounds;
 #                    ARGS="--only llama-decode --fail-below 0.95" adds flags
 # make report        writes .build/report.html from the results that are committed for such machines, or from RESULTS="a.json b.json";
@@ -15,7 +16,7 @@
 SHELL := /bin/bash
 comma := ,
 .DELETE_ON_ERROR:
-.PHONY: test test-kernels test-neon test-threads bench bench-against peers report report-setup test-report example format lint setup
+.PHONY: test test-kernels test-neon test-threads bench bench-against models peers report report-setup test-report example format lint setup
 
 SWIFT_SOURCES := Package.swift Sources Tests Benchmarks Examples
 ARGS ?=
@@ -24,6 +25,7 @@ CHARTS ?=
 BLAS_CORE ?=
 REV ?=
 PEERS ?= pytorch,onnxruntime,openvino,numpy
+MODELS ?= smollm2,gemma3,minilm
 
 # The instruction sets of this machine below its best one, which runs anyway.
 FLAGS := $(shell grep -m1 '^flags' /proc/cpuinfo)
@@ -47,6 +49,10 @@ bench: setup
 peers:
 	$(call install,python3 -c "import ensurepip$(comma) venv",python3 python3-venv)
 	@Benchmarks/Peers/install.sh .build/peers $(subst $(comma), ,$(PEERS))
+
+models:
+	$(call install,python3 -m pip --version,python3 python3-pip)
+	@python3 -B Benchmarks/Models/fetch.py Models $(subst $(comma), ,$(MODELS))
 
 # Each revision keeps its build, so that the next comparison with it starts at once.
 bench-against: setup

@@ -30,6 +30,8 @@ for engine; do
       add "$folder-$engine" "$engine" --no-deps
       packages "$(realpath "$folder")" >"$(packages "$folder-$engine")/peers.pth"
       ;;
+    # Without what it has for images, and for this CPU alone.
+    llamacpp) CMAKE_ARGS="-DGGML_NATIVE=ON -DLLAVA_BUILD=OFF" add "$folder" "$engine" ;;
     *) add "$folder" "$engine" ;;
   esac
 done

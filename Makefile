@@ -1,4 +1,6 @@
-# make test    sets up, builds in release and runs all tests
+# make test    sets up, fetches the published models that some tests read, builds in release and runs all tests
+# make generate   builds the command and has a language model go on with PROMPT; MODEL=path names another than the tiny one of this
+#              repository, ARGS="--chat --max-tokens 64" adds flags
 # make bench   sets up, builds in release and benchmarks this machine; ARGS="--quick --format markdown" adds flags
 #              (OpenBLAS chooses its kernels for this CPU; BLAS_CORE=Haswell, say, forces others)
 # make peers   makes Python environments with the engines that attention-bench --peers measures beside ours, and says first about how
@@ -16,7 +18,7 @@
 SHELL := /bin/bash
 comma := ,
 .DELETE_ON_ERROR:
-.PHONY: test test-kernels test-neon test-threads bench bench-against models peers report report-setup test-report example format lint setup
+.PHONY: test generate test-kernels test-neon test-threads bench bench-against models peers report report-setup test-report example format lint setup
 
 SWIFT_SOURCES := Package.swift Sources Tests Benchmarks Examples
 ARGS ?=
@@ -35,7 +37,7 @@ LOWER_SETS := $(if $(filter avx2,$(FLAGS)),scalar) $(if $(filter avx512bw,$(FLAG
 
 # Tests compile with testing enabled, the benchmark without: a build folder each spares both from starting over. What depends on the
 # instruction set runs again with each lower one forced: fewer random draws, and without the suites that go through all sets themselves.
-test: setup
+test: setup models
 	OPENBLAS_CORETYPE=$(BLAS_CORE) swift test -c release --scratch-path .build/test
 	for set in $(LOWER_SETS); do echo "Once more with ATTENTION_KERNELS=$$set"; \
 	  ATTENTION_KERNELS=$$set ATTENTION_PROPERTY_DRAWS=480 OPENBLAS_CORETYPE=$(BLAS_CORE) swift test -c release --skip-build \
@@ -45,6 +47,12 @@ test: setup
 bench: setup
 	@swift build -c release --product attention-bench >&2
 	@OPENBLAS_CORETYPE=$(BLAS_CORE) "$$(swift build -c release --show-bin-path)/attention-bench" $(ARGS)
+
+PROMPT ?= This License
+MODEL ?=
+generate: setup
+	@swift build -c release --product attention >&2
+	@"$$(swift build -c release --show-bin-path)/attention" generate $(MODEL) "$(PROMPT)" $(ARGS)
 
 peers:
 	$(call install,python3 -c "import ensurepip$(comma) venv",python3 python3-venv)

@@ -57,7 +57,7 @@ let package = Package(
       name: "AttentionBench",
       dependencies: [
         "Attention", "AttentionReference", "BenchmarkKit", "CAttentionKernels", "COneBLASThread",
-        "LinearAlgebra", "Parallelism", "TensorFiles",
+        "LinearAlgebra", "Parallelism", "TensorFiles", "Transformer",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Benchmarks/AttentionBench",

@@ -46,13 +46,26 @@ struct PeerSetup {
   }
 
   private static func python(of name: PeerName) throws -> String {
-    let path = "\(name.environment)/bin/python"
+    try python(in: name.environment, of: name.rawValue, flag: "--peers")
+  }
+
+  /// The Python and the script of an engine that runs whole models.
+  static func modelProgram(_ engine: ModelPeer) throws -> (python: String, script: String) {
+    let path = "Benchmarks/Peers/model_peers.py"
+    guard let script = find(path) else {
+      throw BenchmarkError(
+        "--contenders: \(path) is missing in the working directory and all folders above it")
+    }
+    return (try python(in: ".build/peers", of: engine.rawValue, flag: "--contenders"), script)
+  }
+
+  private static func python(in environment: String, of name: String, flag: String) throws -> String {
+    let path = "\(environment)/bin/python"
     guard let python = find(path) else {
-      throw BenchmarkError("--peers: there is no \(path), which `make peers PEERS=\(name.rawValue)` makes")
+      throw BenchmarkError("\(flag): there is no \(path), which `make peers PEERS=\(name)` makes")
     }
     guard canRun(python) else {
-      throw BenchmarkError(
-        "--peers: \(python) cannot be run; `make peers PEERS=\(name.rawValue)` makes it anew")
+      throw BenchmarkError("\(flag): \(python) cannot be run; `make peers PEERS=\(name)` makes it anew")
     }
     return python
   }

@@ -15,16 +15,18 @@ import TensorFiles
 struct AttentionCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "attention",
-    abstract: "Attention on CPUs, for tensors in safetensors files.",
+    abstract: "Attention on CPUs, for tensors in safetensors files and for language models.",
     discussion: """
       Exit codes: 0; 64 for a command line that no file could make right; 1 for all else.
 
       EXAMPLES:
         attention run case.safetensors -o out.safetensors
         attention inspect case.safetensors --svg heads.svg
+        attention embed all-minilm-l6-v2 --similar 10 < sentences.txt
+        attention generate model.gguf "The capital of France is"
       """,
     version: "0.1.0",
-    subcommands: [RunCommand.self, InspectCommand.self])
+    subcommands: [RunCommand.self, InspectCommand.self, EmbedCommand.self, GenerateCommand.self])
 
   static func main() {
     removeTemporaryFilesOnSignals()

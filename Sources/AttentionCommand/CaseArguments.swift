@@ -14,7 +14,7 @@ struct CaseArguments: ParsableArguments {
   @Argument(
     help: ArgumentHelp("The case, a safetensors file.", valueName: "case"),
     completion: .file(extensions: ["safetensors"]))
-  var input: String
+  var input: String?
 
   @OptionGroup(title: "Attributes of the case")
   var attributes: AttributeFlags
@@ -39,6 +39,7 @@ struct CaseArguments: ParsableArguments {
   func open(
     outputs: [(flag: String, path: String?)]
   ) throws -> (file: SafetensorsFile, metadata: [String: String]) {
+    guard let input else { throw ValidationError("Missing expected argument '<case>'") }
     let file = try SafetensorsFile(path: input)
     for case (let flag, let path?) in outputs where isSameFile(input, path) {
       throw CaseError(flag, "\(path) is the case itself, expected another file")

@@ -3,7 +3,7 @@ import Attention
 import Foundation
 import TensorFiles
 
-/// `attention inspect CASE`: who looks at what in a case file, as text, JSON and heat maps.
+/// `attention inspect CASE`: who looks at what in a case file, or in a layer of a model that reads a text, as text, JSON and heat maps.
 struct InspectCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "inspect",
@@ -16,6 +16,9 @@ struct InspectCommand: ParsableCommand {
 
       The metadata "tokens", a JSON array of strings, one for each position, gives names to queries and keys.
 
+      With --model there is no CASE: the queries, keys and values are those of a layer of the model as it reads the text of \
+      --prompt, and the tokens of the text are the names.
+
       Indices count from 0: a number, a range such as 8...11 or '8..<12' (quotes keep the shell from reading the <), or \
       several with commas between them.
 
@@ -26,6 +29,7 @@ struct InspectCommand: ParsableCommand {
         attention inspect case.safetensors --head 3 --query 8...39 --key 0,8...39 --svg part.svg
         attention inspect case.safetensors --svg heads.svg --measure norms
         attention inspect case.safetensors --query all --format json --output report.json
+        attention inspect --model model.gguf --prompt "The cat sat." --layer 3 --svg heads.svg
       """)
 
   /// Heads in one drawing: each takes memory and a panel.
@@ -47,6 +51,9 @@ struct InspectCommand: ParsableCommand {
   }
 
   @OptionGroup var source: CaseArguments
+
+  @OptionGroup(title: "A model in place of a case")
+  var model: InspectedModel
 
   @Option(help: ArgumentHelp("Query heads, or all. (default: all)", valueName: "indices"))
   var head: IndexSelection?
@@ -83,6 +90,7 @@ struct InspectCommand: ParsableCommand {
   var measure = Measure.weights
 
   func validate() throws {
+    try model.check(besides: source)
     if sequence < 0 { throw ValidationError("--sequence: \(sequence), expected 0 or more") }
     if key != nil && svg == nil {
       throw ValidationError("--key: only heat maps have columns, expected --svg too")
@@ -94,6 +102,7 @@ struct InspectCommand: ParsableCommand {
   }
 
   func run() throws {
+    if let path = model.model { return try inspect(model: path) }
     let (file, metadata) = try source.open(outputs: [("--output", output), ("--svg", svg)])
     let attributes = try CaseAttributes(metadata)
     let pool = source.pool
@@ -116,19 +125,23 @@ struct InspectCommand: ParsableCommand {
     let inspector = try AttentionInspector(
       attentionCase.attention(on: pool), operands.queries, operands.keyValues)
     let labels = TokenLabels.of(metadata, queries: inspector.queryCount, keys: inspector.keyCount)
-    let inspection = try inspection(of: inspector, metadata, (labels.queries, labels.keys))
+    let name = metadata["case"] ?? source.input.map { URL(fileURLWithPath: $0).lastPathComponent } ?? ""
+    try show(inspection(of: inspector, name, (labels.queries, labels.keys)))
+    return warnings(ofIgnored: attributes.ignoredNames) + (labels.warning.map { [$0] } ?? [])
+  }
+
+  /// Writes the report, and the drawing if there is to be one.
+  func show<E>(_ inspection: CaseInspection<E>) throws {
     let report = try report(of: inspection)
     // Both are complete before either is written.
     let drawing = try svg.map { _ in try inspection.figure(showsNorms: measure == .norms).svg() }
     if let svg, let drawing { try write(drawing, to: svg) }
     try write(report, to: output)
-    return warnings(ofIgnored: attributes.ignoredNames) + (labels.warning.map { [$0] } ?? [])
   }
 
   /// The parts of the case that the flags choose.
-  private func inspection<E>(
-    of inspector: AttentionInspector<E>, _ metadata: [String: String],
-    _ labels: (queries: TokenLabels, keys: TokenLabels)
+  func inspection<E>(
+    of inspector: AttentionInspector<E>, _ name: String, _ labels: (queries: TokenLabels, keys: TokenLabels)
   ) throws(CaseError) -> CaseInspection<E> {
     guard sequence < inspector.sequenceCount else {
       throw CaseError("--sequence", "\(sequence) given, but the case has \(inspector.sequenceCount)")
@@ -152,7 +165,7 @@ struct InspectCommand: ParsableCommand {
         bytesPerElement: MemoryLayout<Double>.stride)
     ])
     return CaseInspection(
-      inspector: inspector, name: metadata["case"] ?? URL(fileURLWithPath: source.input).lastPathComponent,
+      inspector: inspector, name: name,
       selection: InspectedPart(
         sequence: sequence, heads: heads,
         queries: try query?.indices(below: inspector.queryCount, flag: "--query", of: "queries")

@@ -71,6 +71,10 @@ struct RunCommand: ParsableCommand {
   @Flag(help: "Say on stderr how the case is computed.")
   var explain = false
 
+  func validate() throws {
+    if source.input == nil { throw ValidationError("Missing expected argument '<case>'") }
+  }
+
   func run() throws {
     let (file, metadata) = try source.open(outputs: [("--output", output)])
     try source.warning {

@@ -37,55 +37,69 @@ package func matmul<S: BLASScalar>(
 
 /// The matrix product of two Float16 tensors, summed in Float; see the one for Float and Double.
 ///
-/// Each operand is converted to Float once, and the result, rounded to nearest, back once.
+/// Each sum is rounded to nearest once. Operands are read where they lie, at any strides: few rows or columns (up to 16) are multiplied by
+/// what is read of the other operand as it comes from memory, many a tile at a time. One allocation, the result.
 public func matmul(
   _ a: Tensor<Float16>, _ b: Tensor<Float16>
 ) throws(AttentionError) -> Tensor<Float16> {
-  try matmulThroughFloat(a, b, widen: { Float($0) }, narrow: { Float16($0) })
+  try matmul(a, b, maximumThreads: .max)
 }
 
 /// The matrix product of two BFloat16 tensors, summed in Float; see the one for Float and Double.
 ///
-/// Each operand is converted to Float once, and the result, rounded to nearest, back once.
+/// Each sum is rounded to nearest once. Operands are read where they lie, at any strides: few rows or columns (up to 16) are multiplied by
+/// what is read of the other operand as it comes from memory, many a tile at a time. One allocation, the result.
 public func matmul(
   _ a: Tensor<BFloat16>, _ b: Tensor<BFloat16>
 ) throws(AttentionError) -> Tensor<BFloat16> {
-  try matmulThroughFloat(a, b, widen: { Float($0) }, narrow: { BFloat16($0) })
+  try matmul(a, b, maximumThreads: .max)
 }
 
-@inline(__always)
-private func matmulThroughFloat<H: FloatingPointElement>(
-  _ a: Tensor<H>, _ b: Tensor<H>, widen: (H) -> Float, narrow: (Float) -> H
-) throws(AttentionError) -> Tensor<H> {
-  // Shapes first: an operand that does not fit must not be converted.
+/// The same on at most so many threads.
+package func matmul(
+  _ a: Tensor<Float16>, _ b: Tensor<Float16>, maximumThreads: Int
+) throws(AttentionError) -> Tensor<Float16> {
+  try halfProduct(a, b, .float16, maximumThreads: maximumThreads)
+}
+
+/// The same on at most so many threads.
+package func matmul(
+  _ a: Tensor<BFloat16>, _ b: Tensor<BFloat16>, maximumThreads: Int
+) throws(AttentionError) -> Tensor<BFloat16> {
+  try halfProduct(a, b, .bfloat16, maximumThreads: maximumThreads)
+}
+
+private func halfProduct<Half: FloatingPointElement>(
+  _ a: Tensor<Half>, _ b: Tensor<Half>, _ kernels: HalfKernels, maximumThreads: Int
+) throws(AttentionError) -> Tensor<Half> {
   let shape = try ProductShape(operation: "matmul(_:_:)", a: a.shape, b: b.shape)
   try checkAllocation(shape.output, of: Float.self, operation: shape.operation, argument: "the result")
-  let product = try matmul(
-    converted(a, argument: "a", widen), converted(b, argument: "b", widen), maximumThreads: .max)
-  return try converted(product, argument: "the result", narrow)
-}
-
-/// The same values in another type, row-major; what repeats along a batch axis is converted once and repeats again.
-@inline(__always)
-private func converted<From: TensorElement, To: TensorElement>(
-  _ tensor: Tensor<From>, argument: String, _ convert: (From) -> To
-) throws(AttentionError) -> Tensor<To> {
-  var source = tensor
-  for axis in 0..<max(tensor.rank - 2, 0) where tensor.strides[axis] == 0 && tensor.shape[axis] > 1 {
-    source = source.sliced(axis: axis, 0..<1)
-  }
-  try checkAllocation(source.shape, of: To.self, operation: "matmul(_:_:)", argument: argument)
-  let result = Tensor<To>(unsafeUninitializedShape: source.shape) { memory in
-    guard var next = memory.baseAddress else { return }
-    source.forEachRow { row, length, stride in
-      for index in 0..<length { next[index] = convert(row[index * stride]) }
-      next += length
+  try checkWork(a, shape.operation, argument: "a")
+  try checkWork(b, shape.operation, argument: "b")
+  return Tensor<Half>(unsafeUninitializedShape: shape.output) { memory in
+    guard let base = memory.baseAddress, !memory.isEmpty else { return }
+    if shape.size.k == 0 { return memory.initialize(repeating: Half(nearest: 0)) }
+    a.withUnsafePointer { left in
+      b.withUnsafePointer { right in
+        let product = HalfProduct(
+          size: shape.size, batch: shape.batch,
+          a: HalfBatch(
+            left, (shape.size.m, shape.size.k), shape: a.shape, strides: a.strides, batch: shape.batch),
+          b: HalfBatch(
+            right, (shape.size.k, shape.size.n), shape: b.shape, strides: b.strides, batch: shape.batch),
+          kernels: kernels)
+        product.write(to: base, maximumThreads: maximumThreads)
+      }
     }
   }
-  guard source.shape != tensor.shape else { return result }
-  do {
-    return try result.broadcast(to: tensor.shape)
-  } catch {
-    preconditionFailure("a tensor broadcasts back to the shape that it was cut from: \(error)")
-  }
+}
+
+/// Throws where an operand repeats so few elements so often that as many different ones would not fit memory: as the products of Float do, and
+/// before a loop over them begins.
+private func checkWork<Half: FloatingPointElement>(
+  _ tensor: Tensor<Half>, _ operation: String, argument: String
+) throws(AttentionError) {
+  var shape = tensor.shape
+  for axis in 0..<max(tensor.rank - 2, 0) where tensor.strides[axis] == 0 { shape[axis] = 1 }
+  try checkAllocation(shape, of: Float.self, operation: operation, argument: argument)
 }

@@ -369,7 +369,8 @@ struct CAttentionKernels {
 
   // Fills a panel from `outputs` rows (at most a panel's) of `inputs` floats, `row_stride` floats apart: rounded to nearest even. For i8, a scale is
   // the largest size of a block divided by 127, rounded up to f16; returns 1 where all scales are finite, else 0, and the panel is then
-  // anything. Blocks that were integers times such a scale before come back exactly.
+  // anything. Blocks that were integers times a scale of f16 before come back exactly where the largest size among the integers is 127, and
+  // where it is 8 or 16: an eighth or a sixteenth of the largest number is then the scale.
   void (*pack_linear_f32)(void *panel, const float *rows, ptrdiff_t row_stride, ptrdiff_t outputs, ptrdiff_t inputs);
   void (*pack_linear_f16)(void *panel, const float *rows, ptrdiff_t row_stride, ptrdiff_t outputs, ptrdiff_t inputs);
   void (*pack_linear_bf16)(void *panel, const float *rows, ptrdiff_t row_stride, ptrdiff_t outputs, ptrdiff_t inputs);
@@ -380,12 +381,14 @@ struct CAttentionKernels {
   void (*linear_inputs_bf16)(void *target, const float *x, ptrdiff_t n);
   int (*linear_inputs_i16)(void *target, float *scales, const float *x, ptrdiff_t n);
 
-  // y[i] = x[i] weight[i] / sqrt(mean of x² + epsilon)
+  // y[i] = x[i] weight[i] / sqrt(mean of x² + epsilon). y may be x, here and below. Squares are floats: where their sum is beyond the largest one, what is
+  // finite becomes 0.
   void (*rms_norm)(float *y, const float *x, const float *weight, ptrdiff_t n, float epsilon);
   // y[i] = (x[i] - mean of x) weight[i] / sqrt(variance of x + epsilon) + bias[i]
   void (*layer_norm)(float *y, const float *x, const float *weight, const float *bias, ptrdiff_t n, float epsilon);
   // y[i] = f(x[i]) * factors[i], or f(x[i]) where `factors` is NULL; y may be x or factors. silu(x) = x / (1 + exp(-x)); gelu is x / 2 times
-  // 1 + erf(x / √2), or times 1 + tanh(√(2/π) (x + 0.044715 x³)).
+  // 1 + erf(x / √2), or times 1 + tanh(√(2/π) (x + 0.044715 x³)). f is within 2.5e-7 of the larger of 1 and its size; NaN where x is NaN or
+  // -infinity, as the formulas give.
   void (*silu)(float *y, const float *x, const float *factors, ptrdiff_t n);
   void (*gelu_tanh)(float *y, const float *x, const float *factors, ptrdiff_t n);
   void (*gelu_erf)(float *y, const float *x, const float *factors, ptrdiff_t n);

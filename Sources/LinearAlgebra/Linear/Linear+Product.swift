@@ -5,7 +5,7 @@ import Tensors
 extension Linear {
   /// Maps every row of a tensor.
   ///
-  /// One allocation, the result. Rows whose columns are neighbours are read where they lie; others are copied once.
+  /// One allocation, the result. Rows are brought into the weight's form in scratch; those whose columns are no neighbours are copied first.
   /// - Parameter input: `[…, inputWidth]`, one axis or more, any strides.
   /// - Returns: `[…, outputWidth]`, row-major.
   /// - Throws: ``AttentionError`` where the last axis is not ``inputWidth``, or there is no memory for the result.
@@ -42,11 +42,15 @@ extension Linear {
         "output", "shape \(output.shape) given, expected \(Array(input.shape.dropLast()) + [outputWidth])")
     }
     let rows = input.shape.dropLast().reduce(1, *)
-    guard let rowStride = Self.rowStride(output.shape, output.strides) else {
-      throw AttentionError(
-        "output", "strides \(output.strides) given, expected neighbouring columns and rows at one distance")
-    }
     if rows == 0 || outputWidth == 0 { return }
+    guard let rowStride = Self.rowStride(output.shape, output.strides),
+      rows == 1 || rowStride.magnitude >= outputWidth
+    else {
+      throw AttentionError(
+        "output",
+        "strides \(output.strides) given, expected neighbouring columns and rows at one distance that do not overlap"
+      )
+    }
     let source = Self.rowStride(input.shape, input.strides) == nil ? input.contiguousCopy() : input
     let sourceStride = Self.rowStride(source.shape, source.strides) ?? inputWidth
     source.withUnsafePointer { numbers in
@@ -81,17 +85,18 @@ extension Linear {
     }
   }
 
-  /// The distance between rows where they have one, and neighbouring columns; nil elsewhere.
+  /// The distance between rows where they have one, and neighbouring columns; nil elsewhere. Axes of one row have no say.
   private static func rowStride(_ shape: Shape, _ strides: Strides) -> Int? {
     guard let last = strides.last, shape.fromEnd(1) <= 1 || last == 1 else { return nil }
-    guard shape.count > 1 else { return shape.fromEnd(1) }
-    let distance = strides[shape.count - 2]
-    var expected = distance
-    for axis in stride(from: shape.count - 2, through: 0, by: -1) {
-      if shape[axis] != 1 && strides[axis] != expected { return nil }
-      expected *= shape[axis]
+    var distance: Int?
+    var rows = 1
+    for axis in stride(from: shape.count - 2, through: 0, by: -1) where shape[axis] != 1 {
+      let inner = distance ?? strides[axis]
+      if strides[axis] != inner * rows { return nil }
+      distance = inner
+      rows *= shape[axis]
     }
-    return distance
+    return distance ?? shape.fromEnd(1)
   }
 
   /// Calls `body` with rows of inputs in this weight's form, in scratch of the calling thread.

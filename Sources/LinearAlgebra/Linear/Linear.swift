@@ -56,7 +56,7 @@ public struct Linear: Sendable {
       case .float64, .float32, .int64, .int32, .int8, .uint8, .bool: .float32
       }
     let rows = WeightRows(count: weight.shape[0]) { range, target in
-      weight.sliced(axis: 0, range).converted(to: Float.self).withUnsafePointer {
+      weight.sliced(axis: 0, range).converted(to: Float.self).contiguous().withUnsafePointer {
         target.update(from: $0, count: range.count * weight.shape[1])
       }
     }
@@ -81,6 +81,11 @@ public struct Linear: Sendable {
     self.outputWidth = outputs
     self.type = type
     self.bias = bias?.contiguous()
+    // The bytes of a panel then fit an Int, whatever the type.
+    guard inputs < Int.max / 1024 else {
+      throw AttentionError(
+        .outOfMemory, "weight", "no memory for a weight [\(outputs), \(inputs)] of \(type)")
+    }
     let panelCount = (outputs + Self.panelOutputs - 1) / Self.panelOutputs
     let bytes = panelCount.multipliedReportingOverflow(by: type.panelBytes(inputs: inputs))
     guard !bytes.overflow, let memory = Tensor<UInt8>.uninitialized([bytes.partialValue]) else {

@@ -8,7 +8,7 @@ import Tensors
 ///     gelu(x) = x/2 · (1 + erf(x/√2))
 ///     geluTanh(x) = x/2 · (1 + tanh(√(2/π) · (x + 0.044715 x³)))
 ///
-/// Each within 2e-7 of the larger of 1 and the size of the result. Hendrycks and Gimpel 2016, "Gaussian Error Linear Units".
+/// Each within 2.5e-7 of the larger of 1 and the size of the result. Hendrycks and Gimpel 2016, "Gaussian Error Linear Units".
 public enum Activation: String, Sendable, CaseIterable {
   /// The sigmoid linear unit, also called swish.
   case silu

@@ -1,0 +1,73 @@
+import Attention
+
+/// A prompt of a batch on its way.
+final class BatchRequest {
+  let index: Int
+  let promptCount: Int
+  /// The prompt's and those generated.
+  private(set) var tokens: [Int]
+  /// Nil while it waits.
+  var sequence: KeyValueSequence?
+  var score = PromptScore()
+  var result = BatchResult()
+  /// Set once it is taken up.
+  var start: ContinuousClock.Instant?
+
+  private var sampler: Sampler
+  private var assembler: TextAssembler
+  private var lastToken: ContinuousClock.Instant?
+
+  init(_ index: Int, _ prompt: [Int], _ model: LanguageModel, _ options: GenerationOptions) throws(ModelError) {
+    self.index = index
+    promptCount = prompt.count
+    tokens = prompt
+    sampler = try Sampler(options.sampling)
+    assembler = TextAssembler(model.tokenizer, stops: options.stops)
+  }
+
+  /// Tokens that are not in the cache yet.
+  var pending: ArraySlice<Int> { tokens[(sequence?.count ?? 0)...] }
+
+  /// Whether the next pass is that of a token that was generated.
+  var isDecoding: Bool { pending.count == 1 && tokens.count > promptCount }
+
+  /// Takes the logits behind all tokens.
+  ///
+  /// - Returns: whether it is finished.
+  func choose(
+    from logits: [Float], _ options: GenerationOptions, ends: Set<Int>, context: Int
+  ) throws(ModelError) -> Bool {
+    if tokens.count == promptCount, result.topLogits.isEmpty {
+      result.topLogits = largest(BatchGenerator.topLogitCount, of: logits).map { ($0.token, $0.logit) }
+      result.negativeLogLikelihood = score.mean
+      result.timings.promptTokens = promptCount
+      result.timings.promptSeconds = start.map(seconds(since:)) ?? 0
+    }
+    if let end = limit(options, context) { return finish(end) }
+    let token = try sampler.sample(logits, after: tokens)
+    tokens.append(token)
+    result.tokens.append(token)
+    let now = ContinuousClock.now
+    if let lastToken {
+      result.timings.tokenSeconds.append(seconds(since: lastToken))
+    } else {
+      result.timings.firstToken = start.map(seconds(since:))
+    }
+    lastToken = now
+    let end = options.stopsAtEnd && ends.contains(token) ? .token : limit(options, context)
+    result.text += assembler.append(token, isLast: end != nil)
+    if assembler.isStopped { return finish(.stop) }
+    return end.map(finish) ?? false
+  }
+
+  /// Which limit is reached.
+  private func limit(_ options: GenerationOptions, _ context: Int) -> GenerationEnd? {
+    if tokens.count - promptCount >= options.maximumTokens { return .maximum }
+    return tokens.count >= context ? .capacity : nil
+  }
+
+  private func finish(_ end: GenerationEnd) -> Bool {
+    result.end = end
+    return true
+  }
+}

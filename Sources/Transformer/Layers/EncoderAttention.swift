@@ -1,0 +1,69 @@
+import Attention
+import LinearAlgebra
+
+/// The attention of one layer of an encoder: every token sees all tokens of its sequence.
+struct EncoderAttention: Sendable {
+  /// `[queries; keys; values]`, one product.
+  let projection: Linear
+  let output: Linear
+  let heads: Int
+  let attend: ScaledDotProductAttention
+
+  private var width: Int { output.inputWidth }
+
+  /// Adds what attention makes of the rows to `x`.
+  ///
+  /// - Parameters:
+  ///   - scratch: as wide as the projection.
+  ///   - lengths: tokens of each sequence; they add up to the rows.
+  ///   - prepare: makes the row of an index ready and gives its address.
+  func run(
+    _ scratch: RowMatrix, addingTo x: RowMatrix, lengths: [Int],
+    preparing prepare: (Int) -> UnsafePointer<Float>
+  ) throws(AttentionError) {
+    let pool = attend.pool
+    projection.withInputs(rows: x.rows, on: pool) { $0.set(row: $1, to: prepare($1)) } body: {
+      projection.multiply($0, into: scratch.base, stride: scratch.width, on: pool)
+    }
+    switch projection.type {
+    case .float32, .float16:
+      let result = try attention(over: scratch.tensor, lengths)
+      result.withUnsafePointer { result in
+        output.withInputs(rows: x.rows, on: pool) { $0.set(row: $1, to: result + $1 * width) } body: {
+          output.multiply($0, into: x.base, stride: x.width, adding: true, on: pool)
+        }
+      }
+    case .bfloat16, .int8:
+      let result = try attention(over: rounded(scratch), lengths)
+      result.withUnsafePointer { result in
+        output.write(rows: x.rows, to: x.base, stride: x.width, adding: true, on: pool) { row, target in
+          let source = result + row * width
+          for column in 0..<width { target[column] = Float(source[column]) }
+        }
+      }
+    }
+  }
+
+  /// The rows as bfloat16, perhaps with more columns than there were: as a product's inputs are rounded, on all threads.
+  private func rounded(_ rows: RowMatrix) -> Tensor<BFloat16> {
+    let bytes = LinearInputs.byteCount(.bfloat16, width: rows.width, rows: 1)
+    return Tensor(unsafeUninitializedShape: [rows.rows, bytes / MemoryLayout<BFloat16>.stride]) { target in
+      guard let base = target.baseAddress else { return }
+      let inputs = LinearInputs(.bfloat16, width: rows.width, rows: rows.rows, in: base)
+      forEachRow(rows.rows, work: rows.width, on: attend.pool) { inputs.set(row: $0, to: rows[$0]) }
+    }
+  }
+
+  /// `[rows, heads, depth]` of rows of queries, keys and values beside each other.
+  private func attention<Element: AttentionElement>(
+    over rows: Tensor<Element>, _ lengths: [Int]
+  ) throws(AttentionError) -> Tensor<Element> {
+    func operand(_ index: Int) throws(AttentionError) -> Tensor<Element> {
+      try rows.sliced(axis: 1, index * width..<(index + 1) * width)
+        .reshaped(to: [rows.shape[0], heads, width / heads])
+    }
+    return try attend(
+      .packed(operand(0), lengths: lengths),
+      KeyValues(packedKeys: operand(1), values: operand(2), lengths: lengths))
+  }
+}

@@ -1,0 +1,128 @@
+import Foundation
+import Testing
+
+@testable import Transformer
+
+@Suite(.serialized) struct TextGeneratorTests {
+  @Test func streamsWhatASessionGives() async throws {
+    let model = try GenerationFixtures.tiny.get()
+    for one in try GenerationFixtures.tinyCases.get() {
+      let stream = TextGenerator(model).stream(tokens: one.tokenIds, GenerationFixtures.exact(64))
+      var (ids, text): ([Int], String) = ([], "")
+      for try await token in stream {
+        ids.append(token.id)
+        text += token.text
+      }
+      #expect(ids == one.greedyTokenIds, "after \(one.prompt)")
+      #expect(text == model.tokenizer.decode(ids, skippingSpecialTokens: true))
+    }
+  }
+
+  @Test func severalTextsTakeTurns() async throws {
+    let generator = TextGenerator(try GenerationFixtures.tiny.get())
+    let cases = try GenerationFixtures.tinyCases.get()
+    try await withThrowingTaskGroup(of: (Int, [Int]).self) { group in
+      for index in 0..<16 {
+        group.addTask {
+          var ids: [Int] = []
+          let stream = generator.stream(tokens: cases[index % 8].tokenIds, GenerationFixtures.exact(64))
+          for try await token in stream { ids.append(token.id) }
+          return (index, ids)
+        }
+      }
+      for try await (index, ids) in group { #expect(ids == cases[index % 8].greedyTokenIds, "text \(index)") }
+    }
+  }
+
+  @Test func stopTextsEndTheStream() async throws {
+    let generator = TextGenerator(try GenerationFixtures.tiny.get())
+    var options = GenerationFixtures.exact(64)
+    options.stops = ["files"]
+    var text = ""
+    for try await token in generator.stream(tokens: [0, 53, 675, 326, 222], options) { text += token.text }
+    #expect(text.hasSuffix("Source Code "), "\(text)")
+  }
+
+  @Test func mistakesAreThrownToTheReader() async throws {
+    let generator = TextGenerator(try GenerationFixtures.tiny.get())
+    let long = Array(repeating: 1, count: 2000)
+    var options = GenerationOptions()
+    options.chunk = 0
+    for stream in [
+      generator.stream(tokens: []), generator.stream(tokens: [5000]), generator.stream(tokens: long),
+      generator.stream("a", GenerationOptions(window: 0)), generator.stream("a", options),
+      generator.stream(chat: [.init(role: .user, content: "a")]),
+    ] {
+      await #expect(throws: ModelError.self) { for try await _ in stream {} }
+    }
+  }
+
+  /// Tokens that are computed when nobody reads are bounded, and none are when nobody can.
+  @Test func aSlowReaderHoldsTheComputationUp() async throws {
+    let channel = TokenChannel(capacity: TextGenerator.bufferedTokens)
+    let generator = TextGenerator(try GenerationFixtures.tiny.get())
+    let probe = Probe()
+    let thread = Thread {
+      var sent = 0
+      while channel.send(GeneratedToken(id: sent, text: "")) {
+        sent += 1
+        probe.set(sent)
+      }
+      probe.end()
+    }
+    thread.start()
+    try await Task.sleep(for: .milliseconds(100))
+    #expect(probe.sent == TextGenerator.bufferedTokens)
+    for index in 0..<5 { #expect(try await channel.next()?.id == index) }
+    try await Task.sleep(for: .milliseconds(100))
+    #expect(probe.sent == TextGenerator.bufferedTokens + 5)
+    channel.cancel()
+    try await Task.sleep(for: .milliseconds(100))
+    #expect(probe.isEnded)
+    _ = generator
+  }
+
+  @Test func droppingTheIteratorEndsTheComputation() async throws {
+    let channel = TokenChannel(capacity: 2)
+    do {
+      var iterator = TokenStream.Iterator(channel: channel)
+      #expect(channel.send(GeneratedToken(id: 1, text: "a")))
+      #expect(try await iterator.next()?.id == 1)
+      #expect(!channel.isAbandoned)
+    }
+    #expect(channel.isAbandoned)
+    #expect(!channel.send(GeneratedToken(id: 2, text: "b")))
+  }
+
+  @Test func cancellingTheTaskEndsTheStream() async throws {
+    let generator = TextGenerator(try GenerationFixtures.tiny.get())
+    let task = Task {
+      var count = 0
+      for try await _ in generator.stream(tokens: [0, 53], GenerationFixtures.exact(1000)) {
+        count += 1
+        if count == 3 { withUnsafeCurrentTask { $0?.cancel() } }
+      }
+      return count
+    }
+    await #expect(throws: CancellationError.self) { try await task.value }
+    // A task that waits for a token when it is cancelled.
+    let channel = TokenChannel(capacity: 2)
+    let waiting = Task { try await channel.next() }
+    try await Task.sleep(for: .milliseconds(50))
+    waiting.cancel()
+    await #expect(throws: CancellationError.self) { try await waiting.value }
+    #expect(channel.isAbandoned)
+  }
+
+  /// What a thread tells a test.
+  private final class Probe: @unchecked Sendable {
+    private let lock = NSLock()
+    private var count = 0
+    private var ended = false
+
+    var sent: Int { lock.withLock { count } }
+    var isEnded: Bool { lock.withLock { ended } }
+    func set(_ value: Int) { lock.withLock { count = value } }
+    func end() { lock.withLock { ended = true } }
+  }
+}

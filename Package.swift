@@ -15,7 +15,7 @@ let package = Package(
   ],
   dependencies: [
     // Command lines: help, validation, exit codes.
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.3.0")
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
   ],
   targets: [
     // MARK: Implementation
@@ -83,6 +83,12 @@ let package = Package(
     .testTarget(
       name: "AttentionReferenceTests", dependencies: ["AttentionReference", "Tensors", "TestSupport"]),
     .testTarget(name: "TensorFilesTests", dependencies: ["TensorFiles", "Tensors", "TestSupport"]),
+    .testTarget(
+      name: "TransformerTests",
+      dependencies: [
+        "Attention", "LinearAlgebra", "Parallelism", "TensorFiles", "Tensors", "TestSupport", "Transformer",
+      ],
+      resources: [.copy("Fixtures")]),
     .testTarget(
       name: "AttentionCommandTests",
       dependencies: [

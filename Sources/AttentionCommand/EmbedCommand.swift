@@ -17,10 +17,10 @@ struct EmbedCommand: ParsableCommand {
       [texts, width], the latter under the name embeddings.
 
       EXAMPLES:
-        attention embed all-minilm-l6-v2 "How do I reset my password?" "I forgot my login."
+        attention embed all-minilm-l6-v2 "How do I log in?" "I forgot my password."
         attention embed all-minilm-l6-v2 < sentences.txt > vectors.jsonl
-        attention embed all-minilm-l6-v2 - --weights f32 --format npy -o vectors.npy < sentences.txt
-        attention embed all-minilm-l6-v2 - --similar 10 < sentences.txt
+        attention embed all-minilm-l6-v2 --format npy -o out.npy < sentences.txt
+        attention embed all-minilm-l6-v2 --similar 10 < sentences.txt
       """)
 
   /// How vectors are written.
@@ -66,6 +66,11 @@ struct EmbedCommand: ParsableCommand {
     }
     if let similar, !(1...Self.mostPairs).contains(similar) {
       throw ValidationError("--similar: \(similar), expected 1 to \(Self.mostPairs)")
+    }
+    // The parser takes a value that is no number for none at all.
+    for argument in CommandLine.arguments where argument.hasPrefix("--similar=") {
+      let value = argument.dropFirst("--similar=".count)
+      if strictInteger(value) == nil { throw ValidationError("--similar: \(value), expected an integer") }
     }
     if format != .jsonl, output == nil {
       throw ValidationError("--format \(format.rawValue): expected --output too")

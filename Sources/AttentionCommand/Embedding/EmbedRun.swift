@@ -20,17 +20,23 @@ struct EmbedRun {
   }
 
   /// Encodes texts and hands them over as they are done, with the number of the first.
-  mutating func embed(_ texts: [String], _ handOver: (ArraySlice<String>, Tensor<Float>, Int) throws -> Void) throws {
+  mutating func embed(
+    _ texts: [String], _ handOver: (ArraySlice<String>, Tensor<Float>, Int) throws -> Void
+  ) throws {
     for first in stride(from: 0, to: texts.count, by: Self.textsOfChunk) {
       let chunk = texts[first..<min(first + Self.textsOfChunk, texts.count)]
-      try handOver(chunk, vectors(of: Array(chunk)), first)
+      try handOver(chunk, vectors(of: chunk), first)
     }
   }
 
   /// All vectors: `[texts.count, width]`.
-  mutating func embed(_ texts: [String]) throws(ModelError) -> Tensor<Float> { try vectors(of: texts) }
+  mutating func embed(_ texts: [String]) throws -> Tensor<Float> {
+    var parts: [Tensor<Float>] = []
+    try embed(texts) { _, vectors, _ in parts.append(vectors) }
+    return try Tensor.concatenate(parts, axis: 0)
+  }
 
-  private mutating func vectors(of texts: [String]) throws(ModelError) -> Tensor<Float> {
+  private mutating func vectors(of texts: ArraySlice<String>) throws(ModelError) -> Tensor<Float> {
     let start = ContinuousClock.now
     let tokenized = encoder.tokenized(texts)
     let vectors = try encoder.encode(tokenized)
@@ -54,7 +60,7 @@ struct EmbedRun {
     func rate(_ count: Int) -> Int { Int((Double(count) / max(computeSeconds, 1e-9)).rounded()) }
     func rounded(_ seconds: Double) -> Double { (seconds * 1000).rounded() / 1000 }
     lines.append(
-      "\(textCount) sentences, \(tokenCount) tokens in \(rounded(computeSeconds)) s "
+      "\(textCount) \(textCount == 1 ? "sentence" : "sentences"), \(tokenCount) tokens in \(rounded(computeSeconds)) s "
         + "(\(rate(textCount)) sentences/s, \(rate(tokenCount)) tokens/s); "
         + "model loaded in \(rounded(loadSeconds)) s")
     return lines

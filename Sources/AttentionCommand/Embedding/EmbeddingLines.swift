@@ -19,7 +19,8 @@ func jsonLines(
       let number = numbers[row * width + column]
       guard number.isFinite else {
         throw ModelError(
-          "text \(first + row + 1)", "its vector has \(number) in column \(column), which JSON cannot express")
+          "text \(first + row + 1)", "its vector has \(number) in column \(column), which JSON cannot express"
+        )
       }
       if column > 0 { lines += "," }
       lines += number.description

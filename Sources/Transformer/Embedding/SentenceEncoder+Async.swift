@@ -11,11 +11,14 @@ extension SentenceEncoder {
   /// - Throws: ``ModelError`` where there is no memory; `CancellationError`.
   public func encode(_ texts: [String]) async throws -> Tensor<Float> {
     try Task.checkCancellation()
-    let texts = try await Self.computed { tokenized(texts) }
     var parts: [Tensor<Float>] = []
-    for batch in texts.batches(threads: encoder.workers.threadCount) {
+    for chunk in Self.chunks(of: texts) {
       try Task.checkCancellation()
-      parts.append(try await Self.computed { try vectors(of: texts.tokens[batch]) })
+      let texts = try await Self.computed { tokenized(chunk) }
+      for batch in texts.batches(threads: encoder.workers.threadCount) {
+        try Task.checkCancellation()
+        parts.append(try await Self.computed { try vectors(of: texts.tokens[batch]) })
+      }
     }
     return try joined(parts)
   }

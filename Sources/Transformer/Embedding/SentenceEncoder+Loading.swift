@@ -55,7 +55,8 @@ extension SentenceEncoder {
     let limit = min(longest ?? positions, positions)
     guard limit > special else {
       throw ModelError(
-        path, "texts of at most \(limit) tokens, expected more than the \(special) special ones of every text")
+        path, "texts of at most \(limit) tokens, expected more than the \(special) special ones of every text"
+      )
     }
     self.tokenizer = tokenizer
     self.encoder = encoder
@@ -72,7 +73,8 @@ extension SentenceEncoder {
     case 1: return .mean
     case 2: return .cls
     case let other:
-      throw ModelError(path, "\(key) is \(other.map(String.init) ?? "no integer"), expected 1 (mean) or 2 (cls)")
+      throw ModelError(
+        path, "\(key) is \(other.map(String.init) ?? "no integer"), expected 1 (mean) or 2 (cls)")
     }
   }
 }

@@ -37,13 +37,23 @@ public struct SentenceEncoder: Sendable {
   /// - Returns: `[texts.count, width]`, in the order of the texts.
   /// - Throws: ``ModelError`` where there is no memory.
   public func encode(_ texts: [String]) throws(ModelError) -> Tensor<Float> {
-    try encode(tokenized(texts))
+    var parts: [Tensor<Float>] = []
+    for chunk in Self.chunks(of: texts) { parts.append(try encode(tokenized(chunk))) }
+    return try joined(parts)
+  }
+
+  /// Texts that are made tokens of at a time, so that a long list takes no memory for the tokens of all.
+  static func chunks(of texts: [String]) -> [ArraySlice<String>] {
+    let count = 1024
+    return stride(from: 0, to: texts.count, by: count).map { texts[$0..<min($0 + count, texts.count)] }
   }
 
   /// The same for texts that are tokens already.
   package func encode(_ texts: TokenizedTexts) throws(ModelError) -> Tensor<Float> {
     var parts: [Tensor<Float>] = []
-    for batch in texts.batches(threads: encoder.workers.threadCount) { parts.append(try vectors(of: texts.tokens[batch])) }
+    for batch in texts.batches(threads: encoder.workers.threadCount) {
+      parts.append(try vectors(of: texts.tokens[batch]))
+    }
     return try joined(parts)
   }
 

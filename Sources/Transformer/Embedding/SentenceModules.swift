@@ -58,7 +58,8 @@ struct SentenceModules {
   private static func place(of module: JSONValue, _ index: Int, _ list: String) throws(ModelError) -> String {
     guard let path = module["path"] else { return "" }
     guard let text = path.string, !text.hasPrefix("/"), !text.split(separator: "/").contains("..") else {
-      throw ModelError(list, "the path of module \(index) leads out of the model's folder, expected a name in it")
+      throw ModelError(
+        list, "the path of module \(index) leads out of the model's folder, expected a name in it")
     }
     return text
   }

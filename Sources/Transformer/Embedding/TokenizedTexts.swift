@@ -35,7 +35,8 @@ package struct TokenizedTexts: Sendable {
 
 extension SentenceEncoder {
   /// The tokens of texts; several threads work on them.
-  package func tokenized(_ texts: [String]) -> TokenizedTexts {
+  package func tokenized(_ texts: ArraySlice<String>) -> TokenizedTexts {
+    let texts = Array(texts)
     var all = [(tokens: [Int], full: Int)](repeating: ([], 0), count: texts.count)
     all.withUnsafeMutableBufferPointer { all in
       // Some ten texts a task: one takes as long as a hand-over to another thread.

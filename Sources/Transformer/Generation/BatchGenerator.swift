@@ -35,7 +35,8 @@ public struct BatchGenerator: Sendable {
   ///   - stepTokens: the most tokens of one step.
   /// - Throws: ``ModelError`` where an option is out of its range, or there is no memory.
   public init(
-    _ model: LanguageModel, _ options: GenerationOptions = GenerationOptions(), poolTokens: Int, stepTokens: Int = 512
+    _ model: LanguageModel, _ options: GenerationOptions = GenerationOptions(), poolTokens: Int,
+    stepTokens: Int = 512
   ) throws(ModelError) {
     try options.check()
     guard options.window == nil else { throw ModelError("window", "given, expected none in a batch") }

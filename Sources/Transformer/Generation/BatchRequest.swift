@@ -17,7 +17,8 @@ final class BatchRequest {
   private var assembler: TextAssembler
   private var lastToken: ContinuousClock.Instant?
 
-  init(_ index: Int, _ prompt: [Int], _ model: LanguageModel, _ options: GenerationOptions) throws(ModelError) {
+  init(_ index: Int, _ prompt: [Int], _ model: LanguageModel, _ options: GenerationOptions) throws(ModelError)
+  {
     self.index = index
     promptCount = prompt.count
     tokens = prompt

@@ -98,7 +98,8 @@ struct BatchRun {
         let tokens = youngest.tokens.count
         let error = ModelError(
           "prompt",
-          "\(tokens) tokens with what was generated, expected at most the pool's \(pool.pages * pool.pageSize)")
+          "\(tokens) tokens with what was generated, expected at most the pool's \(pool.pages * pool.pageSize)"
+        )
         return ([], [(youngest.index, .failure(error))])
       }
       if youngest.result.topLogits.isEmpty { youngest.score = PromptScore() }

@@ -5,19 +5,21 @@ extension Decoder {
   ///
   /// Layers with a window of their own keep that, where it is the smaller one; they do not see the first tokens then.
   func windowed(_ window: Int, keepingFirst kept: Int) -> Decoder {
-    Decoder(self, layers: layers.map { layer in
-      let attention = layer.attention
-      var attend = attention.attend
-      attend.mask = attend.mask & .window(left: window - 1, keepingFirst: kept)
-      return DecoderLayer(
-        attentionNorm: layer.attentionNorm,
-        attention: DecoderAttention(
-          projection: attention.projection, output: attention.output, queryHeads: attention.queryHeads,
-          keyValueHeads: attention.keyValueHeads, depth: attention.depth, queryNorm: attention.queryNorm,
-          keyNorm: attention.keyNorm, rotary: attention.rotary, attend: attend),
-        postAttentionNorm: layer.postAttentionNorm, feedForwardNorm: layer.feedForwardNorm,
-        feedForward: layer.feedForward, postFeedForwardNorm: layer.postFeedForwardNorm)
-    })
+    Decoder(
+      self,
+      layers: layers.map { layer in
+        let attention = layer.attention
+        var attend = attention.attend
+        attend.mask = attend.mask & .window(left: window - 1, keepingFirst: kept)
+        return DecoderLayer(
+          attentionNorm: layer.attentionNorm,
+          attention: DecoderAttention(
+            projection: attention.projection, output: attention.output, queryHeads: attention.queryHeads,
+            keyValueHeads: attention.keyValueHeads, depth: attention.depth, queryNorm: attention.queryNorm,
+            keyNorm: attention.keyNorm, rotary: attention.rotary, attend: attend),
+          postAttentionNorm: layer.postAttentionNorm, feedForwardNorm: layer.feedForwardNorm,
+          feedForward: layer.feedForward, postFeedForwardNorm: layer.postFeedForwardNorm)
+      })
   }
 
   private init(_ other: Decoder, layers: [DecoderLayer]) {

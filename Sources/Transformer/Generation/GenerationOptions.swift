@@ -53,6 +53,8 @@ public struct GenerationOptions: Sendable {
     try check("chunk", chunk, least: 1)
     if let window { try check("window", window, least: 1) }
     try check("keptTokens", keptTokens, least: 0)
-    if stops.contains(where: \.isEmpty) { throw ModelError("stops", "an empty text given, expected some characters") }
+    if stops.contains(where: \.isEmpty) {
+      throw ModelError("stops", "an empty text given, expected some characters")
+    }
   }
 }

@@ -67,7 +67,7 @@ public final class GenerationSession: TokenSource {
     }
     (self.options, self.capacity, self.ends) = (options, capacity, ends)
     sampler = try Sampler(options.sampling)
-    if let window = options.window, window + options.keptTokens < capacity {
+    if let window = options.window, window < capacity - options.keptTokens {
       self.decoder = decoder.windowed(window, keepingFirst: options.keptTokens)
       let rows = options.keptTokens + window + min(options.chunk, capacity)
       let pool = try asModelError { () throws(AttentionError) in
@@ -126,7 +126,7 @@ public final class GenerationSession: TokenSource {
     if tokens.count >= capacity { end = .capacity }
     if end != nil { return nil }
     let begin = ContinuousClock.now
-    if sequence.count < tokens.count { 
+    if sequence.count < tokens.count {
       try pass(Array(tokens[sequence.count...]), scoring: false, isPrompt: false, isLast: true)
     }
     precondition(!logits.isEmpty, "next() before a prompt was taken in")
@@ -197,7 +197,8 @@ extension Decoder {
     guard !prompt.isEmpty else { throw ModelError("prompt", "empty, expected at least one token") }
     guard prompt.count <= capacity - count else {
       throw ModelError(
-        "prompt", "\(prompt.count) tokens given, expected at most \(capacity - count), what fits the context of \(context)"
+        "prompt",
+        "\(prompt.count) tokens given, expected at most \(capacity - count), what fits the context of \(context)"
       )
     }
     for token in prompt where !(0..<configuration.vocabulary).contains(token) {

@@ -52,7 +52,9 @@ public struct LanguageModel: Sendable {
     guard beyond.count <= 64, beyond.allSatisfy(tokenizer.isSpecial), vocabulary - tokenizer.count <= padding
     else {
       throw ModelError(
-        path, "a tokenizer of \(tokenizer.count) tokens given, expected one that matches the weights of \(vocabulary)")
+        path,
+        "a tokenizer of \(tokenizer.count) tokens given, expected one that matches the weights of \(vocabulary)"
+      )
     }
     (self.path, self.decoder, self.tokenizer) = (path, decoder, tokenizer)
   }

@@ -32,7 +32,9 @@ struct PromptScore {
       let width = decoder.configuration.vocabulary
       logits.withUnsafePointer { logits in
         for row in rows {
-          let row = (index: row, logits: UnsafeBufferPointer(start: logits + (row - begin) * width, count: width))
+          let row = (
+            index: row, logits: UnsafeBufferPointer(start: logits + (row - begin) * width, count: width)
+          )
           let logSum = logSumExp(row.logits)
           if row.index + 1 < tokens.count {
             sum += logSum - Double(row.logits[tokens[row.index + 1]])

@@ -69,7 +69,9 @@ public struct Sampler: Sendable {
     }
     guard token >= 0 else {
       throw ModelError(
-        "logits", logits.isEmpty ? "none given, expected one a token" : "all are -inf, expected one token that may come")
+        "logits",
+        logits.isEmpty ? "none given, expected one a token" : "all are -inf, expected one token that may come"
+      )
     }
     guard largest < .infinity else {
       throw ModelError("logits", "that of token \(token) is inf, expected a number below infinity")
@@ -103,7 +105,10 @@ public struct Sampler: Sendable {
     var weights = kept.map(weight)
     if let topP = options.topP, topP < 1 {
       let enough = topP * weights.reduce(0, +)
-      var heap = CandidateHeap(firstOnTop: true, kept)
+      // Those above some weight are the first in order. Where they suffice, as they mostly do, the others need not be ordered.
+      let likely = kept.indices.filter { weights[$0] >= 0.001 }
+      let suffice = likely.reduce(0) { $0 + weights[$1] } > enough
+      var heap = CandidateHeap(firstOnTop: true, suffice ? likely.map { kept[$0] } : kept)
       var sum = 0.0
       (kept, weights) = ([], [])
       while sum < enough, let next = heap.pop() {

@@ -96,9 +96,11 @@ public final class SpeculativeGenerator: TokenSource {
         "a vocabulary of \(draft.tokenizer.count) tokens and \(other) rows given, expected that of \(model.path), \(model.tokenizer.count) and \(own)"
       )
     }
-    for token in 0..<model.tokenizer.count where model.tokenizer.bytes(of: token) != draft.tokenizer.bytes(of: token) {
+    for token in 0..<model.tokenizer.count
+    where model.tokenizer.bytes(of: token) != draft.tokenizer.bytes(of: token) {
       throw ModelError(
-        draft.path, "token \(token) is \(draft.tokenizer.label(of: token)), expected \(model.tokenizer.label(of: token)), that of \(model.path)"
+        draft.path,
+        "token \(token) is \(draft.tokenizer.label(of: token)), expected \(model.tokenizer.label(of: token)), that of \(model.path)"
       )
     }
   }
@@ -218,7 +220,8 @@ public final class SpeculativeGenerator: TokenSource {
   private func propose(_ count: Int) throws(AttentionError) -> [Int] {
     var proposals: [Int] = []
     while proposals.count < count {
-      let missing = proposals.isEmpty ? Array(tokens[draftSequence.count...]) : [proposals[proposals.count - 1]]
+      let missing =
+        proposals.isEmpty ? Array(tokens[draftSequence.count...]) : [proposals[proposals.count - 1]]
       let logits = try Self.logits(draft, draftSequence, missing)
       // A draft may say anything: the model itself decides.
       proposals.append(logits.indices.max { logits[$0] < logits[$1] } ?? 0)

@@ -49,7 +49,9 @@ public struct TextGenerator: Sendable {
   /// The whole text that goes on with another one.
   ///
   /// - Throws: as reading ``stream(_:_:)``.
-  public func text(after prompt: String, _ options: GenerationOptions = GenerationOptions()) async throws -> String {
+  public func text(after prompt: String, _ options: GenerationOptions = GenerationOptions()) async throws
+    -> String
+  {
     var text = ""
     for try await token in stream(prompt, options) { text += token.text }
     return text

@@ -22,14 +22,18 @@ struct EncoderAttention: Sendable {
     preparing prepare: (Int) -> UnsafePointer<Float>
   ) throws(AttentionError) {
     let pool = attend.pool
-    projection.withInputs(rows: x.rows, on: pool) { $0.set(row: $1, to: prepare($1)) } body: {
+    projection.withInputs(rows: x.rows, on: pool) {
+      $0.set(row: $1, to: prepare($1))
+    } body: {
       projection.multiply($0, into: scratch.base, stride: scratch.width, on: pool)
     }
     switch projection.type {
     case .float32, .float16:
       let result = try attention(over: scratch.tensor, lengths)
       result.withUnsafePointer { result in
-        output.withInputs(rows: x.rows, on: pool) { $0.set(row: $1, to: result + $1 * width) } body: {
+        output.withInputs(rows: x.rows, on: pool) {
+          $0.set(row: $1, to: result + $1 * width)
+        } body: {
           output.multiply($0, into: x.base, stride: x.width, adding: true, on: pool)
         }
       }

@@ -39,7 +39,7 @@ public struct Encoder: Sendable {
   /// What the last layer makes of each token, normalised: `[total, width]`, one sequence after the other.
   ///
   /// Sequences never see each other, nothing is computed for padding, and a sequence gives the same bits alone and among others, on any
-  /// number of threads. Every token has type 0. Scratch memory is some `4 · (5 · width + feedForwardWidth)` bytes a token.
+  /// number of threads. Every token has type 0. Scratch memory is some `4 · (5 · width + 2 · feedForwardWidth)` bytes a token.
   ///
   /// Queries, keys and values are Floats where the weights are Float32 or Float16, and bfloat16 for other weights.
   /// - Parameter tokens: the tokens of each sequence, special ones included.

@@ -50,7 +50,8 @@ extension EncoderConfiguration {
       throw ModelError(path, "no general.architecture, which says what the model is")
     }
     guard architecture == "bert" else {
-      throw ModelError(path, "architecture \(quoted(architecture)) is no encoder that is known, expected bert")
+      throw ModelError(
+        path, "architecture \(quoted(architecture)) is no encoder that is known, expected bert")
     }
     func integer(_ key: String) throws(ModelError) -> Int {
       guard let value = file.integer(key) else { throw ModelError(path, "no integer under \(key)") }
@@ -64,7 +65,8 @@ extension EncoderConfiguration {
       return entry.shape[0]
     }
     if file.boolean("bert.attention.causal") == true {
-      throw ModelError(path, "bert.attention.causal is true, expected false: tokens of an encoder see each other")
+      throw ModelError(
+        path, "bert.attention.causal is true, expected false: tokens of an encoder see each other")
     }
     guard let epsilon = file.number("bert.attention.layer_norm_epsilon") else {
       throw ModelError(path, "no number under bert.attention.layer_norm_epsilon")

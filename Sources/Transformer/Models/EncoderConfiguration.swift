@@ -41,7 +41,8 @@ public struct EncoderConfiguration: Sendable {
       throw ModelError(source, "\(heads) heads share a width of \(width), expected a divisor")
     }
     guard normEpsilon.isFinite, normEpsilon >= 0 else {
-      throw ModelError(source, "the epsilon of norms is \(normEpsilon), expected a finite number of at least 0")
+      throw ModelError(
+        source, "the epsilon of norms is \(normEpsilon), expected a finite number of at least 0")
     }
     return self
   }

@@ -3,7 +3,9 @@ import Testing
 import Transformer
 
 @Suite struct ClosestPairsTests {
-  @Test(arguments: [(2, 3), (7, 1), (300, 8), (600, 5)]) func findsWhatLookingAtEachPairFinds(rows: Int, width: Int) throws {
+  @Test(arguments: [(2, 3), (7, 1), (300, 8), (600, 5)]) func findsWhatLookingAtEachPairFinds(
+    rows: Int, width: Int
+  ) throws {
     let vectors = Tensor<Float>.normal([rows, width], seed: UInt64(rows))
     let numbers = vectors.elements.map(Double.init)
     func product(_ a: Int, _ b: Int) -> Double {

@@ -17,7 +17,9 @@ import Transformer
   /// A Float's step is 6e-8; the longest sums have 20 terms, and norms keep numbers near 1 in each of the few layers.
   static let floatBound = 5e-6
 
-  private func worstError(_ states: Tensor<Float>, _ model: TinyBERT, _ sequences: [[Int]] = sequences) -> Double {
+  private func worstError(_ states: Tensor<Float>, _ model: TinyBERT, _ sequences: [[Int]] = sequences)
+    -> Double
+  {
     let exact = sequences.flatMap { model.states($0) }.flatMap { $0 }
     #expect(states.shape == [sequences.reduce(0) { $0 + $1.count }, model.width])
     return zip(states.elements, exact).map { abs(Double($0) - $1) }.max() ?? 0
@@ -58,7 +60,9 @@ import Transformer
     }
   }
 
-  @Test(arguments: WeightType.allCases) func aSequenceHasTheSameBitsAloneAndAmongOthers(type: WeightType) throws {
+  @Test(arguments: WeightType.allCases) func aSequenceHasTheSameBitsAloneAndAmongOthers(type: WeightType)
+    throws
+  {
     let folder = try TinyBERT(width: 15, heads: 5).folder()
     let encoder = try Encoder(path: folder.path, weights: type, on: Pools.three)
     let single = try Encoder(path: folder.path, weights: type, on: Pools.one)
@@ -72,7 +76,8 @@ import Transformer
     let plain = try model.folder()
     let expected = try Encoder(path: plain.path, weights: .float32).states(Self.sequences).elements
     let old = { (name: String) in
-      name.replacing("LayerNorm.weight", with: "LayerNorm.gamma").replacing("LayerNorm.bias", with: "LayerNorm.beta")
+      name.replacing("LayerNorm.weight", with: "LayerNorm.gamma").replacing(
+        "LayerNorm.bias", with: "LayerNorm.beta")
     }
     for name in [{ "bert." + $0 }, { "bert." + old($0) }, old] {
       let folder = try model.folder(named: name)
@@ -87,7 +92,8 @@ import Transformer
     let expected = try Encoder(path: directory.path, weights: type).states(Self.sequences).elements
     #expect(try Encoder(path: path, weights: type).states(Self.sequences).elements == expected)
     let file = try GGUFFile(bytes: model.gguf(), name: "memory")
-    #expect(try Encoder(gguf: file, path: "memory", weights: type).states(Self.sequences).elements == expected)
+    #expect(
+      try Encoder(gguf: file, path: "memory", weights: type).states(Self.sequences).elements == expected)
   }
 
   @Test func nothingHasNoStates() throws {

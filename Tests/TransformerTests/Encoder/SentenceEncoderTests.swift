@@ -96,17 +96,20 @@ import Transformer
     return normalized ? vector.map { $0 / length } : vector
   }
 
-  @Test(arguments: [
-    (#"{"pooling_mode_mean_tokens": true}"#, Pooling.mean), (#"{"pooling_mode_cls_token": true}"#, .cls),
-    (#"{"pooling_mode": "cls", "word_embedding_dimension": 12}"#, .cls), (#"{"pooling_mode": "mean"}"#, .mean),
-    (#"{}"#, .mean),
-  ], [true, false])
+  @Test(
+    arguments: [
+      (#"{"pooling_mode_mean_tokens": true}"#, Pooling.mean), (#"{"pooling_mode_cls_token": true}"#, .cls),
+      (#"{"pooling_mode": "cls", "word_embedding_dimension": 12}"#, .cls),
+      (#"{"pooling_mode": "mean"}"#, .mean),
+      (#"{}"#, .mean),
+    ], [true, false])
   func poolsAsTheFilesSay(pooling: (json: String, mode: Pooling), normalizes: Bool) throws {
     let encoder = try tiny(TinyBERT.modules(pooling: pooling.json, normalizes: normalizes))
     #expect(encoder.pooling == pooling.mode && encoder.isNormalized == normalizes)
     let texts = ["ab ba", "", "abba xx b", "AB  ba"]
     let vectors = try encoder.encode(texts)
-    #expect(encoder.tokens(of: texts[0]) == [2, 4, 5, 3] && encoder.tokens(of: texts[2]) == [2, 4, 13, 1, 9, 3])
+    #expect(
+      encoder.tokens(of: texts[0]) == [2, 4, 5, 3] && encoder.tokens(of: texts[2]) == [2, 4, 13, 1, 9, 3])
     for (row, text) in texts.enumerated() {
       let exact = expected(encoder.tokens(of: text), pooling.mode, normalized: normalizes)
       let worst = zip(vectors.selected(axis: 0, row).elements, exact).map { abs(Double($0) - $1) }.max() ?? 0
@@ -122,7 +125,8 @@ import Transformer
   @Test func theEncoderMayLieInAFolderOfItsOwn() throws {
     let outer = try TemporaryDirectory(TinyBERT.modules())
     let list = try String(contentsOfFile: outer.file("modules.json"), encoding: .utf8)
-    try outer.write(Array(list.replacing("\"path\": \"\"", with: "\"path\": \"0_Transformer\"").utf8), to: "modules.json")
+    try outer.write(
+      Array(list.replacing("\"path\": \"\"", with: "\"path\": \"0_Transformer\"").utf8), to: "modules.json")
     let inner = try TinyBERT().folder(files: ["sentence_bert_config.json": #"{"max_seq_length": 9}"#])
     try FileManager.default.copyItem(atPath: inner.path, toPath: outer.file("0_Transformer"))
     let encoder = try SentenceEncoder(path: outer.path)
@@ -191,13 +195,13 @@ import Transformer
       return try await encoder.encode(["ab"])
     }
     await #expect(throws: CancellationError.self) { _ = try await before.value }
-    // Minutes of work.
+    // A minute of work.
     let long = [String](repeating: "ab ba ab ba ab ba ab ba ab ba", count: 2_000_000)
     let start = ContinuousClock.now
     let during = Task { try await encoder.encode(long) }
     try await Task.sleep(for: .milliseconds(20))
     during.cancel()
     await #expect(throws: CancellationError.self) { _ = try await during.value }
-    #expect(ContinuousClock.now - start < .seconds(30))
+    #expect(ContinuousClock.now - start < .seconds(10))
   }
 }

@@ -15,35 +15,77 @@ import Transformer
     ("modules.json", "[1]", "module 0 has no type"),
     ("modules.json", "[", ""),
     ("modules.json", "[\(transformer)]", "no Pooling after the Transformer"),
-    ("modules.json", "[\(pooling), \(transformer)]", "module 0 is a Pooling, expected Transformer, Pooling, Normalize in this order"),
-    ("modules.json", "[\(transformer), \(normalize)]", "module 1 is a Normalize, expected Transformer, Pooling, Normalize in this order"),
-    ("modules.json", "[\(transformer), \(pooling), \(normalize), \(normalize)]", "module 3 is a Normalize, expected Transformer, Pooling, Normalize in this order"),
     (
-      "modules.json", #"[\#(transformer), \#(pooling), {"type": "sentence_transformers.models.Dense", "path": "2_Dense"}]"#,
+      "modules.json", "[\(pooling), \(transformer)]",
+      "module 0 is a Pooling, expected Transformer, Pooling, Normalize in this order"
+    ),
+    (
+      "modules.json", "[\(transformer), \(normalize)]",
+      "module 1 is a Normalize, expected Transformer, Pooling, Normalize in this order"
+    ),
+    (
+      "modules.json", "[\(transformer), \(pooling), \(normalize), \(normalize)]",
+      "module 3 is a Normalize, expected Transformer, Pooling, Normalize in this order"
+    ),
+    (
+      "modules.json",
+      #"[\#(transformer), \#(pooling), {"type": "sentence_transformers.models.Dense", "path": "2_Dense"}]"#,
       #"module 2 is a "sentence_transformers.models.Dense", supported are Transformer, Pooling, Normalize"#
     ),
-    ("modules.json", #"[{"type": "models.Transformer", "path": "../other"}]"#, "the path of module 0 leads out of the model's folder, expected a name in it"),
-    ("modules.json", #"[{"type": "models.Transformer", "path": "/etc"}]"#, "the path of module 0 leads out of the model's folder, expected a name in it"),
-    ("1_Pooling/config.json", #"{"pooling_mode_max_tokens": true}"#, #"pooling mode "max_tokens", expected mean or cls"#),
+    (
+      "modules.json", #"[{"type": "models.Transformer", "path": "../other"}]"#,
+      "the path of module 0 leads out of the model's folder, expected a name in it"
+    ),
+    (
+      "modules.json", #"[{"type": "models.Transformer", "path": "/etc"}]"#,
+      "the path of module 0 leads out of the model's folder, expected a name in it"
+    ),
+    (
+      "1_Pooling/config.json", #"{"pooling_mode_max_tokens": true}"#,
+      #"pooling mode "max_tokens", expected mean or cls"#
+    ),
     (
       "1_Pooling/config.json", #"{"pooling_mode_mean_tokens": true, "pooling_mode_cls_token": true}"#,
       #"pooling mode "mean_tokens" and "cls_token", expected mean or cls"#
     ),
-    ("1_Pooling/config.json", #"{"pooling_mode_mean_tokens": false}"#, "pooling mode none, expected mean or cls"),
-    ("1_Pooling/config.json", #"{"pooling_mode": "lasttoken"}"#, #"pooling mode "lasttoken", expected mean or cls"#),
+    (
+      "1_Pooling/config.json", #"{"pooling_mode_mean_tokens": false}"#,
+      "pooling mode none, expected mean or cls"
+    ),
+    (
+      "1_Pooling/config.json", #"{"pooling_mode": "lasttoken"}"#,
+      #"pooling mode "lasttoken", expected mean or cls"#
+    ),
     ("1_Pooling/config.json", "[]", "an array, expected an object"),
-    ("1_Pooling/config.json", #"{"word_embedding_dimension": 384}"#, "pooling of 384 columns, but the encoder makes 12"),
-    ("1_Pooling/config.json", #"{"word_embedding_dimension": "12"}"#, "word_embedding_dimension is text and no integer"),
-    ("sentence_bert_config.json", #"{"max_seq_length": 2}"#, "texts of at most 2 tokens, expected more than the 2 special ones of every text"),
-    ("sentence_bert_config.json", #"{"max_seq_length": -5}"#, "texts of at most -5 tokens, expected more than the 2 special ones of every text"),
+    (
+      "1_Pooling/config.json", #"{"word_embedding_dimension": 384}"#,
+      "pooling of 384 columns, but the encoder makes 12"
+    ),
+    (
+      "1_Pooling/config.json", #"{"word_embedding_dimension": "12"}"#,
+      "word_embedding_dimension is text and no integer"
+    ),
+    (
+      "sentence_bert_config.json", #"{"max_seq_length": 2}"#,
+      "texts of at most 2 tokens, expected more than the 2 special ones of every text"
+    ),
+    (
+      "sentence_bert_config.json", #"{"max_seq_length": -5}"#,
+      "texts of at most -5 tokens, expected more than the 2 special ones of every text"
+    ),
     ("sentence_bert_config.json", #"{"max_seq_length": 2.5}"#, "max_seq_length is a number and no integer"),
     ("sentence_bert_config.json", #"{"do_lower_case": 1}"#, "do_lower_case is a number, expected a bool"),
-    ("config_sentence_transformers.json", #"{"default_prompt_name": "query"}"#, #"default_prompt_name is "query": prompts are not supported"#),
+    (
+      "config_sentence_transformers.json", #"{"default_prompt_name": "query"}"#,
+      #"default_prompt_name is "query": prompts are not supported"#
+    ),
   ]) func refusesFiles(name: String, text: String, expected: String) throws {
     let files = TinyBERT.modules().merging([name: text]) { $1 }
     let folder = try TinyBERT().folder(files: files)
     let error = #expect(throws: ModelError.self, "\(text)") { _ = try SentenceEncoder(path: folder.path) }
-    #expect(error?.description.hasSuffix(": \(expected)") == true || expected.isEmpty, "\(text): \(error?.description ?? "")")
+    #expect(
+      error?.description.hasSuffix(": \(expected)") == true || expected.isEmpty,
+      "\(text): \(error?.description ?? "")")
     #expect(error?.description.hasPrefix(folder.path) == true, "\(error?.description ?? "")")
   }
 

@@ -30,7 +30,9 @@ extension TinyBERT {
     var writer = SafetensorsWriter()
     for (key, tensor) in tensors { try writer.add(name(key), tensor) }
     try writer.write(to: directory.file("model.safetensors"))
-    if files["tokenizer.json"] == nil { try directory.write(Array(Self.tokenizer.utf8), to: "tokenizer.json") }
+    if files["tokenizer.json"] == nil {
+      try directory.write(Array(Self.tokenizer.utf8), to: "tokenizer.json")
+    }
     return directory
   }
 
@@ -80,7 +82,9 @@ extension TinyBERT {
       "tokenizer.ggml.model": .text("bert"),
       // In these files words begin with U+2581 and pieces within a word have no mark.
       "tokenizer.ggml.tokens": .texts(
-        Self.tokens.map { $0.hasPrefix("##") ? String($0.dropFirst(2)) : $0.hasPrefix("[") ? $0 : "\u{2581}" + $0 }),
+        Self.tokens.map {
+          $0.hasPrefix("##") ? String($0.dropFirst(2)) : $0.hasPrefix("[") ? $0 : "\u{2581}" + $0
+        }),
       "tokenizer.ggml.token_type": .integers(Self.tokens.map { $0.hasPrefix("[") ? 3 : 1 }),
       "tokenizer.ggml.unknown_token_id": .integer(1), "tokenizer.ggml.cls_token_id": .integer(2),
       "tokenizer.ggml.bos_token_id": .integer(2), "tokenizer.ggml.seperator_token_id": .integer(3),

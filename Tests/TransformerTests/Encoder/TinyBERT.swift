@@ -29,7 +29,9 @@ struct TinyBERT {
     (self.layers, self.width, self.heads, self.inner) = (layers, width, heads, inner)
     self.activation = activation
     var next = seed
-    func random(_ name: String, _ shape: Shape, scale: Float, around centre: Float = 0) -> (String, Tensor<Float>) {
+    func random(_ name: String, _ shape: Shape, scale: Float, around centre: Float = 0) -> (
+      String, Tensor<Float>
+    ) {
       next += 1
       let numbers = Tensor<Float>.normal(shape, seed: next).elements.map { centre + scale * $0 }
       return (name, try! Tensor(numbers, shape: shape))

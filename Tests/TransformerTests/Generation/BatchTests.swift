@@ -23,18 +23,22 @@ import Testing
   func tokensAreThoseOfBeingAlone(poolTokens: Int, stepTokens: Int) throws {
     let model = try GenerationFixtures.tiny.get()
     let cases = try GenerationFixtures.tinyCases.get()
-    let options = GenerationFixtures.exact(100)
+    let options = GenerationFixtures.exact(200)
     let prompts = (0..<24).map { cases[$0 % cases.count].tokenIds }
-    let expected = try cases.map { try alone(model, $0.tokenIds, options) }
+    let expected = try cases.map { try aloneWithMargins(model, $0.tokenIds, options) }
     let generator = try BatchGenerator(model, options, poolTokens: poolTokens, stepTokens: stepTokens)
     let results = try results(generator, prompts)
     var restarts = 0
     for (index, result) in results {
       let result = try result.get()
-      #expect(result.tokens == expected[index % cases.count], "prompt \(index), pool \(poolTokens), step \(stepTokens)")
+      let (tokens, margins) = expected[index % cases.count]
+      // Passes of other sizes round in another order.
+      expectGreedy(
+        result.tokens, tokens, margins: margins, slack: 1e-4,
+        "prompt \(index), pool \(poolTokens), step \(stepTokens)")
       restarts += result.restarts
     }
-    // Twenty-four texts of two pages each.
+    // Texts of up to four pages, taken up with two.
     #expect((restarts > 0) == (poolTokens < 1024), "pool of \(poolTokens): \(restarts) restarts")
   }
 
@@ -62,7 +66,8 @@ import Testing
     let model = try GenerationFixtures.tiny.get()
     let prompts = try GenerationFixtures.tinyCases.get().map(\.tokenIds) + [[0], Array(0..<300)]
     let options = GenerationFixtures.exact(3)
-    let results = try results(try BatchGenerator(model, options, poolTokens: 2048, stepTokens: 11), prompts, scoring: true)
+    let results = try results(
+      try BatchGenerator(model, options, poolTokens: 2048, stepTokens: 11), prompts, scoring: true)
     for (index, prompt) in prompts.enumerated() {
       let session = try GenerationSession(model, options)
       try session.prefill(prompt, scoring: true)
@@ -70,7 +75,9 @@ import Testing
       if prompt.count == 1 {
         #expect(result.negativeLogLikelihood == nil && session.negativeLogLikelihood == nil)
       } else {
-        let (nll, own) = (try #require(session.negativeLogLikelihood), try #require(result.negativeLogLikelihood))
+        let (nll, own) = (
+          try #require(session.negativeLogLikelihood), try #require(result.negativeLogLikelihood)
+        )
         #expect(abs(nll - own) < 1e-4, "prompt \(index): \(own), alone \(nll)")
       }
       #expect(result.topLogits.map(\.token) == session.largestLogits(8).map(\.token), "prompt \(index)")
@@ -95,7 +102,12 @@ import Testing
     let model = try GenerationFixtures.tiny.get()
     let generator = try BatchGenerator(model, GenerationFixtures.exact(50), poolTokens: 1024)
     var steps = 0
-    try generator.generate([[0, 53], [0, 36]], shouldGoOn: { steps += 1; return steps < 5 }) { index, _ in
+    try generator.generate(
+      [[0, 53], [0, 36]],
+      shouldGoOn: {
+        steps += 1; return steps < 5
+      }
+    ) { index, _ in
       Issue.record("prompt \(index) is finished")
     }
     #expect(steps == 5)
@@ -123,7 +135,8 @@ import Testing
     let results = try results(generator, texts.map(\.ids))
     for (index, text) in texts.enumerated() {
       expectGreedy(
-        try #require(try results[index]?.get()).tokens, text.continuation, margins: text.margins, "text \(index)")
+        try #require(try results[index]?.get()).tokens, text.continuation, margins: text.margins,
+        "text \(index)")
     }
   }
 }

@@ -88,6 +88,21 @@ func alone(
   return try session.rest()
 }
 
+/// Greedy tokens of one text alone, and by how much each led the second one.
+func aloneWithMargins(
+  _ model: LanguageModel, _ prompt: [Int], _ options: GenerationOptions
+) throws -> (tokens: [Int], margins: [Double]) {
+  let session = try GenerationSession(model, options)
+  try session.prefill(prompt)
+  var (tokens, margins): ([Int], [Double]) = ([], [])
+  while let token = try session.next() {
+    let two = session.largestLogits(2)
+    tokens.append(token)
+    margins.append(Double(two[0].logit - two[1].logit))
+  }
+  return (tokens, margins)
+}
+
 /// Expects greedy tokens to be those of a reference up to a first difference where two logits were within `slack` of each other.
 func expectGreedy(
   _ tokens: [Int], _ expected: [Int], margins: [Double], slack: Double = 0.02, _ comment: String,

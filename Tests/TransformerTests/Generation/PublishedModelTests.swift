@@ -31,7 +31,8 @@ import Testing
       #expect(abs(nll - text.nll) < 1e-3, "\(comment): nll \(nll), expected \(text.nll)")
       for pair in text.top8 {
         let logit = Double(session.logits[Int(pair[0])])
-        #expect(abs(logit - pair[1]) < 2e-3, "\(comment): logit of \(pair[0]) is \(logit), expected \(pair[1])")
+        #expect(
+          abs(logit - pair[1]) < 2e-3, "\(comment): logit of \(pair[0]) is \(logit), expected \(pair[1])")
       }
       expectGreedy(try session.rest(), text.continuation, margins: text.margins, comment)
     }
@@ -92,7 +93,8 @@ import Testing
 
   @Test(arguments: [WeightType.bfloat16, .int8]) func smolLM2(weights: WeightType) throws {
     let texts = try GenerationFixtures.read("smollm2.json", as: [GenerationFixtures.Text].self)
-    let model = try LanguageModel(path: GenerationFixtures.model(GenerationFixtures.smolPath), weights: weights)
+    let model = try LanguageModel(
+      path: GenerationFixtures.model(GenerationFixtures.smolPath), weights: weights)
     try expectNear(model, texts, .bfloat16, "SmolLM2, \(weights)")
   }
 

@@ -42,7 +42,8 @@ import Testing
     SamplingOptions(temperature: 1), SamplingOptions(temperature: 0.7, topK: 5),
     SamplingOptions(temperature: 1.5, topP: 0.8), SamplingOptions(temperature: 2, minP: 0.2),
     SamplingOptions(temperature: 1.3, topK: 12, topP: 0.9, minP: 0.05),
-    SamplingOptions(temperature: 1, topK: 1000, topP: 1, minP: 0), SamplingOptions(temperature: 1, topP: 1e-9),
+    SamplingOptions(temperature: 1, topK: 1000, topP: 1, minP: 0),
+    SamplingOptions(temperature: 1, topP: 1e-9),
   ]
 
   @Test(arguments: options) func drawsFollowTheDefinition(options: SamplingOptions) throws {
@@ -58,7 +59,9 @@ import Testing
       // Five standard deviations of a binomial count.
       let bound = 5 * (Double(draws) * p * (1 - p)).squareRoot() + 1
       let difference = abs(Double(counts[token] ?? 0) - Double(draws) * p)
-      #expect(difference <= bound, "\(options): token \(token) \(counts[token] ?? 0) times, expected \(Double(draws) * p)")
+      #expect(
+        difference <= bound,
+        "\(options): token \(token) \(counts[token] ?? 0) times, expected \(Double(draws) * p)")
     }
   }
 
@@ -102,7 +105,8 @@ import Testing
   @Test(arguments: [1e-300, 1e-5, 1e300]) func extremeTemperaturesStayNumbers(temperature: Double) throws {
     let logits: [Float] = [-3e38, 3e38, 0, -.infinity]
     for seed in 0..<50 {
-      let token = try sample(logits, SamplingOptions(temperature: temperature, topP: 0.999_999, seed: UInt64(seed)))
+      let token = try sample(
+        logits, SamplingOptions(temperature: temperature, topP: 0.999_999, seed: UInt64(seed)))
       #expect(token != 3 && (temperature > 1 || token == 1), "temperature \(temperature), seed \(seed)")
     }
   }
@@ -116,8 +120,10 @@ import Testing
   }
 
   @Test(arguments: [
-    SamplingOptions(temperature: -1), SamplingOptions(temperature: .nan), SamplingOptions(temperature: .infinity),
-    SamplingOptions(topK: 0), SamplingOptions(topP: 0), SamplingOptions(topP: 1.5), SamplingOptions(topP: .nan),
+    SamplingOptions(temperature: -1), SamplingOptions(temperature: .nan),
+    SamplingOptions(temperature: .infinity),
+    SamplingOptions(topK: 0), SamplingOptions(topP: 0), SamplingOptions(topP: 1.5),
+    SamplingOptions(topP: .nan),
     SamplingOptions(minP: -0.1), SamplingOptions(minP: 2), SamplingOptions(repetitionPenalty: 0),
     SamplingOptions(repetitionPenalty: .nan), SamplingOptions(repetitionWindow: -1),
   ]) func optionsOutOfRangeAreRefused(options: SamplingOptions) {

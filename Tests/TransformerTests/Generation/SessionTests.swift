@@ -26,7 +26,27 @@ import Testing
       #expect(try alone(model, prompt, options) == expected, "window \(window), chunk \(chunk)")
     }
     // A window matters here: or the test would tell nothing.
-    if window < 64 { #expect(try alone(model, prompt, GenerationFixtures.exact(60)) != expected, "window \(window)") }
+    if window < 64 {
+      #expect(try alone(model, prompt, GenerationFixtures.exact(60)) != expected, "window \(window)")
+    }
+  }
+
+  /// Attention over one key is that key's value, wherever it stands: what came before does not matter.
+  @Test func aWindowOfOneSeesTheTokenAlone() throws {
+    let model = try GenerationFixtures.tiny.get()
+    var options = GenerationFixtures.exact(1)
+    (options.window, options.keptTokens) = (1, 0)
+    let windowed = try GenerationSession(model, options)
+    try windowed.prefill(prompt)
+    let single = try GenerationSession(model, GenerationFixtures.exact(1))
+    try single.prefill([prompt[149]])
+    let difference = zip(windowed.logits, single.logits).map { abs($0 - $1) }.max() ?? .infinity
+    #expect(difference < 1e-3, "logits differ by \(difference)")
+    // The first token too, and everything changes.
+    options.keptTokens = 1
+    let kept = try GenerationSession(model, options)
+    try kept.prefill(prompt)
+    #expect(zip(kept.logits, single.logits).contains { abs($0 - $1) > 0.1 })
   }
 
   @Test func aWindowWiderThanTheTextChangesNothing() throws {
@@ -46,7 +66,9 @@ import Testing
       options.chunk = chunk
       let session = try GenerationSession(model, options)
       var told: [Int] = []
-      try session.prefill(prompt, scoring: true) { told.append($0); return true }
+      try session.prefill(prompt, scoring: true) {
+        told.append($0); return true
+      }
       #expect(told == Array(stride(from: 0, to: prompt.count, by: chunk)))
       scores.append(try #require(session.negativeLogLikelihood))
       texts.insert(try session.rest())
@@ -108,11 +130,12 @@ import Testing
     }
     for options in [
       GenerationOptions(maximumTokens: -1), GenerationOptions(window: 0), GenerationOptions(stops: [""]),
-      GenerationOptions(window: .max),
-    ] where options.window != .max {
+    ] {
       #expect(throws: ModelError.self) { try GenerationSession(model, options) }
     }
-    #expect(try alone(model, [0, 53], GenerationOptions(maximumTokens: 2, window: .max)).count == 2)
+    var largest = GenerationOptions(maximumTokens: 2, window: .max)
+    (largest.chunk, largest.keptTokens) = (.max, .max)
+    #expect(try alone(model, [0, 53], largest).count == 2)
   }
 
   @Test func aPromptCanBeGivenUp() throws {

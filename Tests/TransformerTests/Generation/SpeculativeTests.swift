@@ -4,9 +4,11 @@ import Testing
 @testable import Transformer
 
 @Suite(.serialized) struct SpeculativeTests {
-  /// The tiny model with every weight moved a little: a draft that is often right.
+  /// The tiny model that sees twelve tokens: a draft that is often right, and often wrong.
   private func draft() throws -> LanguageModel {
-    try LanguageModel(path: GenerationFixtures.tinyPath, weights: .int8)
+    let model = try GenerationFixtures.tiny.get()
+    return try LanguageModel(
+      model.decoder.windowed(12, keepingFirst: 0), model.tokenizer, path: "short-sighted")
   }
 
   private func tokens(_ generator: SpeculativeGenerator, _ prompt: [Int]) throws -> [Int] {
@@ -21,12 +23,14 @@ import Testing
     for one in try GenerationFixtures.tinyCases.get() {
       let generator = try SpeculativeGenerator(
         model, draft: draft, GenerationFixtures.exact(64), proposalCount: proposals)
-      #expect(try tokens(generator, one.tokenIds) == one.greedyTokenIds, "after \(one.prompt), \(proposals) at a time")
+      #expect(
+        try tokens(generator, one.tokenIds) == one.greedyTokenIds,
+        "after \(one.prompt), \(proposals) at a time")
       #expect(generator.end == .maximum)
       agreed += generator.agreedCount
       proposed += generator.proposedCount
     }
-    #expect(agreed > proposed / 2 && agreed < proposed, "\(agreed) of \(proposed) agreed on")
+    #expect(agreed > proposed / 8 && agreed < proposed * 7 / 8, "\(agreed) of \(proposed) agreed on")
   }
 
   @Test func aModelAgreesWithItself() throws {
@@ -72,7 +76,9 @@ import Testing
   @Test func smolLM2() throws {
     let model = try GenerationFixtures.smolFloat.get()
     let draft = try LanguageModel(path: GenerationFixtures.model(GenerationFixtures.smolPath), weights: .int8)
-    for (index, text) in try GenerationFixtures.read("smollm2.json", as: [GenerationFixtures.Text].self).enumerated() {
+    for (index, text) in try GenerationFixtures.read("smollm2.json", as: [GenerationFixtures.Text].self)
+      .enumerated()
+    {
       var options = GenerationFixtures.exact(text.continuation.count)
       options.stopsAtEnd = false
       let generator = try SpeculativeGenerator(model, draft: draft, options, capacity: text.ids.count + 32)

@@ -12,7 +12,7 @@
 #                    CHARTS=folder keeps the charts as well; make test-report checks what writes it
 # make test-kernels, make test-neon   check the C kernels alone: this machine's (SANITIZE=1 with sanitizers), and AArch64's in an emulator
 # make test-threads  runs the random test of caches, steps of several threads included, under ThreadSanitizer, in a debug build
-# make example       builds Examples/TinyLlama as a package of its own, checks it against its expected results, and runs it
+# make example       builds, tests and runs the packages in Examples, with the two models of `make models` that they use
 # make format  rewrites the Swift sources in the repository's style; make lint only checks it
 
 SHELL := /bin/bash
@@ -41,7 +41,7 @@ test: setup models
 	OPENBLAS_CORETYPE=$(BLAS_CORE) swift test -c release --scratch-path .build/test
 	for set in $(LOWER_SETS); do echo "Once more with ATTENTION_KERNELS=$$set"; \
 	  ATTENTION_KERNELS=$$set ATTENTION_PROPERTY_DRAWS=480 OPENBLAS_CORETYPE=$(BLAS_CORE) swift test -c release --skip-build \
-	    --scratch-path .build/test --filter 'AttentionTests\.|ConformanceTests|ExplainTests' --skip 'KernelTests|KernelDutyTests|NewRuleTests|CacheModelTests|CacheErrorTests|CacheSequenceTests|CacheSaveTests' \
+	    --scratch-path .build/test --filter 'AttentionTests\.|ConformanceTests|ExplainTests|LinearTests|LinearErrorTests|NormTests|ActivationTests|RowsTests|MatmulTests' --skip 'KernelTests|KernelDutyTests|NewRuleTests|CacheModelTests|CacheErrorTests|CacheSequenceTests|CacheSaveTests' \
 	    || exit 1; done
 
 bench: setup
@@ -91,12 +91,18 @@ report: setup report-setup
 test-report: report-setup
 	$(REPORT_PYTHON) -B -m unittest discover -s Benchmarks/Report
 
-# The tests' build has the programs too: another one would compile the library once more.
-EXAMPLE := -c release --package-path Examples/TinyLlama --scratch-path .build/example
+# The tests' build has the programs too: another one would compile the library once more. One build folder spares all but the first package
+# that as well; SwiftPM would take the plan of the package before for that of the next there, unless it keeps none.
+EXAMPLES := TinyLlama SemanticSearch Chat CompletionsServer
+EXAMPLE_BUILD := .build/example
 
 example: setup
-	swift test $(EXAMPLE)
-	@programs="$$(swift build $(EXAMPLE) --show-bin-path)" && "$$programs/TinyLlama" && "$$programs/Serving" && "$$programs/Arrays"
+	@$(MAKE) --no-print-directory models MODELS=smollm2,minilm
+	for name in $(EXAMPLES); do \
+	  swift test -c release --disable-build-manifest-caching --package-path Examples/$$name --scratch-path $(EXAMPLE_BUILD) || exit 1; done
+	@programs=$(EXAMPLE_BUILD)/release; "$$programs/TinyLlama" && "$$programs/Serving" && "$$programs/Arrays" \
+	  && "$$programs/SemanticSearch" docs "How is the memory of old tokens given back?" --count 3 \
+	  && echo "What is the capital of France?" | "$$programs/Chat" && Examples/CompletionsServer/try.sh "$$programs/CompletionsServer"
 
 format:
 	swift format -i -r $(SWIFT_SOURCES)

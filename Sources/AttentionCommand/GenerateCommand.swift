@@ -10,7 +10,7 @@ struct GenerateCommand: ParsableCommand {
     abstract: "Go on with a text, by a language model.",
     discussion: """
       MODEL is a GGUF file, or a folder with config.json, safetensors and tokenizer.json: a Llama, Mistral, SmolLM, Qwen 2 or 3, or Gemma 2 or 3. \
-      Without one it is the tiny model that comes with this command. PROMPT is the text to go on with; - or none reads it from standard input. One \
+      Without one it is the tiny model that comes with this command. PROMPT is the text to go on with; - or none reads it from standard input, its last line break included. One \
       argument alone is the prompt, unless it is a path that exists.
 
       The text goes to standard output as it comes, all else to stderr. Options on how tokens are chosen apply in this order: repetition penalty, \
@@ -70,7 +70,8 @@ struct GenerateCommand: ParsableCommand {
       valueName: "n"))
   var window: Int?
 
-  @Option(help: ArgumentHelp("A smaller model of the same vocabulary that guesses ahead.", valueName: "model"))
+  @Option(
+    help: ArgumentHelp("A smaller model of the same vocabulary that guesses ahead.", valueName: "model"))
   var draft: String?
 
   @Option(help: ArgumentHelp("A file of prompts.", valueName: "file"), completion: .file())
@@ -100,7 +101,9 @@ struct GenerateCommand: ParsableCommand {
     if poolTokens != nil && batch == nil { throw ValidationError("--pool-tokens: expected --batch too") }
     if chat { try refuse("--chat", with: [("--tokens", tokens != nil), ("--no-special", noSpecial)]) }
     if draft != nil { try refuse("--draft", with: [("--batch", batch != nil), ("--window", window != nil)]) }
-    if batch != nil { try refuse("--batch", with: [("--tokens", tokens != nil), ("--window", window != nil)]) }
+    if batch != nil {
+      try refuse("--batch", with: [("--tokens", tokens != nil), ("--window", window != nil)])
+    }
     if second != nil { try refuse("PROMPT", with: [("--tokens", tokens != nil), ("--batch", batch != nil)]) }
   }
 
@@ -119,7 +122,9 @@ struct GenerateCommand: ParsableCommand {
     if let first, let second { return (first, second == "-" ? nil : second) }
     guard let first else { return (try bundledModel(), nil) }
     let needsNoPrompt = tokens != nil || batch != nil
-    if first != "-", needsNoPrompt || first.hasSuffix(".gguf") || FileManager.default.fileExists(atPath: first) {
+    if first != "-",
+      needsNoPrompt || first.hasSuffix(".gguf") || FileManager.default.fileExists(atPath: first)
+    {
       return (first, nil)
     }
     return (try bundledModel(), first == "-" ? nil : first)

@@ -102,7 +102,7 @@ struct InspectCommand: ParsableCommand {
   }
 
   func run() throws {
-    if let path = model.model { return try inspect(model: path) }
+    if let path = model.model { return try inspectModel(at: path) }
     let (file, metadata) = try source.open(outputs: [("--output", output), ("--svg", svg)])
     let attributes = try CaseAttributes(metadata)
     let pool = source.pool

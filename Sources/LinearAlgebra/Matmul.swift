@@ -37,7 +37,7 @@ package func matmul<S: BLASScalar>(
 
 /// The matrix product of two Float16 tensors, summed in Float; see the one for Float and Double.
 ///
-/// Each sum is rounded to nearest once. Operands are read where they lie, at any strides: few rows or columns (up to 16) are multiplied by
+/// Each sum is rounded to nearest once. Operands are read where they lie, at any strides: few rows or columns (up to 64) are multiplied by
 /// what is read of the other operand as it comes from memory, many a tile at a time. One allocation, the result.
 public func matmul(
   _ a: Tensor<Float16>, _ b: Tensor<Float16>
@@ -47,7 +47,7 @@ public func matmul(
 
 /// The matrix product of two BFloat16 tensors, summed in Float; see the one for Float and Double.
 ///
-/// Each sum is rounded to nearest once. Operands are read where they lie, at any strides: few rows or columns (up to 16) are multiplied by
+/// Each sum is rounded to nearest once. Operands are read where they lie, at any strides: few rows or columns (up to 64) are multiplied by
 /// what is read of the other operand as it comes from memory, many a tile at a time. One allocation, the result.
 public func matmul(
   _ a: Tensor<BFloat16>, _ b: Tensor<BFloat16>
@@ -76,9 +76,9 @@ private func halfProduct<Half: FloatingPointElement>(
   try checkAllocation(shape.output, of: Float.self, operation: shape.operation, argument: "the result")
   try checkWork(a, shape.operation, argument: "a")
   try checkWork(b, shape.operation, argument: "b")
+  if shape.size.k == 0 { return .zeros(shape.output) }
   return Tensor<Half>(unsafeUninitializedShape: shape.output) { memory in
     guard let base = memory.baseAddress, !memory.isEmpty else { return }
-    if shape.size.k == 0 { return memory.initialize(repeating: Half(nearest: 0)) }
     a.withUnsafePointer { left in
       b.withUnsafePointer { right in
         let product = HalfProduct(

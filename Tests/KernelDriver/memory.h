@@ -16,6 +16,9 @@ enum edge { at_end, at_start, edge_count };
 // each number below room_count.
 void *room(int number, ptrdiff_t bytes, enum edge edge);
 
+// The piece that the room has now.
+void *room_piece(int number);
+
 // The same on the side where memory follows: compares what is around the piece with the pattern.
 void expect_untouched_around_room(int number);
 

@@ -26,7 +26,9 @@ static void check_inheritance(kernel_set *set) {
     struct CAttentionKernels vnni = *CAttentionKernels_named("avx512");
     expect_equal_integer(0, vnni.dot_products_from_i8 != set->dot_products_from_i8, 1);
     vnni.name = set->name;
+    expect_equal_integer(2, vnni.linear_i8 != set->linear_i8, 1);
     vnni.dot_products_from_i8 = set->dot_products_from_i8;
+    vnni.linear_i8 = set->linear_i8;
     expect_equal_integer(1, memcmp(&vnni, set, sizeof vnni), 0);
   }
   if (strcmp(set->name, "avx512bf16") != 0)
@@ -39,7 +41,9 @@ static void check_inheritance(kernel_set *set) {
   expected.dots_bf16_pairs = 1;
   expected.attend_block_bf16 = set->attend_block_bf16;
   expected.attend_block_bf16_with_mass = set->attend_block_bf16_with_mass;
+  expect_equal_integer(3, expected.linear_bf16 != set->linear_bf16, 1);
   expected.dot_products_from_bf16 = set->dot_products_from_bf16;
+  expected.linear_bf16 = set->linear_bf16;
   expect_equal_integer(2, memcmp(&expected, set, sizeof expected), 0);
 }
 

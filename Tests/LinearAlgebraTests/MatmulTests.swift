@@ -124,6 +124,88 @@ import Testing
     }
   }
 
+  @Test(arguments: View.allCases, View.allCases)
+  func `halves of any strides, few rows and many`(left: View, right: View) throws {
+    try checkHalfViews(Float16.self, left, right)
+    try checkHalfViews(BFloat16.self, left, right)
+  }
+
+  private func checkHalfViews<H: HalfPrecision>(_: H.Type, _ left: View, _ right: View) throws {
+    for (m, k, n) in [
+      (1, 33, 20), (5, 7, 3), (17, 64, 65), (20, 33, 1), (66, 5, 40), (2, 1, 3), (40, 70, 9), (0, 3, 2),
+      (3, 0, 2),
+    ] {
+      let a = try left.make(m, k, of: H.self, seed: 53)
+      let b = try right.make(k, n, of: H.self, seed: 54)
+      let product = try H.product(a, b)
+      #expect(product.shape == [m, n])
+      let mismatch = ProductOracle(a, b).mismatchOfHalves(product.elements)
+      #expect(mismatch == nil, "\(H.self), \(left) [\(m), \(k)] · \(right) [\(k), \(n)]")
+    }
+  }
+
+  @Test(arguments: [
+    (1, 700, 900), (16, 300, 2100), (1500, 400, 3), (600, 1100, 300), (40, 20000, 33), (3, 40000, 70),
+  ])
+  func `halves on several threads give the bits of one thread`(m: Int, k: Int, n: Int) throws {
+    try checkHalfThreads(Float16.self, m, k, n)
+    try checkHalfThreads(BFloat16.self, m, k, n)
+  }
+
+  private func checkHalfThreads<H: HalfPrecision>(_: H.Type, _ m: Int, _ k: Int, _ n: Int) throws {
+    let a = randomTensor([m, k], of: H.self, seed: 55)
+    for b in [
+      randomTensor([n, k], of: H.self, seed: 56).transposed(), randomTensor([k, n], of: H.self, seed: 56),
+    ] {
+      let alone = try H.product(a, b, maximumThreads: 1)
+      for _ in 0..<3 {
+        #expect(try H.product(a, b).elements.map(\.doubleValue) == alone.elements.map(\.doubleValue))
+      }
+      let mismatch = ProductOracle(a, b).mismatchOfHalves(alone.elements)
+      #expect(mismatch == nil, "\(H.self), [\(m), \(k)] · [\(k), \(n)]")
+    }
+  }
+
+  @Test func `batches of halves broadcast, each matrix as alone, and vectors leave their axis out`() throws {
+    let a = randomTensor([2, 1, 4, 9], of: BFloat16.self, seed: 57)
+    let b = randomTensor([3, 9, 6], of: BFloat16.self, seed: 58)
+    let product = try matmul(a, b)
+    #expect(product.shape == [2, 3, 4, 6])
+    for outer in 0..<2 {
+      for inner in 0..<3 {
+        let alone = try matmul(a.selected(axis: 0, outer).selected(axis: 0, 0), b.selected(axis: 0, inner))
+        let part = product.selected(axis: 0, outer).selected(axis: 0, inner)
+        #expect(part.elements == alone.elements, "matrix \(outer), \(inner)")
+      }
+    }
+    let x = randomTensor([18], of: Float16.self, seed: 59).sliced(axis: 0, 0..<18, by: 2)
+    let matrix = randomTensor([9, 70], of: Float16.self, seed: 60)
+    let row = try matmul(x, matrix)
+    #expect(row.shape == [70])
+    #expect(ProductOracle(x.expanded(axis: 0), matrix).mismatchOfHalves(row.elements) == nil)
+    let column = try matmul(matrix.transposed(), x)
+    #expect(column.shape == [70])
+    #expect(ProductOracle(matrix.transposed(), x.expanded(axis: 1)).mismatchOfHalves(column.elements) == nil)
+    #expect(try matmul(x, x).shape == [])
+    #expect(try matmul(Tensor<Float16>.zeros([0]), Tensor<Float16>.zeros([0])).elements == [0])
+  }
+
+  @Test func `halves that overflow, and NaN and infinities, come out as such`() throws {
+    let large = Tensor<Float16>(repeating: 60000, shape: [2, 3])
+    #expect(
+      try matmul(large, Tensor<Float16>(repeating: 1, shape: [3, 40])).elements.allSatisfy { $0 == .infinity }
+    )
+    for m in [2, 40] {
+      var a = randomTensor([m, 50], of: BFloat16.self, seed: 61)
+      let b = randomTensor([50, 45], of: BFloat16.self, seed: 62)
+      let clean = try matmul(a, b).elements
+      a[1, 49] = BFloat16(Float.nan)
+      for (place, value) in try matmul(a, b).elements.enumerated() {
+        #expect(place / 45 == 1 ? value.isNaN : value == clean[place], "\(m) rows, at \(place)")
+      }
+    }
+  }
+
   @Test func `shapes that do not fit are named`() throws {
     let a = Tensor<Float>.zeros([2, 3])
     #expect(throws: AttentionError.self) { try matmul(a, a) }
@@ -164,6 +246,7 @@ private protocol HalfPrecision: FloatingPointElement {
   /// Half a unit in the last place, relative.
   static var relativeStep: Double { get }
   static func product(_ a: Tensor<Self>, _ b: Tensor<Self>) throws -> Tensor<Self>
+  static func product(_ a: Tensor<Self>, _ b: Tensor<Self>, maximumThreads: Int) throws -> Tensor<Self>
 }
 
 extension Float16: HalfPrecision {
@@ -171,11 +254,39 @@ extension Float16: HalfPrecision {
   fileprivate static func product(_ a: Tensor<Float16>, _ b: Tensor<Float16>) throws -> Tensor<Float16> {
     try matmul(a, b)
   }
+  fileprivate static func product(
+    _ a: Tensor<Float16>, _ b: Tensor<Float16>, maximumThreads: Int
+  ) throws -> Tensor<Float16> {
+    try matmul(a, b, maximumThreads: maximumThreads)
+  }
 }
 
 extension BFloat16: HalfPrecision {
   fileprivate static var relativeStep: Double { 0x1p-8 }
   fileprivate static func product(_ a: Tensor<BFloat16>, _ b: Tensor<BFloat16>) throws -> Tensor<BFloat16> {
     try matmul(a, b)
+  }
+  fileprivate static func product(
+    _ a: Tensor<BFloat16>, _ b: Tensor<BFloat16>, maximumThreads: Int
+  ) throws -> Tensor<BFloat16> {
+    try matmul(a, b, maximumThreads: maximumThreads)
+  }
+}
+
+extension ProductOracle {
+  /// The same for a sum in Float that is rounded once more.
+  fileprivate func mismatchOfHalves<H: HalfPrecision>(_ result: [H]) -> String? {
+    guard result.count == values.count else { return "\(result.count) elements, not \(values.count)" }
+    for index in values.indices {
+      // Steps below the normal range are the smallest number: 2⁻²⁴ of Float16.
+      let bound =
+        Double(2 * k + 4) * 0x1p-24 * magnitudes[index] + H.relativeStep * values[index].magnitude * 1.01
+        + 0x1p-25
+      let error = (result[index].doubleValue - values[index]).magnitude
+      if !(error <= bound) {
+        return "element \(index): \(result[index]), expected \(values[index]) within \(bound)"
+      }
+    }
+    return nil
   }
 }

@@ -63,7 +63,9 @@ struct ProductOracle {
 enum View: String, CaseIterable, Sendable {
   case dense, transposed, padded, everyOther, bothStrided, reversedRows, broadcastRow, broadcastColumn
 
-  func make<S: BLASScalar>(_ rows: Int, _ columns: Int, of: S.Type, seed: UInt64) throws -> Tensor<S> {
+  func make<S: FloatingPointElement>(_ rows: Int, _ columns: Int, of: S.Type, seed: UInt64) throws -> Tensor<
+    S
+  > {
     switch self {
     case .dense:
       return randomTensor([rows, columns], of: S.self, seed: seed)
@@ -87,7 +89,7 @@ enum View: String, CaseIterable, Sendable {
   }
 
   /// The rows from last to first: a negative stride over the same memory.
-  private func reversed<S: BLASScalar>(_ matrix: Tensor<S>) throws -> Tensor<S> {
+  private func reversed<S: FloatingPointElement>(_ matrix: Tensor<S>) throws -> Tensor<S> {
     guard !matrix.isEmpty else { return matrix }
     let (rows, columns) = (matrix.shape[0], matrix.shape[1])
     return try tensor(

@@ -43,7 +43,7 @@ struct ModelAnswerCommand: ParsableCommand {
 private struct AnsweringModel {
   private enum Model {
     case none
-    case decoder(Decoder, cache: KeyValueType)
+    case decoder(DecoderModel, cache: KeyValueType)
     case encoder(SentenceEncoder)
   }
 
@@ -106,7 +106,7 @@ private struct AnsweringModel {
       seconds: Stopwatch.seconds() - start, call: "weights \(weights), cache \(cache)")
   }
 
-  private var decoder: (Decoder, KeyValueType) {
+  private var decoder: (DecoderModel, KeyValueType) {
     get throws {
       guard case .decoder(let decoder, let cache) = model else {
         throw Unsuitable(reason: "no language model is loaded")
@@ -149,7 +149,7 @@ private struct AnsweringModel {
 
   /// The tokens after some prompts, which are read in steps of 512 tokens: the next ones of each, as far as there is room.
   private func prefill(
-    _ prompts: [[Int]], _ sequences: [KeyValueSequence], _ decoder: Decoder
+    _ prompts: [[Int]], _ sequences: [KeyValueSequence], _ decoder: DecoderModel
   ) throws -> [Int] {
     var next = [Int](repeating: 0, count: prompts.count)
     var done = next
@@ -176,7 +176,7 @@ private struct AnsweringModel {
   }
 
   private func decode(
-    _ tokens: [[Int]], _ sequences: [KeyValueSequence], _ decoder: Decoder
+    _ tokens: [[Int]], _ sequences: [KeyValueSequence], _ decoder: DecoderModel
   ) throws -> [Int] {
     let step = try KeyValueStep(sequences, appending: tokens)
     let logits = try decoder.logits(of: decoder.states(tokens, step), rows: Array(tokens.indices))

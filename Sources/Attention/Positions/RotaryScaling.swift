@@ -42,6 +42,9 @@ public enum RotaryScaling: Sendable, Hashable {
     factor: Double, lowFrequencyFactor: Double = 1, highFrequencyFactor: Double = 4,
     trainedLength: Int = 8192)
 
+  /// Each pair's `θ[i]` divided by a number of its own: how GGUF files of Llama 3 give their rule (`rope_freqs`).
+  case divisors([Double])
+
   /// YaRN's `attentionFactor` for a model that gives `mscale` and `mscale_all_dim`, DeepSeek-V2 and V3 for instance:
   /// `(0.1 · mscale · ln(factor) + 1) / (0.1 · mscaleAllDimensions · ln(factor) + 1)`, and 1 where `factor` is at most 1.
   public static func yarnAttentionFactor(
@@ -93,6 +96,12 @@ extension RotaryScaling {
         let kept = min(max((turns - low) / (high - low), 0), 1)
         return (1 - kept) * frequency / factor + kept * frequency
       }
+    case .divisors(let divisors):
+      guard divisors.count == plain.count else {
+        throw AttentionError(
+          "scaling", "\(divisors.count) divisors given, expected one for each of \(plain.count) pairs")
+      }
+      scaled = zip(plain, divisors).map { $0 / $1 }
     }
     return RotarySpectrum(frequencies: scaled, amplitude: amplitude)
   }
@@ -141,6 +150,8 @@ extension RotaryScaling {
         throw AttentionError(
           "scaling", "high-frequency factor \(high) given, expected more than the low one's \(low)")
       }
+    case .divisors(let divisors):
+      for divisor in divisors { try Self.check(divisor, "divisor") }
     }
   }
 

@@ -48,7 +48,8 @@ struct GenerationResult: Encodable {
     try fields.encode(text, forKey: .text)
     try fields.encode(topLogits, forKey: .topLogits)
     // `null` is said: who reads it need not know which fields may be missing.
-    try fields.encode(negativeLogLikelihood.flatMap { $0.isFinite ? $0 : nil }, forKey: .negativeLogLikelihood)
+    try fields.encode(
+      negativeLogLikelihood.flatMap { $0.isFinite ? $0 : nil }, forKey: .negativeLogLikelihood)
     var times = fields.nestedContainer(keyedBy: TimingKey.self, forKey: .timings)
     try times.encode(loadSeconds, forKey: .load)
     try times.encode(timings.promptSeconds, forKey: .prompt)

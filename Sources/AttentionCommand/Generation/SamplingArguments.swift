@@ -41,7 +41,9 @@ struct SamplingArguments: ParsableArguments {
 
   func validate() throws {
     if maxTokens < 0 { throw ValidationError("--max-tokens: \(maxTokens), expected 0 or more") }
-    func check(_ flag: String, _ number: DecimalNumber?, _ expected: String, _ isRight: (Double) -> Bool) throws {
+    func check(_ flag: String, _ number: DecimalNumber?, _ expected: String, _ isRight: (Double) -> Bool)
+      throws
+    {
       guard let value = number?.value, !isRight(value) else { return }
       throw ValidationError("\(flag): \(value), expected \(expected)")
     }

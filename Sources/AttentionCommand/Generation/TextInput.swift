@@ -43,7 +43,9 @@ func fileText(_ path: String) throws(ModelError) -> String {
   guard status.st_size <= largestInput else {
     throw ModelError(path, "\(status.st_size) bytes, expected at most \(largestInput)")
   }
-  guard let data = FileManager.default.contents(atPath: path) else { throw ModelError(path, "cannot be read") }
+  guard let data = FileManager.default.contents(atPath: path) else {
+    throw ModelError(path, "cannot be read")
+  }
   return try text([UInt8](data), of: path)
 }
 

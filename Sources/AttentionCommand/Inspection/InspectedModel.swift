@@ -38,7 +38,7 @@ struct InspectedModel: ParsableArguments {
 
 extension InspectCommand {
   /// Shows the heads of a layer of a model.
-  func inspect(model path: String) throws {
+  func inspectModel(at path: String) throws {
     let (layer, prompt) = (model.layer ?? 0, model.prompt ?? "")
     // Floats: the report is about the model, not about how it may be stored.
     let language = try LanguageModel(path: path, weights: .float32, on: source.pool)

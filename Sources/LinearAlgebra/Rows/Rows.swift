@@ -57,6 +57,21 @@ package func add(
   Linear.kernels.pointee.f32.scale_and_add(target, count, 1, source, 1)
 }
 
+/// `cap · tanh(x / cap)` of every number of a tensor that nobody else holds, in place.
+package func softcapped(_ x: consuming Tensor<Float>, cap: Double, on pool: WorkerPool) -> Tensor<Float> {
+  var result = x
+  let count = result.count
+  result.withMutableView { view in
+    // Some microseconds a task.
+    let length = 1 << 13
+    pool.run((count + length - 1) / length) { task in
+      _ = Linear.kernels.pointee.f32.softcap(
+        view.base + task * length, min(length, count - task * length), cap)
+    }
+  }
+  return result
+}
+
 /// The first index of the largest of some numbers.
 package func indexOfLargest(_ row: UnsafePointer<Float>, count: Int) -> Int {
   Linear.kernels.pointee.argmax(row, count)

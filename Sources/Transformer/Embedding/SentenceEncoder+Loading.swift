@@ -13,7 +13,7 @@ extension SentenceEncoder {
   ///   - weights: what matrices are stored in.
   ///   - workers: the threads that compute.
   /// - Throws: ``ModelError`` where a file cannot be read or asks for what is not supported, the tokenizer does not fit the weights, or
-  ///   anything that ``Encoder/init(path:weights:on:)`` refuses.
+  ///   anything that ``EncoderModel/init(path:weights:on:)`` refuses.
   public init(
     path: String, weights: WeightType = .bfloat16, on workers: WorkerPool = .shared
   ) throws(ModelError) {
@@ -23,7 +23,7 @@ extension SentenceEncoder {
     }
     if isFolder.boolValue {
       let modules = try SentenceModules(folder: path)
-      let encoder = try Encoder(path: modules.encoder, weights: weights, on: workers)
+      let encoder = try EncoderModel(path: modules.encoder, weights: weights, on: workers)
       if let width = modules.width, width != encoder.configuration.width {
         throw ModelError(
           path, "pooling of \(width) columns, but the encoder makes \(encoder.configuration.width)")
@@ -34,7 +34,7 @@ extension SentenceEncoder {
         lowercases: modules.lowercases)
     } else {
       let file = try openedGGUF(path)
-      let encoder = try Encoder(gguf: file, path: path, weights: weights, on: workers)
+      let encoder = try EncoderModel(gguf: file, path: path, weights: weights, on: workers)
       try self.init(
         path: path, tokenizer: Tokenizer(gguf: file), encoder: encoder,
         pooling: Self.pooling(of: file, path), isNormalized: true,
@@ -43,7 +43,7 @@ extension SentenceEncoder {
   }
 
   private init(
-    path: String, tokenizer: Tokenizer, encoder: Encoder, pooling: Pooling, isNormalized: Bool,
+    path: String, tokenizer: Tokenizer, encoder: EncoderModel, pooling: Pooling, isNormalized: Bool,
     longest: Int?, lowercases: Bool
   ) throws(ModelError) {
     let (positions, vocabulary) = (encoder.configuration.positions, encoder.configuration.vocabulary)

@@ -7,7 +7,7 @@ import Parallelism
 ///     let encoder = try SentenceEncoder(path: "all-minilm-l6-v2", weights: .bfloat16)
 ///     let vectors = try encoder.encode(["How do I reset my password?", "I forgot my login."])    // [2, 384]
 ///
-/// A tokenizer, an ``Encoder`` and a ``Pooling``, as the model's files name them. Texts are packed into batches without padding: a text
+/// A tokenizer, an ``EncoderModel`` and a ``Pooling``, as the model's files name them. Texts are packed into batches without padding: a text
 /// costs what its own tokens cost, and has the same bits whatever it is encoded with and on any number of threads.
 ///
 /// - SeeAlso: Reimers and Gurevych 2019, "Sentence-BERT: Sentence Embeddings using Siamese BERT-Networks".
@@ -15,7 +15,7 @@ public struct SentenceEncoder: Sendable {
   /// What makes tokens of texts.
   public let tokenizer: Tokenizer
   /// What makes states of tokens.
-  public let encoder: Encoder
+  public let encoder: EncoderModel
   /// What makes one vector of states.
   public let pooling: Pooling
   /// Whether vectors are divided by their lengths.

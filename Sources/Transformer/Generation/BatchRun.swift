@@ -22,7 +22,7 @@ struct BatchRun {
   var isUnderWay: Bool { !waiting.isEmpty || !active.isEmpty }
 
   private var pool: KeyValuePool { generator.pool }
-  private var decoder: Decoder { generator.model.decoder }
+  private var decoder: DecoderModel { generator.model.decoder }
 
   /// Takes a prompt among those that wait.
   ///

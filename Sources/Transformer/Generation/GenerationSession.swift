@@ -11,7 +11,7 @@ import Tensors
 /// nobody wants. A call that throws leaves the chunks before the one that failed.
 public final class GenerationSession: TokenSource {
   /// The model without its tokenizer.
-  public let decoder: Decoder
+  public let decoder: DecoderModel
 
   /// As given.
   public let options: GenerationOptions
@@ -58,7 +58,7 @@ public final class GenerationSession: TokenSource {
   ///   - capacity: the most tokens of the text, for which a cache is made; the model's context when nil.
   /// - Throws: ``ModelError`` where an option is out of its range, the capacity is above the context, or there is no memory.
   public init(
-    decoder: Decoder, ends: Set<Int>, options: GenerationOptions, capacity: Int? = nil
+    decoder: DecoderModel, ends: Set<Int>, options: GenerationOptions, capacity: Int? = nil
   ) throws(ModelError) {
     try options.check()
     let capacity = capacity ?? decoder.context
@@ -191,7 +191,7 @@ public enum GenerationEnd: String, Sendable {
   case capacity
 }
 
-extension Decoder {
+extension DecoderModel {
   /// Throws where a prompt is empty, too long or has tokens that the model does not have.
   func check(prompt: [Int], after count: Int = 0, capacity: Int) throws(ModelError) {
     guard !prompt.isEmpty else { throw ModelError("prompt", "empty, expected at least one token") }

@@ -12,28 +12,28 @@ public struct LanguageModel: Sendable {
   public let path: String
 
   /// Tokens to logits.
-  public let decoder: Decoder
+  public let decoder: DecoderModel
 
   /// Text to tokens, and back.
   public let tokenizer: Tokenizer
 
   /// A model of a GGUF file, or of a folder in Hugging Face's layout.
   ///
-  /// - Parameters: those of ``Decoder/init(path:weights:context:on:)``.
+  /// - Parameters: those of ``DecoderModel/init(path:weights:context:on:)``.
   /// - Throws: ``ModelError`` where weights or tokenizer cannot be read, or are not of one model.
   public init(
     path: String, weights: WeightType = .bfloat16, context: Int? = nil, on workers: WorkerPool = .shared
   ) throws(ModelError) {
     var isFolder: ObjCBool = false
-    let tokenizer: Tokenizer, decoder: Decoder
+    let tokenizer: Tokenizer, decoder: DecoderModel
     if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), !isFolder.boolValue {
       let file = try openedGGUF(path)
       // The tokenizer first: it is read in no time, and a file without one need not be read further.
       tokenizer = try Tokenizer(gguf: file)
-      decoder = try Decoder(gguf: file, path: path, weights: weights, context: context, on: workers)
+      decoder = try DecoderModel(gguf: file, path: path, weights: weights, context: context, on: workers)
     } else {
       // A folder that does not exist is the decoder's to refuse.
-      decoder = try Decoder(path: path, weights: weights, context: context, on: workers)
+      decoder = try DecoderModel(path: path, weights: weights, context: context, on: workers)
       tokenizer = try Tokenizer(folder: path)
     }
     try self.init(decoder, tokenizer, path: path)
@@ -44,7 +44,7 @@ public struct LanguageModel: Sendable {
   /// - Parameter path: what errors call it.
   /// - Throws: ``ModelError`` where the tokenizer has tokens that the decoder has no weights for, special ones excepted, or the decoder has
   ///   weights for many more than padding explains.
-  public init(_ decoder: Decoder, _ tokenizer: Tokenizer, path: String) throws(ModelError) {
+  public init(_ decoder: DecoderModel, _ tokenizer: Tokenizer, path: String) throws(ModelError) {
     let vocabulary = decoder.configuration.vocabulary
     // Models of text are trained without the tokens of images that their tokenizers know.
     let beyond = vocabulary..<max(vocabulary, tokenizer.count)

@@ -21,7 +21,7 @@ struct PromptScore {
 
   /// Counts the tokens of a chunk, whose states begin at `firstRow`.
   mutating func add(
-    _ decoder: Decoder, _ states: Tensor<Float>, _ tokens: [Int], firstRow: Int = 0
+    _ decoder: DecoderModel, _ states: Tensor<Float>, _ tokens: [Int], firstRow: Int = 0
   ) throws(AttentionError) {
     guard let first = tokens.first else { return }
     var (sum, count, last) = (sum, count, last)

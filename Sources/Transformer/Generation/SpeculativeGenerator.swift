@@ -36,8 +36,8 @@ public final class SpeculativeGenerator: TokenSource {
   /// How many of them were right.
   public private(set) var agreedCount = 0
 
-  private let target: Decoder
-  private let draft: Decoder
+  private let target: DecoderModel
+  private let draft: DecoderModel
   private let ends: Set<Int>
   private let options: GenerationOptions
   private let capacity: Int
@@ -76,7 +76,7 @@ public final class SpeculativeGenerator: TokenSource {
     (target, self.draft, ends) = (model.decoder, draft.decoder, model.tokenizer.end)
     (self.options, self.proposalCount, self.capacity) = (options, proposalCount, capacity)
     sampler = try Sampler(options.sampling)
-    func sequence(_ decoder: Decoder) throws(ModelError) -> KeyValueSequence {
+    func sequence(_ decoder: DecoderModel) throws(ModelError) -> KeyValueSequence {
       try asModelError { () throws(AttentionError) in
         try decoder.makePool(keys: options.keys, values: options.values, pages: (capacity - 1) / 64 + 1)
           .makeSequence()
@@ -231,7 +231,7 @@ public final class SpeculativeGenerator: TokenSource {
 
   /// The logits behind tokens, which are in the cache then.
   private static func logits(
-    _ decoder: Decoder, _ sequence: KeyValueSequence, _ tokens: [Int]
+    _ decoder: DecoderModel, _ sequence: KeyValueSequence, _ tokens: [Int]
   ) throws(AttentionError) -> [Float] {
     let step = try KeyValueStep([sequence], appending: [tokens])
     let states = try decoder.states([tokens], step)

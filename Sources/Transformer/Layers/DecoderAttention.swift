@@ -13,7 +13,7 @@ struct DecoderAttention: Sendable {
   let queryNorm: Norm?
   let keyNorm: Norm?
   let rotary: RotaryEmbedding
-  let attend: ScaledDotProductAttention
+  var attend: ScaledDotProductAttention
 
   private var queryColumns: Range<Int> { 0..<queryHeads * depth }
   private var keyColumns: Range<Int> { queryHeads * depth..<(queryHeads + keyValueHeads) * depth }
@@ -34,15 +34,16 @@ struct DecoderAttention: Sendable {
     try pass.step.write(
       layer: layer, keys: scratch.heads(keyValueHeads, of: keyColumns),
       values: scratch.heads(keyValueHeads, of: valueColumns), rotary: rotary, on: attend.pool)
-    let queries = try scratch.heads(queryHeads, of: queryColumns)
     let keyValues = try pass.step.keyValues(layer: layer)
     switch pass.queryType {
     case .float32:
+      let queries = try scratch.heads(queryHeads, of: queryColumns)
       let heads = try attend(.packed(queries, lengths: pass.lengths), keyValues)
       writeOutput(of: heads, to: outputs, adding: adding) { $0 }
     case .bfloat16:
-      let heads = try attend(
-        .packed(queries.converted(to: BFloat16.self), lengths: pass.lengths), keyValues)
+      let queries = try scratch.rounded(queryColumns.count, on: attend.pool)
+        .sliced(axis: 1, queryColumns).reshaped(to: [scratch.rows, queryHeads, depth])
+      let heads = try attend(.packed(queries, lengths: pass.lengths), keyValues)
       writeOutput(of: heads, to: outputs, adding: adding) { Float($0) }
     }
   }

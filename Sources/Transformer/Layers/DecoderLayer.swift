@@ -7,7 +7,7 @@ import LinearAlgebra
 ///     x += feedForward(norm(x))
 struct DecoderLayer: Sendable {
   let attentionNorm: Norm
-  let attention: DecoderAttention
+  var attention: DecoderAttention
   let postAttentionNorm: Norm?
   let feedForwardNorm: Norm
   let feedForward: FeedForward

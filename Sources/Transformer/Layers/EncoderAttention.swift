@@ -38,23 +38,13 @@ struct EncoderAttention: Sendable {
         }
       }
     case .bfloat16, .int8:
-      let result = try attention(over: rounded(scratch), lengths)
+      let result = try attention(over: scratch.rounded(scratch.width, on: pool), lengths)
       result.withUnsafePointer { result in
         output.write(rows: x.rows, to: x.base, stride: x.width, adding: true, on: pool) { row, target in
           let source = result + row * width
           for column in 0..<width { target[column] = Float(source[column]) }
         }
       }
-    }
-  }
-
-  /// The rows as bfloat16, perhaps with more columns than there were: as a product's inputs are rounded, on all threads.
-  private func rounded(_ rows: RowMatrix) -> Tensor<BFloat16> {
-    let bytes = LinearInputs.byteCount(.bfloat16, width: rows.width, rows: 1)
-    return Tensor(unsafeUninitializedShape: [rows.rows, bytes / MemoryLayout<BFloat16>.stride]) { target in
-      guard let base = target.baseAddress else { return }
-      let inputs = LinearInputs(.bfloat16, width: rows.width, rows: rows.rows, in: base)
-      forEachRow(rows.rows, work: rows.width, on: attend.pool) { inputs.set(row: $0, to: rows[$0]) }
     }
   }
 

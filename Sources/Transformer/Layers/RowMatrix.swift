@@ -1,3 +1,5 @@
+import LinearAlgebra
+import Parallelism
 import Tensors
 
 /// Rows of Floats that layers write and read in turn: the working memory of one pass through a model.
@@ -29,6 +31,17 @@ struct RowMatrix {
   /// Heads of some columns, `[rows, heads, columns of a head]`; no copy.
   func heads(_ heads: Int, of columns: Range<Int>) throws(AttentionError) -> Tensor<Float> {
     try tensor.sliced(axis: 1, columns).reshaped(to: [rows, heads, columns.count / heads])
+  }
+
+  /// The first columns as bfloat16, `[rows, columns or some more]`, rounded on all threads.
+  func rounded(_ columns: Int, on pool: WorkerPool) -> Tensor<BFloat16> {
+    // A row of a product's inputs is what a rounded row is.
+    let stride = LinearInputs.byteCount(.bfloat16, width: columns, rows: 1) / MemoryLayout<BFloat16>.stride
+    return Tensor(unsafeUninitializedShape: [rows, stride]) { target in
+      guard let base = target.baseAddress else { return }
+      let inputs = LinearInputs(.bfloat16, width: columns, rows: rows, in: base)
+      forEachRow(rows, work: columns, on: pool) { inputs.set(row: $0, to: self[$0]) }
+    }
   }
 
   /// The same for writing, with the axes that rotary embeddings take: `[1, heads, rows, columns of a head]`.

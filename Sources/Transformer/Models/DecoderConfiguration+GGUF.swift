@@ -52,8 +52,9 @@ extension DecoderConfiguration {
       let window = try integer("attention.sliding_window")
       setGemmaWindows(window, pattern: family == .gemma2 ? 2 : 6)
       if family == .gemma2 {
-        attentionSoftcap = number("attn_logit_softcapping")
-        logitSoftcap = number("final_logit_softcapping")
+        // Files from before these keys are of models that have the published caps.
+        attentionSoftcap = number("attn_logit_softcapping") ?? 50
+        logitSoftcap = number("final_logit_softcapping") ?? 30
       } else {
         windowRotaryBase = number("rope.freq_base_swa") ?? 10_000
       }
@@ -69,6 +70,7 @@ extension DecoderConfiguration {
         throw ModelError(path, "rotary scaling \(quoted(scaling)), expected none, linear or yarn")
       }
     }
+    setGemmaScale()
     self = try checked(path)
     if let dimension = file.integer("\(architecture).rope.dimension_count"), dimension != headDimension {
       throw ModelError(
@@ -78,6 +80,14 @@ extension DecoderConfiguration {
     }
     if let values = file.integer("\(architecture).attention.value_length"), values != headDimension {
       throw ModelError(path, "values of \(values) columns, expected as many as keys, \(headDimension)")
+    }
+  }
+
+  /// The two 27B models scale scores by the width of a head as if heads shared the model's width; files do not say so.
+  private mutating func setGemmaScale() {
+    switch (family, layers) {
+    case (.gemma2, 46), (.gemma3, 62): scale = (Double(queryHeads) / Double(max(width, 1))).squareRoot()
+    case (.llama, _), (.qwen2, _), (.qwen3, _), (.gemma2, _), (.gemma3, _): break
     }
   }
 

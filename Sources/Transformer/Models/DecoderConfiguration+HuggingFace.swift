@@ -37,7 +37,13 @@ extension DecoderConfiguration {
     vocabulary = try required(fields.vocabSize, "vocab_size")
     contextLength = try required(fields.maxPositionEmbeddings, "max_position_embeddings")
     normEpsilon = Float(fields.rmsNormEps ?? 1e-6)
-    rotaryBase = fields.ropeTheta ?? fields.ropeParameters?.ropeTheta ?? 10_000
+    // Newer files have rotary settings for each kind of layer.
+    let rope = fields.ropeParameters?.fullAttention ?? fields.ropeParameters?.shared
+    if fields.ropeParameters != nil, rope?.ropeTheta == nil, fields.ropeTheta == nil {
+      throw ModelError(path, "rope_parameters without rope_theta")
+    }
+    rotaryBase = fields.ropeTheta ?? rope?.ropeTheta ?? 10_000
+    tiesEmbeddings = fields.tieWordEmbeddings ?? (type.hasPrefix("gemma"))
     rotaryLayout = .halves
     windows = Array(repeating: nil, count: max(min(layers, 4096), 0))
     activation = try Self.activation(fields.hiddenActivation ?? fields.hiddenAct ?? "silu", path)
@@ -59,7 +65,8 @@ extension DecoderConfiguration {
         attentionSoftcap = fields.attnLogitSoftcapping
         logitSoftcap = fields.finalLogitSoftcapping
       } else {
-        windowRotaryBase = fields.ropeLocalBaseFreq ?? 10_000
+        windowRotaryBase =
+          fields.ropeLocalBaseFreq ?? fields.ropeParameters?.slidingAttention?.ropeTheta ?? 10_000
       }
     }
     if let types = fields.layerTypes, family != .llama {
@@ -67,9 +74,17 @@ extension DecoderConfiguration {
         throw ModelError(path, "layer_types of \(types.count) layers, expected \(layers)")
       }
       let window = fields.slidingWindow
-      windows = types.map { $0 == "sliding_attention" ? window : nil }
+      windows = try types.map { (kind) throws(ModelError) in
+        switch kind {
+        case "full_attention": return nil
+        case "sliding_attention": return try required(window, "sliding_window")
+        default:
+          throw ModelError(
+            path, "a layer of type \(quoted(kind)), expected full_attention or sliding_attention")
+        }
+      }
     }
-    rotaryScaling = try Self.scaling(fields.ropeScaling ?? fields.ropeParameters, contextLength, path)
+    rotaryScaling = try Self.scaling(fields.ropeScaling ?? rope, contextLength, path)
     self = try checked(path)
   }
 
@@ -113,12 +128,28 @@ struct HuggingFaceFields: Decodable {
   var numHiddenLayers, hiddenSize, intermediateSize, numAttentionHeads, numKeyValueHeads, headDim: Int?
   var vocabSize, maxPositionEmbeddings, slidingWindow, maxWindowLayers, slidingWindowPattern: Int?
   var typeVocabSize: Int?
-  var useSlidingWindow: Bool?
+  var useSlidingWindow, tieWordEmbeddings: Bool?
   var rmsNormEps, layerNormEps, ropeTheta, ropeLocalBaseFreq, queryPreAttnScalar: Double?
   var attnLogitSoftcapping, finalLogitSoftcapping: Double?
   var hiddenAct, hiddenActivation, positionEmbeddingType: String?
   var layerTypes: [String]?
-  var ropeScaling, ropeParameters: Rope?
+  var ropeScaling: Rope?
+  var ropeParameters: RopeParameters?
+
+  /// The settings of all layers, or of each kind of layer.
+  struct RopeParameters: Decodable {
+    let shared: Rope
+    let fullAttention, slidingAttention: Rope?
+
+    private enum Keys: String, CodingKey { case fullAttention, slidingAttention }
+
+    init(from decoder: any Swift.Decoder) throws {
+      shared = try Rope(from: decoder)
+      let kinds = try decoder.container(keyedBy: Keys.self)
+      fullAttention = try kinds.decodeIfPresent(Rope.self, forKey: .fullAttention)
+      slidingAttention = try kinds.decodeIfPresent(Rope.self, forKey: .slidingAttention)
+    }
+  }
 
   struct Rope: Decodable {
     var type, ropeType: String?

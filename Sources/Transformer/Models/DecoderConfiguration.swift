@@ -57,6 +57,8 @@ public struct DecoderConfiguration: Sendable {
   public var logitSoftcap: Double?
   /// What embeddings are multiplied by.
   public var embeddingScale: Float = 1
+  /// Whether logits are products with the embedding's weight, where the file has no other.
+  public var tiesEmbeddings = true
   /// What norms' weights are in the file less what they multiply by: 1 where the file stores `weight − 1`.
   public var normOffset: Float = 0
 
@@ -87,6 +89,19 @@ public struct DecoderConfiguration: Sendable {
     guard normEpsilon.isFinite, normEpsilon >= 0 else {
       throw ModelError(
         source, "the epsilon of norms is \(normEpsilon), expected a finite number of at least 0")
+    }
+    for (name, softcap) in [
+      ("the softcap of scores", attentionSoftcap), ("the softcap of logits", logitSoftcap),
+    ] {
+      guard let softcap else { continue }
+      guard softcap.isFinite, softcap >= 1e-6, softcap <= 1e9 else {
+        throw ModelError(source, "\(name) is \(softcap), expected 1e-6 to 1e9")
+      }
+    }
+    for base in [rotaryBase] + (windowRotaryBase.map { [$0] } ?? []) {
+      guard base.isFinite, base >= 1 else {
+        throw ModelError(source, "a rotary base is \(base), expected a finite number of at least 1")
+      }
     }
     for window in windows.compactMap(\.self) { try check("a window", window, 1...1 << 30) }
     guard windows.count == layers else {

@@ -45,7 +45,7 @@ import Transformer
     ] as [(String, (any Sendable)?, String)])
   func refusesAConfiguration(field: String, value: (any Sendable)?, expected: String) throws {
     let folder = try TinyBERT().folder(changes: [field: value ?? NSNull()])
-    let error = #expect(throws: ModelError.self, "\(field)") { _ = try Encoder(path: folder.path) }
+    let error = #expect(throws: ModelError.self, "\(field)") { _ = try EncoderModel(path: folder.path) }
     #expect(error?.description.hasSuffix(": \(expected)") == true, "\(field): \(error?.description ?? "")")
     #expect(error?.description.hasPrefix(folder.path) == true, "\(field): \(error?.description ?? "")")
   }
@@ -67,7 +67,7 @@ import Transformer
   private func expectRefusal(_ model: TinyBERT, _ expected: String) {
     let error = #expect(throws: ModelError.self, "\(expected)") {
       let folder = try model.folder()
-      _ = try Encoder(path: folder.path)
+      _ = try EncoderModel(path: folder.path)
     }
     #expect(error?.reason.hasPrefix(expected) == true, "\(error?.description ?? "")")
   }
@@ -83,7 +83,7 @@ import Transformer
       }
     }
     try writer.write(to: folder.file("model.safetensors"))
-    let error = #expect(throws: ModelError.self) { _ = try Encoder(path: folder.path) }
+    let error = #expect(throws: ModelError.self) { _ = try EncoderModel(path: folder.path) }
     #expect(error?.reason == "tensor \"encoder.layer.1.output.dense.weight\" holds no floating-point numbers")
   }
 
@@ -94,7 +94,7 @@ import Transformer
       ("folder", "config.json: "),
       ("", "/config.json: cannot read it"),
     ] {
-      let error = #expect(throws: ModelError.self, "\(path)") { _ = try Encoder(path: directory.file(path)) }
+      let error = #expect(throws: ModelError.self, "\(path)") { _ = try EncoderModel(path: directory.file(path)) }
       #expect(error?.description.contains(expected) == true, "\(path): \(error?.description ?? "")")
     }
   }
@@ -122,7 +122,7 @@ import Transformer
   func refusesMetadataOfGGUF(key: String, value: EncoderGGUF.Value?, expected: String) throws {
     let bytes = TinyBERT().gguf { metadata, _ in metadata[key] = value }
     let file = try GGUFFile(bytes: bytes, name: "memory")
-    let error = #expect(throws: ModelError.self, "\(key)") { _ = try Encoder(gguf: file, path: "memory") }
+    let error = #expect(throws: ModelError.self, "\(key)") { _ = try EncoderModel(gguf: file, path: "memory") }
     #expect(error?.description == "memory: \(expected)", "\(key)")
   }
 
@@ -139,7 +139,7 @@ import Transformer
         }
         let file = try GGUFFile(bytes: bytes, name: "memory")
         let error = #expect(throws: ModelError.self, "\(name)") {
-          _ = try Encoder(gguf: file, path: "memory")
+          _ = try EncoderModel(gguf: file, path: "memory")
         }
         #expect(error?.reason.hasPrefix(expected) == true, "\(error?.description ?? "")")
       }

@@ -30,7 +30,7 @@ import Transformer
     for (width, heads) in [(12, 3), (15, 5), (64, 2), (7, 1)] {
       let model = TinyBERT(width: width, heads: heads, activation: activation, seed: UInt64(width))
       let folder = try model.folder()
-      let encoder = try Encoder(path: folder.path, weights: .float32, on: Pools.of(threads))
+      let encoder = try EncoderModel(path: folder.path, weights: .float32, on: Pools.of(threads))
       let error = try worstError(encoder.states(Self.sequences), model)
       #expect(error < Self.floatBound, "\(activation), width \(width), \(threads) threads: \(error)")
     }
@@ -39,7 +39,7 @@ import Transformer
   @Test func halfWeightsAreRoundedOnceAndNothingElse() throws {
     var model = TinyBERT()
     let folder = try model.folder()
-    let encoder = try Encoder(path: folder.path, weights: .float16)
+    let encoder = try EncoderModel(path: folder.path, weights: .float16)
     for (name, tensor) in model.tensors where tensor.rank == 2 && !name.hasPrefix("embeddings") {
       model.tensors[name] = tensor.converted(to: Float16.self).converted(to: Float.self)
     }
@@ -53,7 +53,7 @@ import Transformer
     for width in [12, 15, 64] {
       let model = TinyBERT(width: width, heads: width == 64 ? 2 : 3, seed: 5)
       let folder = try model.folder()
-      let encoder = try Encoder(path: folder.path, weights: type)
+      let encoder = try EncoderModel(path: folder.path, weights: type)
       let error = try worstError(encoder.states(Self.sequences), model)
       #expect(error < 0.1, "\(type), width \(width): \(error)")
       #expect(error > 1e-5, "\(type), width \(width): nothing was rounded")
@@ -64,8 +64,8 @@ import Transformer
     throws
   {
     let folder = try TinyBERT(width: 15, heads: 5).folder()
-    let encoder = try Encoder(path: folder.path, weights: type, on: Pools.three)
-    let single = try Encoder(path: folder.path, weights: type, on: Pools.one)
+    let encoder = try EncoderModel(path: folder.path, weights: type, on: Pools.three)
+    let single = try EncoderModel(path: folder.path, weights: type, on: Pools.one)
     let together = try encoder.states(Self.sequences).elements
     let alone = try Self.sequences.flatMap { try single.states([$0]).elements }
     #expect(together.map(\.bitPattern) == alone.map(\.bitPattern))
@@ -74,14 +74,14 @@ import Transformer
   @Test func namesMayHaveAPrefixAndTheOldNamesOfNorms() throws {
     let model = TinyBERT()
     let plain = try model.folder()
-    let expected = try Encoder(path: plain.path, weights: .float32).states(Self.sequences).elements
+    let expected = try EncoderModel(path: plain.path, weights: .float32).states(Self.sequences).elements
     let old = { (name: String) in
       name.replacing("LayerNorm.weight", with: "LayerNorm.gamma").replacing(
         "LayerNorm.bias", with: "LayerNorm.beta")
     }
     for name in [{ "bert." + $0 }, { "bert." + old($0) }, old] {
       let folder = try model.folder(named: name)
-      #expect(try Encoder(path: folder.path, weights: .float32).states(Self.sequences).elements == expected)
+      #expect(try EncoderModel(path: folder.path, weights: .float32).states(Self.sequences).elements == expected)
     }
   }
 
@@ -89,23 +89,23 @@ import Transformer
     let model = TinyBERT()
     let directory = try model.folder()
     let path = try directory.write(model.gguf(), to: "model.gguf")
-    let expected = try Encoder(path: directory.path, weights: type).states(Self.sequences).elements
-    #expect(try Encoder(path: path, weights: type).states(Self.sequences).elements == expected)
+    let expected = try EncoderModel(path: directory.path, weights: type).states(Self.sequences).elements
+    #expect(try EncoderModel(path: path, weights: type).states(Self.sequences).elements == expected)
     let file = try GGUFFile(bytes: model.gguf(), name: "memory")
     #expect(
-      try Encoder(gguf: file, path: "memory", weights: type).states(Self.sequences).elements == expected)
+      try EncoderModel(gguf: file, path: "memory", weights: type).states(Self.sequences).elements == expected)
   }
 
   @Test func nothingHasNoStates() throws {
     let folder = try TinyBERT().folder()
-    let encoder = try Encoder(path: folder.path)
+    let encoder = try EncoderModel(path: folder.path)
     #expect(try encoder.states([]).shape == [0, 12])
     #expect(try encoder.states([[], []]).shape == [0, 12])
   }
 
   @Test func refusesTokensThatItDoesNotHave() throws {
     let folder = try TinyBERT().folder()
-    let encoder = try Encoder(path: folder.path)
+    let encoder = try EncoderModel(path: folder.path)
     for (tokens, expected) in [
       ([[2, 3], [2, 14]], "tokens: 14 in sequence 1 given, expected 0..<14"),
       ([[-1]], "tokens: -1 in sequence 0 given, expected 0..<14"),

@@ -60,7 +60,6 @@ import Testing
   /// Tokens that are computed when nobody reads are bounded, and none are when nobody can.
   @Test func aSlowReaderHoldsTheComputationUp() async throws {
     let channel = TokenChannel(capacity: TextGenerator.bufferedTokens)
-    let generator = TextGenerator(try GenerationFixtures.tiny.get())
     let probe = Probe()
     let thread = Thread {
       var sent = 0
@@ -71,15 +70,15 @@ import Testing
       probe.end()
     }
     thread.start()
-    try await Task.sleep(for: .milliseconds(100))
+    try await expectEventually { probe.sent == TextGenerator.bufferedTokens }
+    try await Task.sleep(for: .milliseconds(50))
     #expect(probe.sent == TextGenerator.bufferedTokens)
     for index in 0..<5 { #expect(try await channel.next()?.id == index) }
-    try await Task.sleep(for: .milliseconds(100))
+    try await expectEventually { probe.sent == TextGenerator.bufferedTokens + 5 }
+    try await Task.sleep(for: .milliseconds(50))
     #expect(probe.sent == TextGenerator.bufferedTokens + 5)
     channel.cancel()
-    try await Task.sleep(for: .milliseconds(100))
-    #expect(probe.isEnded)
-    _ = generator
+    try await expectEventually { probe.isEnded }
   }
 
   @Test func droppingTheIteratorEndsTheComputation() async throws {
@@ -92,6 +91,31 @@ import Testing
     }
     #expect(channel.isAbandoned)
     #expect(!channel.send(GeneratedToken(id: 2, text: "b")))
+  }
+
+  /// The thread lets go of the channel when it ends: with a text, and with a prompt, that would take minutes.
+  @Test(arguments: [([0, 53], 512), (Array(repeating: 7, count: 100_000), 64)])
+  func theThreadEndsWithTheIterator(prompt: [Int], chunk: Int) async throws {
+    let model = try LanguageModel(path: GenerationFixtures.tinyPath, context: 1_000_000)
+    var options = GenerationOptions(maximumTokens: 500_000)
+    (options.chunk, options.stopsAtEnd) = (chunk, false)
+    weak var channel: TokenChannel?
+    do {
+      let own = TokenChannel(capacity: 2)
+      channel = own
+      TextGenerator(model).start(.tokens(prompt), options, into: own)
+      var iterator = TokenStream.Iterator(channel: own)
+      if prompt.count == 2 { #expect(try await iterator.next() != nil) }
+      try await Task.sleep(for: .milliseconds(20))
+    }
+    try await expectEventually { channel == nil }
+  }
+
+  private func expectEventually(
+    _ condition: () -> Bool, sourceLocation: SourceLocation = #_sourceLocation
+  ) async throws {
+    for _ in 0..<2000 where !condition() { try await Task.sleep(for: .milliseconds(5)) }
+    #expect(condition(), sourceLocation: sourceLocation)
   }
 
   @Test func cancellingTheTaskEndsTheStream() async throws {

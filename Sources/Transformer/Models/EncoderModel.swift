@@ -4,7 +4,7 @@ import Parallelism
 
 /// An encoder in the way of BERT: tokens in, what the model makes of each of them in its sequence out.
 ///
-///     let model = try Encoder(path: "all-minilm-l6-v2", weights: .bfloat16)
+///     let model = try EncoderModel(path: "all-minilm-l6-v2", weights: .bfloat16)
 ///     let states = try model.states([[101, 7592, 102], [101, 2088, 102]])        // [6, width]
 ///
 /// From a folder in Hugging Face's layout or a GGUF file. A value that holds weights and no state: several threads may use it, though each
@@ -12,7 +12,7 @@ import Parallelism
 ///
 /// - Important: The file must not change while the model lives: words' embeddings are read from it as they are used.
 /// - SeeAlso: Devlin et al. 2018, "BERT: Pre-training of Deep Bidirectional Transformers for Language Understanding".
-public struct Encoder: Sendable {
+public struct EncoderModel: Sendable {
   /// What it is built like.
   public let configuration: EncoderConfiguration
   /// How the weights of products are stored.

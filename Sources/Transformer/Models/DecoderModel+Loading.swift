@@ -3,7 +3,7 @@ import Foundation
 import LinearAlgebra
 import TensorFiles
 
-extension Decoder {
+extension DecoderModel {
   /// A model from a file or folder.
   ///
   /// - Parameters:
@@ -58,21 +58,19 @@ extension Decoder {
         try .rms(weight: weight, epsilon: configuration.normEpsilon)
       }
     }
-    let tables = try RotaryTablesOfModel(configuration, source, positions: context, on: workers)
+    // A file that does not fit is refused before anything is computed.
+    try Self.check(configuration, source, names)
+    let rotary = try DecoderRotary(configuration, source, positions: context, on: workers)
     let wide = try Self.attention(configuration, window: nil, on: workers)
-
-    // Shapes first: a file that does not fit is refused before anything is read.
     self.configuration = configuration
     self.weightType = weights
     self.context = context
     self.workers = workers
-    try Self.checkShapes(configuration, source, names)
-    embedding = try source.linear(
-      [(names.embedding, configuration.vocabulary)], inputs: width, as: weights)
+    let hasHead = source.shape(of: names.head + ".weight") != nil
+    head = try source.linear(
+      [(hasHead ? names.head : names.embedding, configuration.vocabulary)], inputs: width, as: weights)
+    embedding = hasHead ? .file(try source.rows(of: names.embedding + ".weight")) : .head
     self.norm = try norm(names.finalNorm, width)
-    ownHead =
-      source.shape(of: names.head + ".weight") == nil
-      ? nil : try source.linear([(names.head, configuration.vocabulary)], inputs: width, as: weights)
     var layers: [DecoderLayer] = []
     for index in 0..<configuration.layers {
       let prefix = names.layer(index)
@@ -91,7 +89,7 @@ extension Decoder {
         queryHeads: Hq, keyValueHeads: Hkv, depth: D,
         queryNorm: configuration.normalisesHeads ? try norm(prefix + names.queryNorm, D) : nil,
         keyNorm: configuration.normalisesHeads ? try norm(prefix + names.keyNorm, D) : nil,
-        rotary: window == nil ? tables.wide : tables.windowed,
+        rotary: window == nil ? rotary.wide : rotary.windowed,
         attend: window == nil ? wide : try Self.attention(configuration, window: window, on: workers))
       let inner = configuration.feedForwardWidth
       layers.append(
@@ -121,23 +119,37 @@ extension Decoder {
       options: AttentionOptions(softcap: configuration.attentionSoftcap), on: workers)
   }
 
-  /// Throws where a matrix is missing or has another shape.
-  private static func checkShapes(
+  /// Throws where a tensor is missing, has another shape, or holds what is no weight.
+  private static func check(
     _ configuration: DecoderConfiguration, _ source: some WeightSource, _ names: DecoderNames
   ) throws(ModelError) {
     let (width, inner, D) = (
       configuration.width, configuration.feedForwardWidth, configuration.headDimension
     )
-    try source.check(names.embedding + ".weight", [configuration.vocabulary, width])
+    let queries = configuration.queryHeads * D, keys = configuration.keyValueHeads * D
+    var shapes: [(String, Shape)] = [
+      (names.embedding, [configuration.vocabulary, width]), (names.finalNorm, [width]),
+    ]
+    if !configuration.tiesEmbeddings || source.shape(of: names.head + ".weight") != nil {
+      shapes.append((names.head, [configuration.vocabulary, width]))
+    }
     for index in 0..<configuration.layers {
-      let prefix = names.layer(index)
-      let queries = configuration.queryHeads * D, keys = configuration.keyValueHeads * D
-      let shapes: [(String, Shape)] = [
-        (names.queries, [queries, width]), (names.keys, [keys, width]), (names.values, [keys, width]),
-        (names.output, [width, queries]), (names.gate, [inner, width]), (names.up, [inner, width]),
-        (names.down, [width, inner]),
+      let layer: [(String, Shape)] = [
+        (names.attentionNorm, [width]), (names.queries, [queries, width]), (names.keys, [keys, width]),
+        (names.values, [keys, width]), (names.output, [width, queries]), (names.feedForwardNorm, [width]),
+        (names.gate, [inner, width]), (names.up, [inner, width]), (names.down, [width, inner]),
       ]
-      for (name, shape) in shapes { try source.check(prefix + name + ".weight", shape) }
+      shapes += layer.map { (names.layer(index) + $0.0, $0.1) }
+      var optional: [(String, Int)] = []
+      if configuration.normalisesHeads { optional += [(names.queryNorm, D), (names.keyNorm, D)] }
+      if configuration.normalisesResults {
+        optional += [(names.postAttentionNorm, width), (names.postFeedForwardNorm, width)]
+      }
+      shapes += optional.map { (names.layer(index) + $0.0, [$0.1]) }
+    }
+    for (name, shape) in shapes {
+      try source.check(name + ".weight", shape)
+      _ = try source.rows(of: name + ".weight")
     }
   }
 }

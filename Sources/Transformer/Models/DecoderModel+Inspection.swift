@@ -14,7 +14,7 @@ public struct AttentionCall: Sendable {
   public let keyValues: KeyValues
 }
 
-extension Decoder {
+extension DecoderModel {
   /// What the attention of a layer takes when the model reads these tokens.
   ///
   /// - Parameters:

@@ -4,7 +4,7 @@ import TensorFiles
 
 /// A language model: tokens in, logits of the next token out.
 ///
-///     let model = try Decoder(path: "model.gguf", weights: .bfloat16)
+///     let model = try DecoderModel(path: "model.gguf", weights: .bfloat16)
 ///     let pool = try model.makePool(keys: .bfloat16, values: .bfloat16, pageSize: 64, pages: 32)
 ///     let step = try KeyValueStep([pool.makeSequence()], appending: [tokens])
 ///     let states = try model.states([tokens], step)              // [total, width]; keys and values are in the cache
@@ -14,7 +14,7 @@ import TensorFiles
 /// The families of ``DecoderConfiguration/Family``, from a GGUF file or a folder in Hugging Face's layout. A value that holds weights and
 /// no state: sequences live in their pool, and several threads may run steps of different sequences, though each uses all threads of
 /// the pool of workers.
-public struct Decoder: Sendable {
+public struct DecoderModel: Sendable {
   /// What it is built like.
   public let configuration: DecoderConfiguration
   /// How the weights are stored.
@@ -23,14 +23,20 @@ public struct Decoder: Sendable {
   public let context: Int
 
   /// A row a token.
-  let embedding: Linear
-  let layers: [DecoderLayer]
+  let embedding: Embedding
+  var layers: [DecoderLayer]
   let norm: Norm
-  /// From a token's state to its logits; nil where the embedding's weight serves.
-  let ownHead: Linear?
+  /// From a token's state to its logits.
+  let head: Linear
   let workers: WorkerPool
 
-  var head: Linear { ownHead ?? embedding }
+  /// Where the rows of tokens are.
+  enum Embedding: Sendable {
+    /// The head's weight serves for both.
+    case head
+    /// Rows stay in the mapped file, converted as they are read: few are, and in panels each number would take a cache line.
+    case file(WeightRows)
+  }
 
   /// The bytes of all matrices.
   public var byteCount: Int {
@@ -41,7 +47,7 @@ public struct Decoder: Sendable {
         }
       return [layer.attention.projection, layer.attention.output, opening, layer.feedForward.down]
     }
-    return (parts + [embedding] + (ownHead.map { [$0] } ?? [])).reduce(0) { $0 + $1.byteCount }
+    return (parts + [head]).reduce(0) { $0 + $1.byteCount }
   }
 
   /// A pool for this model's keys and values.

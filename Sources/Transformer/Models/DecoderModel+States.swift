@@ -1,7 +1,7 @@
 import Attention
 import LinearAlgebra
 
-extension Decoder {
+extension DecoderModel {
   /// What the last layer makes of each token of a step, normalised: `[total, width]`. Writes keys and values of all layers; committing is
   /// left to the caller.
   ///
@@ -36,15 +36,17 @@ extension Decoder {
   public func logits(of states: Tensor<Float>, rows: [Int]) throws(AttentionError) -> Tensor<Float> {
     let logits = try head(states.gathered(rows), on: workers)
     guard let softcap = configuration.logitSoftcap, softcap > 0 else { return logits }
-    let cap = Float(softcap)
-    return (logits / cap).tanh() * cap
+    return LinearAlgebra.softcapped(logits, cap: softcap, on: workers)
   }
 
   /// The rows of tokens, which the first layer reads.
   func embedded(_ ids: [Int]) throws(AttentionError) -> RowMatrix {
     let x = try RowMatrix(rows: ids.count, width: configuration.width)
     forEachRow(ids.count, work: 4 * x.width, on: workers) { row in
-      embedding.readRow(ids[row], into: x[row])
+      switch embedding {
+      case .head: head.readRow(ids[row], into: x[row])
+      case .file(let rows): rows.read(ids[row]..<ids[row] + 1, x[row])
+      }
       if configuration.embeddingScale != 1 {
         for column in 0..<x.width { x[row][column] *= configuration.embeddingScale }
       }

@@ -4,7 +4,7 @@ import LinearAlgebra
 import Parallelism
 import TensorFiles
 
-extension Encoder {
+extension EncoderModel {
   /// A model from a file or folder.
   ///
   /// - Parameters:

@@ -35,7 +35,7 @@ extension GenerateCommand {
 
   /// Generates from several prompts together.
   func runBatch(model path: String, prompts: [String]) throws {
-    let (model, loadSeconds) = try open(path)
+    let (model, loadSeconds) = try open(path, on: storage.makeWorkers())
     // What is wrong with one prompt is no reason to leave the others.
     let encoded = prompts.map { text in
       Result<[Int], ModelError> { () throws(ModelError) in try promptTokens(text, model) }
@@ -57,6 +57,7 @@ extension GenerateCommand {
         do { try output.add(indices[index], result) } catch { writeError = error }
       })
     if let writeError { throw writeError }
+    if Interruption.came { try output.writeRest() }
     output.printRates(seconds: seconds(since: start))
     if Interruption.came { throw ExitCode(130) }
     if output.failed > 0 { throw ExitCode.failure }
@@ -96,6 +97,16 @@ private struct BatchOutput {
     finished[index] = result
     while let result = finished.removeValue(forKey: written) {
       try write(result, of: written)
+      written += 1
+    }
+  }
+
+  /// Writes what is finished behind prompts that are not; each of those has an error in its place, so that lines stay those of prompts.
+  mutating func writeRest() throws {
+    guard let last = finished.keys.max() else { return }
+    while written <= last {
+      let unfinished = ModelError("prompt", "interrupted before its text was finished")
+      try write(finished.removeValue(forKey: written) ?? .failure(unfinished), of: written)
       written += 1
     }
   }

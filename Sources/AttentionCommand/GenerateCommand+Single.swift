@@ -1,4 +1,5 @@
 import ArgumentParser
+import Parallelism
 import Transformer
 
 extension GenerateCommand {
@@ -6,9 +7,10 @@ extension GenerateCommand {
   func runSingle(model path: String, prompt: String?) throws {
     // Standard input first: who types it waits for nothing else.
     let text = try tokens == nil ? prompt ?? standardInputText() : ""
-    let (model, loadSeconds) = try open(path)
+    let workers = storage.makeWorkers()
+    let (model, loadSeconds) = try open(path, on: workers)
     let promptTokens = try tokens?.ids ?? promptTokens(text, model)
-    let source = try source(model, promptTokens.count)
+    let source = try source(model, promptTokens.count, on: workers)
     Interruption.note()
 
     var progress = ProgressLine(of: promptTokens.count)
@@ -33,11 +35,14 @@ extension GenerateCommand {
     if Interruption.came { throw ExitCode(130) }
   }
 
-  private func source(_ model: LanguageModel, _ promptCount: Int) throws(ModelError) -> any TokenSource {
+  private func source(
+    _ model: LanguageModel, _ promptCount: Int, on workers: WorkerPool
+  ) throws(ModelError) -> any TokenSource {
     let wanted = promptCount.addingReportingOverflow(sampling.maxTokens)
     let capacity = max(1, min(model.decoder.context, wanted.overflow ? .max : wanted.partialValue))
     guard let draft else { return try GenerationSession(model, options, capacity: capacity) }
-    return try SpeculativeGenerator(model, draft: open(draft).model, options, capacity: capacity)
+    return try SpeculativeGenerator(
+      model, draft: open(draft, on: workers).model, options, capacity: capacity)
   }
 
   private func generate(

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Parallelism
 import TensorFiles
 import Transformer
 
@@ -18,10 +19,12 @@ struct GenerateCommand: ParsableCommand {
 
       --format json writes one object a prompt, on one line: prompt_tokens, tokens and text; top_logits, the eight largest after the prompt, each [id, \
       logit]; nll, the mean of -ln p over the prompt's tokens after the first, or null; timings in seconds: load, prompt, first_token, generation, and \
-      prompt_tokens_per_second and generated_tokens_per_second. An end token that ended the text is among tokens, and not in text.
+      prompt_tokens_per_second and generated_tokens_per_second. An end token that ended the text is among tokens, and not in text. For nll the logits \
+      of all prompt tokens are computed, which takes longer than text does.
 
       --batch takes a file with a prompt on each line, or with an object on each line that has it as "prompt". They are computed together, and written in \
-      their order.
+      their order; Ctrl-C writes those that are finished. Prompts that begin alike share what is computed of that, but not with --format json, which \
+      scores each token of each prompt. A text ends where it fills the cache alone.
 
       EXAMPLES:
         attention generate "This License "
@@ -138,10 +141,12 @@ struct GenerateCommand: ParsableCommand {
   }
 
   /// Opens a model, and tells how long that took.
-  func open(_ path: String) throws(ModelError) -> (model: LanguageModel, seconds: Double) {
+  func open(_ path: String, on workers: WorkerPool) throws(ModelError) -> (
+    model: LanguageModel, seconds: Double
+  ) {
     let start = ContinuousClock.now
     let model = try LanguageModel(
-      path: path, weights: storage.weights.type, context: storage.context, on: storage.workers)
+      path: path, weights: storage.weights.type, context: storage.context, on: workers)
     return (model, seconds(since: start))
   }
 

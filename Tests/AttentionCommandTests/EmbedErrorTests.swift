@@ -44,6 +44,15 @@ import Testing
       try model.run([], input: Array("red\n".utf8) + [0xC3, 0x28, 0x0A]), "standard input: line 2 is no UTF-8"
     )
     expectFailure(try model.run(["--similar", "--", "red"]), "--similar: 1 text, expected at least 2")
+    let zeros = try attentionProcess(["embed", model.directory.path])
+    let (noText, said) = (try TemporaryFile(), try TemporaryFile())
+    zeros.standardInput = FileHandle(forReadingAtPath: "/dev/zero")
+    (zeros.standardOutput, zeros.standardError) = (noText.handle, said.handle)
+    try zeros.run()
+    zeros.waitUntilExit()
+    #expect(zeros.terminationStatus == 1)
+    #expect(
+      try said.text() == "Error: standard input: more than 268435456 bytes, expected fewer of text\n")
     // A shell can put bytes into an argument that are no text.
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/bin/sh")

@@ -162,6 +162,34 @@ import Testing
     #expect(text.contains(/5 prompt tokens .*, \d+ generated/), "\(text)")
   }
 
+  /// The third prompt is that of the first, and finished with it; the second one is not.
+  @Test func interruptionWritesWhatIsFinishedBehindAGap() throws {
+    let directory = try TemporaryDirectory()
+    let file = directory.file("prompts.txt")
+    try Data("This License \nThe Program \nThis License \n".utf8).write(to: URL(fileURLWithPath: file))
+    let process = try attentionProcess(
+      [
+        "generate", "--batch", file, "--max-tokens", "90000", "--context", "100000", "--stop", "Source",
+        "--format", "json",
+      ] + exact)
+    let (output, errors) = (Pipe(), try TemporaryFile())
+    (process.standardOutput, process.standardError) = (output, errors.handle)
+    try process.run()
+    var bytes = output.fileHandleForReading.availableData
+    kill(process.processIdentifier, SIGINT)
+    while case let more = output.fileHandleForReading.availableData, !more.isEmpty { bytes += more }
+    process.waitUntilExit()
+    let text = try errors.text()
+    #expect(process.terminationReason == .exit && process.terminationStatus == 130, "\(text)")
+    let decoder = JSONDecoder()
+    decoder.keyDecodingStrategy = .convertFromSnakeCase
+    let lines = try bytes.split(separator: UInt8(ascii: "\n")).map { try decoder.decode(Line.self, from: $0) }
+    try #require(lines.count == 3, "\(text)")
+    #expect(lines.map { $0.error == nil } == [true, false, true], "\(text)")
+    #expect(lines[2].text == lines[0].text && lines[0].text.hasSuffix("more of "), "\(lines[2])")
+    #expect(text.contains("Error: prompt 2: prompt: interrupted") && text.contains("2 prompts"), "\(text)")
+  }
+
   // MARK: - Mistakes
 
   @Test(arguments: [
@@ -210,6 +238,7 @@ import Testing
       ([other, "a"], [], "tokenizer"),
       (["--batch", directory.file("none")], [], "none"), (["--batch", empty], [], "folder"),
       (["--batch", try file("empty", [])], [], "empty, expected a prompt"),
+      (["--batch", "/dev/zero"], [], "/dev/zero: more than 268435456 bytes"),
       (["--batch", try file("bytes", [0xFF])], [], "no UTF-8"),
       (["--batch", try file("bad.jsonl", Array("{\"prompt\": \"a\"}\n{\"p\": 1}\n".utf8))], [], "line 2"),
       (["a", "--draft", "missing"], [], "missing: no such file"), (["a\u{0}b", "b"], [], "a"),
@@ -254,5 +283,6 @@ import Testing
     let result = try generate(["--help"])
     #expect(
       result.status == 0 && result.standardOutput.contains("attention generate model.gguf"), "\(result)")
+    #expect(result.standardOutput.contains("not with --format json"), "\(result)")
   }
 }

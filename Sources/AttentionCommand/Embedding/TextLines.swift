@@ -1,19 +1,13 @@
-import Foundation
 import Transformer
 
 /// The lines of standard input, without their ends.
 ///
-/// - Throws: ``ModelError`` where it cannot be read, is empty, or a line is no UTF-8.
+/// - Throws: ``ModelError`` where it cannot be read, is empty or too long, or a line is no UTF-8.
 func linesOfStandardInput() throws(ModelError) -> [String] {
   let name = "standard input"
-  let data: Data
-  do {
-    data = try FileHandle.standardInput.readToEnd() ?? Data()
-  } catch {
-    throw ModelError(name, "cannot be read: \(error.localizedDescription)")
-  }
-  guard !data.isEmpty else { throw ModelError(name, "no text, expected one a line") }
-  return try lines([UInt8](data), of: name)
+  let bytes = try standardInputBytes()
+  guard !bytes.isEmpty else { throw ModelError(name, "no text, expected one a line") }
+  return try lines(bytes, of: name)
 }
 
 /// Lines that end with LF or CR LF; the last may have no end.

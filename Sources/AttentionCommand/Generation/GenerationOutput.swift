@@ -26,18 +26,18 @@ struct ProgressLine {
 
   mutating func show(_ done: Int) {
     guard isTerminal, done > 0, ContinuousClock.now - start > .seconds(1) else { return }
-    write("\r\u{1B}[Kprompt: \(done) of \(total) tokens")
+    put("\r\u{1B}[Kprompt: \(done) of \(total) tokens")
     isShown = true
   }
 
   mutating func clear() {
-    if isShown { write("\r\u{1B}[K") }
+    if isShown { put("\r\u{1B}[K") }
     isShown = false
   }
 
-  private func write(_ text: String) {
+  private func put(_ text: String) {
     let bytes = Array(text.utf8)
-    _ = Glibc.write(STDERR_FILENO, bytes, bytes.count)
+    _ = write(STDERR_FILENO, bytes, bytes.count)
   }
 }
 

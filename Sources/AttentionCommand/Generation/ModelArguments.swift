@@ -27,8 +27,8 @@ struct ModelArguments: ParsableArguments {
     }
   }
 
-  /// The threads that were asked for.
-  var workers: WorkerPool { threads.map { WorkerPool(threads: $0) } ?? .shared }
+  /// The threads that were asked for: to be made once, and shared by all models of a command.
+  func makeWorkers() -> WorkerPool { threads.map { WorkerPool(threads: $0) } ?? .shared }
 }
 
 /// A type of weights, as flags call it.

@@ -1,4 +1,3 @@
-import Foundation
 import Transformer
 
 #if canImport(Glibc)
@@ -7,46 +6,54 @@ import Transformer
   import Musl
 #endif
 
-/// The most bytes of a prompt or a file of prompts: far more than any context holds.
+/// The most bytes of texts that a command reads. A context of a million tokens is some 4 MiB of text, and a million sentences are some
+/// 100 MiB; two or three copies of these are in memory while it is cut into lines.
 private let largestInput = 256 << 20
 
 /// All of standard input, as text.
 ///
 /// - Throws: ``ModelError`` where it cannot be read, is no UTF-8 or too long.
 func standardInputText() throws(ModelError) -> String {
-  var bytes: [UInt8] = []
-  var buffer = [UInt8](repeating: 0, count: 1 << 16)
-  while true {
-    let count = read(STDIN_FILENO, &buffer, buffer.count)
-    if count == 0 { break }
-    if count > 0 {
-      bytes += buffer[..<count]
-    } else if errno != EINTR {
-      throw ModelError("standard input", "cannot be read: \(String(cString: strerror(errno)))")
-    }
-    if bytes.count > largestInput {
-      throw ModelError("standard input", "more than \(largestInput) bytes, expected a prompt")
-    }
-  }
-  return try text(bytes, of: "standard input")
+  try text(standardInputBytes(), of: "standard input")
+}
+
+/// All of standard input.
+///
+/// - Throws: ``ModelError`` where it cannot be read or is too long.
+func standardInputBytes() throws(ModelError) -> [UInt8] {
+  try bytes(of: STDIN_FILENO, named: "standard input")
 }
 
 /// A file's text.
 ///
 /// - Throws: ``ModelError`` where it cannot be read, is no UTF-8 or too long.
 func fileText(_ path: String) throws(ModelError) -> String {
+  let file = open(path, O_RDONLY | O_CLOEXEC)
+  guard file >= 0 else { throw ModelError(path, "cannot be read: \(String(cString: strerror(errno)))") }
+  defer { close(file) }
   var status = stat()
-  guard stat(path, &status) == 0 else {
-    throw ModelError(path, "cannot be read: \(String(cString: strerror(errno)))")
+  if fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
+    throw ModelError(path, "a folder, expected a file")
   }
-  guard status.st_mode & S_IFMT != S_IFDIR else { throw ModelError(path, "a folder, expected a file") }
-  guard status.st_size <= largestInput else {
-    throw ModelError(path, "\(status.st_size) bytes, expected at most \(largestInput)")
+  return try text(bytes(of: file, named: path), of: path)
+}
+
+/// What is read from a file to its end, which a pipe or a device need not have.
+private func bytes(of file: Int32, named name: String) throws(ModelError) -> [UInt8] {
+  var bytes: [UInt8] = []
+  var buffer = [UInt8](repeating: 0, count: 1 << 16)
+  while true {
+    let count = read(file, &buffer, buffer.count)
+    if count == 0 { return bytes }
+    if count > 0 {
+      bytes += buffer[..<count]
+    } else if errno != EINTR {
+      throw ModelError(name, "cannot be read: \(String(cString: strerror(errno)))")
+    }
+    if bytes.count > largestInput {
+      throw ModelError(name, "more than \(largestInput) bytes, expected fewer of text")
+    }
   }
-  guard let data = FileManager.default.contents(atPath: path) else {
-    throw ModelError(path, "cannot be read")
-  }
-  return try text([UInt8](data), of: path)
 }
 
 /// Throws where an argument of the process is no UTF-8: Swift has put U+FFFD into its copy.

@@ -1,5 +1,6 @@
 import Attention
 import Dispatch
+import Synchronization
 
 extension SentenceEncoder {
   /// A vector for each text, for servers: waits without keeping a thread of Swift's concurrency.
@@ -24,13 +25,30 @@ extension SentenceEncoder {
   }
 
   /// Serial: a pool of workers serves one call at a time, and two batches at once would each have half of the cache.
-  private static let queue = DispatchQueue(label: "attention.sentence-encoder", qos: .userInitiated)
+  static let queue = DispatchQueue(label: "attention.sentence-encoder", qos: .userInitiated)
 
-  private static func computed<Result: Sendable>(
+  /// Computes in its turn; a task that is cancelled while it waits has nothing computed.
+  static func computed<Result: Sendable>(
     _ body: @escaping @Sendable () throws -> Result
   ) async throws -> Result {
-    try await withCheckedThrowingContinuation { continuation in
-      queue.async { continuation.resume(with: Swift.Result { try body() }) }
+    let cancellation = Cancellation()
+    return try await withTaskCancellationHandler {
+      try await withCheckedThrowingContinuation { continuation in
+        queue.async {
+          continuation.resume(
+            with: Swift.Result {
+              if cancellation.came.load(ordering: .relaxed) { throw CancellationError() }
+              return try body()
+            })
+        }
+      }
+    } onCancel: {
+      cancellation.came.store(true, ordering: .relaxed)
     }
   }
+}
+
+/// What a task's cancellation handler tells the thread that computes for it.
+private final class Cancellation: Sendable {
+  let came = Atomic(false)
 }

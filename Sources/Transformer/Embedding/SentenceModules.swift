@@ -56,10 +56,17 @@ struct SentenceModules {
 
   /// The folder of a module, which lies in the model's own.
   private static func place(of module: JSONValue, _ index: Int, _ list: String) throws(ModelError) -> String {
-    guard let path = module["path"] else { return "" }
+    guard let path = module["path"] else {
+      // Only the encoder may lie in the model's own folder: another module's settings would be read from the encoder's file.
+      if index == 0 { return "" }
+      throw ModelError(list, "module \(index) has no path")
+    }
     guard let text = path.string, !text.hasPrefix("/"), !text.split(separator: "/").contains("..") else {
       throw ModelError(
         list, "the path of module \(index) leads out of the model's folder, expected a name in it")
+    }
+    guard index == 0 || !text.isEmpty else {
+      throw ModelError(list, "the path of module \(index) is empty, expected a folder of its own")
     }
     return text
   }

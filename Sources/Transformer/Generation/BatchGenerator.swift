@@ -1,4 +1,5 @@
 import Attention
+import Synchronization
 import Tensors
 
 /// Answers many prompts together: continuous batching over one pool of pages.
@@ -10,7 +11,7 @@ import Tensors
 /// new. A prompt is taken up when the pool has pages for it; whole pages at its start that another had are not computed again. When the pool
 /// is full all the same, the youngest prompt gives its pages back and goes on later. Greedy tokens are those of a ``GenerationSession``, but
 /// where rounding decides between logits that are all but equal.
-public struct BatchGenerator: Sendable {
+public final class BatchGenerator: Sendable {
   /// How many of the largest logits after a prompt results have.
   public static let topLogitCount = 8
 
@@ -25,6 +26,9 @@ public struct BatchGenerator: Sendable {
 
   /// Keys and values of all prompts; also of earlier calls, as far as there is room.
   public let pool: KeyValuePool
+
+  /// One call at a time: each counts on the pages that are free.
+  private let turn = Mutex(())
 
   /// A generator with a pool of its own.
   ///
@@ -49,18 +53,28 @@ public struct BatchGenerator: Sendable {
     }
   }
 
-  /// Generates from all prompts.
+  /// Generates from all prompts. Calls of several threads take turns; none may come from within `shouldGoOn` or `onResult`.
   ///
   /// - Parameters:
   ///   - prompts: the tokens of each.
   ///   - scoring: whether prompts are scored, which costs logits of all their tokens and the reuse of what others had.
   ///   - shouldGoOn: called before each step; false ends the call, and prompts under way give no result.
   ///   - onResult: called for each prompt once, with its index, when it is finished; with an error where it is empty, too long for the
-  ///     context or the pool, or its logits are NaN. The others go on.
+  ///     context or the pool, or its logits are NaN. The others go on. A text that fills the pool alone ends with
+  ///     ``GenerationEnd/capacity``.
   /// - Throws: ``ModelError`` where the model fails as a whole.
   public func generate(
     _ prompts: [[Int]], scoring: Bool = false, shouldGoOn: () -> Bool = { true },
     onResult: (Int, Result<BatchResult, ModelError>) -> Void
+  ) throws(ModelError) {
+    try turn.withLock { _ throws(ModelError) in
+      try generate(prompts, scoring, shouldGoOn, onResult)
+    }
+  }
+
+  private func generate(
+    _ prompts: [[Int]], _ scoring: Bool, _ shouldGoOn: () -> Bool,
+    _ onResult: (Int, Result<BatchResult, ModelError>) -> Void
   ) throws(ModelError) {
     var run = BatchRun(self, scoring: scoring)
     for (index, prompt) in prompts.enumerated() {

@@ -1,4 +1,5 @@
 import Attention
+import Tensors
 
 /// A prompt of a batch on its way.
 final class BatchRequest {
@@ -32,11 +33,19 @@ final class BatchRequest {
   /// Whether the next pass is that of a token that was generated.
   var isDecoding: Bool { pending.count == 1 && tokens.count > promptCount }
 
-  /// Takes the logits behind all tokens.
+  /// Takes the logits behind all tokens, a row of a step's.
   ///
   /// - Returns: whether it is finished.
   func choose(
-    from logits: [Float], _ options: GenerationOptions, ends: Set<Int>, context: Int
+    from logits: Tensor<Float>, row: Int, _ options: GenerationOptions, ends: Set<Int>, context: Int
+  ) throws(ModelError) -> Bool {
+    try logits.withRow(row) { (logits) throws(ModelError) in
+      try choose(from: logits, options, ends: ends, context: context)
+    }
+  }
+
+  private func choose(
+    from logits: UnsafeBufferPointer<Float>, _ options: GenerationOptions, ends: Set<Int>, context: Int
   ) throws(ModelError) -> Bool {
     if tokens.count == promptCount, result.topLogits.isEmpty {
       result.topLogits = largest(BatchGenerator.topLogitCount, of: logits).map { ($0.token, $0.logit) }
@@ -65,6 +74,16 @@ final class BatchRequest {
   private func limit(_ options: GenerationOptions, _ context: Int) -> GenerationEnd? {
     if tokens.count - promptCount >= options.maximumTokens { return .maximum }
     return tokens.count >= context ? .capacity : nil
+  }
+
+  /// Ends where the pool has no page for another token.
+  ///
+  /// - Returns: what was generated; nil where nothing was.
+  func finishFull() -> BatchResult? {
+    guard tokens.count > promptCount else { return nil }
+    result.text += assembler.finish()
+    result.end = .capacity
+    return result
   }
 
   private func finish(_ end: GenerationEnd) -> Bool {

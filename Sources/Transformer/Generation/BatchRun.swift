@@ -13,7 +13,7 @@ struct BatchRun {
   /// The next one first.
   private var waiting: [BatchRequest] = []
   /// The oldest first; all have a sequence.
-  private var active: [BatchRequest] = []
+  private(set) var active: [BatchRequest] = []
 
   init(_ generator: BatchGenerator, scoring: Bool) {
     (self.generator, self.scoring) = (generator, scoring)
@@ -39,11 +39,11 @@ struct BatchRun {
   /// A pass of the model, and who is finished after it.
   mutating func step() throws(ModelError) -> [Outcome] {
     admit()
-    let (parts, failed) = plan()
-    if parts.isEmpty { return failed }
+    let (parts, ended) = plan()
+    if parts.isEmpty { return ended }
     let finished = try run(parts)
     active.removeAll { request in finished.contains { $0.index == request.index } }
-    return failed + finished
+    return ended + finished
   }
 
   private func pages(_ tokens: Int) -> Int { (tokens + pool.pageSize - 1) / pool.pageSize }
@@ -81,7 +81,7 @@ struct BatchRun {
   }
 
   /// How many tokens of whom go into the next step: those that write first, then new prompts, the oldest first.
-  private mutating func plan() -> (parts: [(request: BatchRequest, count: Int)], failed: [Outcome]) {
+  private mutating func plan() -> (parts: [(request: BatchRequest, count: Int)], ended: [Outcome]) {
     while !active.isEmpty {
       var room = generator.stepTokens
       var parts: [(request: BatchRequest, count: Int)] = []
@@ -95,10 +95,11 @@ struct BatchRun {
       let youngest = active.removeLast()
       youngest.sequence = nil
       if active.isEmpty {
-        let tokens = youngest.tokens.count
+        // Alone it fills the pool: its text is as long as it may be.
+        if let result = youngest.finishFull() { return ([], [(youngest.index, .success(result))]) }
         let error = ModelError(
           "prompt",
-          "\(tokens) tokens with what was generated, expected at most the pool's \(pool.pages * pool.pageSize)"
+          "\(youngest.tokens.count) tokens given, expected at most those of the pool's \(pool.freePages) free pages of \(pool.pageSize)"
         )
         return ([], [(youngest.index, .failure(error))])
       }
@@ -111,25 +112,27 @@ struct BatchRun {
 
   // MARK: - The pass
 
-  private func run(_ parts: [(request: BatchRequest, count: Int)]) throws(ModelError) -> [Outcome] {
-    let tokens = parts.map { Array($0.request.pending.prefix($0.count)) }
-    let sequences = parts.compactMap(\.request.sequence)
+  private typealias Part = (request: BatchRequest, count: Int)
+
+  private func run(_ parts: [Part]) throws(ModelError) -> [Outcome] {
     // Who has all tokens in the cache after this step, and the row behind the last one.
     var complete: [(request: BatchRequest, row: Int)] = []
-    let states = try asModelError { () throws(AttentionError) in
-      let step = try KeyValueStep(sequences, appending: tokens)
-      let states = try decoder.states(tokens, step)
-      var row = 0
-      for (part, tokens) in zip(parts, tokens) {
-        let request = part.request
-        if scoring, request.result.topLogits.isEmpty {
-          try request.score.add(decoder, states, tokens, firstRow: row)
-        }
-        row += part.count
-        if part.count == request.pending.count { complete.append((request, row - 1)) }
-      }
-      try step.commit()
-      return states
+    var row = -1
+    for part in parts {
+      row += part.count
+      if part.count == part.request.pending.count { complete.append((part.request, row)) }
+    }
+    let states: Tensor<Float>
+    do throws(AttentionError) {
+      states = try pass(parts)
+    } catch {
+      let reason = ModelError(error.argument, error.reason)
+      // Who asks for memory again finds none either; any other reason is one part's own, and no harm to the others.
+      if error.kind == .outOfMemory { throw reason }
+      guard parts.count > 1 else { return parts.map { ($0.request.index, .failure(reason)) } }
+      var outcomes: [Outcome] = []
+      for part in parts { outcomes += try run([part]) }
+      return outcomes
     }
     var outcomes: [Outcome] = []
     for first in stride(from: 0, to: complete.count, by: Self.logitRows) {
@@ -141,8 +144,8 @@ struct BatchRun {
         let request = item.request
         do throws(ModelError) {
           let isFinished = try request.choose(
-            from: logits.selected(axis: 0, row).elements, generator.options,
-            ends: generator.model.tokenizer.end, context: decoder.context)
+            from: logits, row: row, generator.options, ends: generator.model.tokenizer.end,
+            context: decoder.context)
           if isFinished { outcomes.append((request.index, .success(request.result))) }
         } catch {
           outcomes.append((request.index, .failure(error)))
@@ -150,5 +153,23 @@ struct BatchRun {
       }
     }
     return outcomes
+  }
+
+  /// Tokens of some requests through the layers, into the cache: all of them, or nothing.
+  private func pass(_ parts: [Part]) throws(AttentionError) -> Tensor<Float> {
+    let tokens = parts.map { Array($0.request.pending.prefix($0.count)) }
+    let step = try KeyValueStep(parts.compactMap(\.request.sequence), appending: tokens)
+    let states = try decoder.states(tokens, step)
+    var scores = parts.map(\.request.score)
+    var row = 0
+    for (index, part) in parts.enumerated() {
+      if scoring, part.request.result.topLogits.isEmpty {
+        try scores[index].add(decoder, states, tokens[index], firstRow: row)
+      }
+      row += part.count
+    }
+    try step.commit()
+    for (part, score) in zip(parts, scores) { part.request.score = score }
+    return states
   }
 }

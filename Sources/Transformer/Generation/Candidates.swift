@@ -68,7 +68,7 @@ struct CandidateHeap {
 /// The `count` largest logits with their tokens, the largest first, of equal ones the lower token first.
 ///
 /// - Parameter logits: without NaN.
-func largest(_ count: Int, of logits: [Float]) -> [Candidate] {
+func largest(_ count: Int, of logits: some Sequence<Float>) -> [Candidate] {
   // The last of those that are kept is on top, so that most tokens cost one comparison.
   var kept = CandidateHeap(firstOnTop: false)
   guard count > 0 else { return [] }

@@ -2,7 +2,7 @@ import Attention
 
 /// How text is generated, beside the model.
 public struct GenerationOptions: Sendable {
-  /// The most tokens that are generated.
+  /// The most tokens that are generated after a prompt.
   public var maximumTokens: Int
 
   /// How each is chosen.

@@ -31,8 +31,8 @@ public final class GenerationSession: TokenSource {
   /// What it took.
   public private(set) var timings = GenerationTimings()
 
-  /// The logits of the next token; empty before a prompt.
-  public private(set) var logits: [Float] = []
+  /// The logits of the next token; empty before a prompt. A copy.
+  public var logits: [Float] { lastRow?.elements ?? [] }
 
   /// Sum and count of −ln p over the prompt's tokens that were scored.
   private(set) var score = PromptScore()
@@ -41,6 +41,10 @@ public final class GenerationSession: TokenSource {
   private let sequence: KeyValueSequence
   private var sampler: Sampler
   private var start: ContinuousClock.Instant?
+  /// The logits of the next token, `[1, vocabulary]`; nil where a pass has to come first.
+  private var lastRow: Tensor<Float>?
+  /// How many tokens were generated since the last prompt.
+  private var turnCount = 0
 
   /// The text of a model with its tokenizer; see ``init(decoder:ends:options:capacity:)``.
   public convenience init(
@@ -86,7 +90,8 @@ public final class GenerationSession: TokenSource {
     }
   }
 
-  /// Takes a prompt in, or goes on with more of one.
+  /// Takes a prompt in, or goes on with more of one, or with the next turn: whatever ended the last one ends no more, and
+  /// ``GenerationOptions/maximumTokens`` count from here.
   ///
   /// - Parameters:
   ///   - prompt: at least one token.
@@ -98,18 +103,30 @@ public final class GenerationSession: TokenSource {
   public func prefill(
     _ prompt: [Int], scoring: Bool = false, shouldGoOn: (Int) -> Bool = { _ in true }
   ) throws(ModelError) -> Bool {
+    try prefill(prompt, scoring: scoring, shouldGoOn: shouldGoOn) { (pass) throws(ModelError) in try pass() }
+  }
+
+  /// The same, with each pass handed to `run`: for whoever shares the model's threads.
+  func prefill(
+    _ prompt: [Int], scoring: Bool, shouldGoOn: (Int) -> Bool,
+    run: (() throws(ModelError) -> Void) throws(ModelError) -> Void
+  ) throws(ModelError) -> Bool {
     try decoder.check(prompt: prompt, after: tokens.count, capacity: capacity)
+    (end, turnCount) = (nil, 0)
     let begin = ContinuousClock.now
     if start == nil { start = begin }
     // A token that was chosen last has not gone through the model yet.
     let prompt = Array(tokens[sequence.count...]) + prompt
     let known = tokens.count - sequence.count
     var done = 0
-    logits = []
+    lastRow = nil
     while done < prompt.count {
       guard shouldGoOn(max(0, done - known)) else { return false }
       let chunk = Array(prompt[done..<min(done + options.chunk, prompt.count)])
-      try pass(chunk, scoring: scoring, isPrompt: true, isLast: done + chunk.count == prompt.count)
+      let isLast = done + chunk.count == prompt.count
+      try run { () throws(ModelError) in
+        try pass(chunk, scoring: scoring, isPrompt: true, isLast: isLast)
+      }
       tokens += chunk.dropFirst(max(0, known - done))
       done += chunk.count
     }
@@ -122,17 +139,20 @@ public final class GenerationSession: TokenSource {
   /// - Precondition: a prompt was taken in whole.
   public func next() throws(ModelError) -> Int? {
     if end != nil { return nil }
-    if generatedCount >= options.maximumTokens { end = .maximum }
+    if turnCount >= options.maximumTokens { end = .maximum }
     if tokens.count >= capacity { end = .capacity }
     if end != nil { return nil }
     let begin = ContinuousClock.now
     if sequence.count < tokens.count {
       try pass(Array(tokens[sequence.count...]), scoring: false, isPrompt: false, isLast: true)
     }
-    precondition(!logits.isEmpty, "next() before a prompt was taken in")
-    let token = try sampler.sample(logits, after: tokens)
+    guard let lastRow else { preconditionFailure("next() before a prompt was taken in") }
+    let token = try lastRow.withRow(0) { (logits) throws(ModelError) in
+      try sampler.sample(logits, after: tokens)
+    }
     tokens.append(token)
     generatedCount += 1
+    turnCount += 1
     if timings.firstToken == nil, let start {
       timings.firstToken = seconds(since: start)
     } else {
@@ -140,7 +160,7 @@ public final class GenerationSession: TokenSource {
     }
     if options.stopsAtEnd, ends.contains(token) {
       end = .token
-    } else if generatedCount == options.maximumTokens {
+    } else if turnCount == options.maximumTokens {
       end = .maximum
     } else if tokens.count == capacity {
       end = .capacity
@@ -162,15 +182,16 @@ public final class GenerationSession: TokenSource {
     try asModelError { () throws(AttentionError) in
       let step = try KeyValueStep([sequence], appending: [chunk])
       let states = try decoder.states([chunk], step)
-      var scoringSeconds = 0.0
+      var (score, scoringSeconds) = (score, 0.0)
       if scoring {
         let begin = ContinuousClock.now
         try score.add(decoder, states, chunk)
         scoringSeconds = seconds(since: begin)
       }
-      let last = isLast ? try decoder.logits(of: states, rows: [chunk.count - 1]).elements : nil
+      let last = isLast ? try decoder.logits(of: states, rows: [chunk.count - 1]) : nil
       try step.commit()
-      if let last { logits = last }
+      self.score = score
+      if let last { lastRow = last }
       if isPrompt {
         timings.promptTokens += chunk.count
         timings.promptSeconds += seconds(since: begin) - scoringSeconds

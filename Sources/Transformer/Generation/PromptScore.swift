@@ -1,4 +1,5 @@
 import Attention
+import LinearAlgebra
 import Tensors
 
 #if canImport(Glibc)
@@ -31,16 +32,22 @@ struct PromptScore {
       let logits = try decoder.logits(of: states, rows: rows.map { firstRow + $0 })
       let width = decoder.configuration.vocabulary
       logits.withUnsafePointer { logits in
-        for row in rows {
-          let row = (
-            index: row, logits: UnsafeBufferPointer(start: logits + (row - begin) * width, count: width)
-          )
-          let logSum = logSumExp(row.logits)
-          if row.index + 1 < tokens.count {
-            sum += logSum - Double(row.logits[tokens[row.index + 1]])
+        func row(_ row: Int) -> UnsafeBufferPointer<Float> {
+          UnsafeBufferPointer(start: logits + (row - begin) * width, count: width)
+        }
+        var logSums = [Double](repeating: 0, count: rows.count)
+        logSums.withUnsafeMutableBufferPointer { logSums in
+          // An exponential takes about as long as some conversions.
+          forEachRow(rows.count, work: 8 * width, on: decoder.workers) {
+            logSums[$0] = logSumExp(row(begin + $0))
+          }
+        }
+        for (index, logSum) in zip(rows, logSums) {
+          if index + 1 < tokens.count {
+            sum += logSum - Double(row(index)[tokens[index + 1]])
             count += 1
           } else {
-            last = (Array(row.logits), logSum)
+            last = (Array(row(index)), logSum)
           }
         }
       }
@@ -51,7 +58,8 @@ struct PromptScore {
 
 /// `ln Σ eˣ`
 private func logSumExp(_ values: UnsafeBufferPointer<Float>) -> Double {
-  let largest = values.max() ?? -.infinity
+  guard let base = values.baseAddress, !values.isEmpty else { return -.infinity }
+  let largest = values[indexOfLargest(base, count: values.count)]
   guard largest.isFinite else { return Double(largest) }
   return Double(largest) + log(values.reduce(0.0) { $0 + Double(expf($1 - largest)) })
 }

@@ -1,3 +1,4 @@
+import LinearAlgebra
 import Tensors
 
 #if canImport(Glibc)
@@ -39,13 +40,26 @@ public struct Sampler: Sendable {
   ///
   /// Cost: some passes over the logits, and a logarithm for each token that top-k or top-p keeps.
   public mutating func sample(_ logits: [Float], after tokens: [Int]) throws(ModelError) -> Int {
-    var logits = logits
+    try logits.withUnsafeBufferPointer { (logits) throws(ModelError) in try sample(logits, after: tokens) }
+  }
+
+  /// The same of logits in memory that is another's: without a penalty none of them is copied.
+  mutating func sample(
+    _ logits: UnsafeBufferPointer<Float>, after tokens: [Int]
+  ) throws(ModelError) -> Int {
     let best = try Self.best(of: logits)
-    penalise(&logits, tokens)
-    let isGreedy = options.temperature == 0
-    let largestLogit = options.repetitionPenalty == 1 ? best : try Self.best(of: logits)
-    if isGreedy || options.topK == 1 { return largestLogit.token }
-    let (kept, weights) = survivors(logits, best: largestLogit)
+    if options.repetitionPenalty == 1 { return choose(logits, best: best) }
+    var penalised = Array(logits)
+    penalise(&penalised, tokens)
+    return try penalised.withUnsafeBufferPointer { (logits) throws(ModelError) in
+      choose(logits, best: try Self.best(of: logits))
+    }
+  }
+
+  /// The largest, or a draw.
+  private mutating func choose(_ logits: UnsafeBufferPointer<Float>, best: Candidate) -> Int {
+    if options.temperature == 0 || options.topK == 1 { return best.token }
+    let (kept, weights) = survivors(logits, best: best)
     let total = weights.reduce(0, +)
     // 53 bits in [0, 1): below the total even where the product is rounded up to it.
     var rest = Double(random.bits(draws) >> 11) * 0x1p-53 * total
@@ -55,11 +69,16 @@ public struct Sampler: Sendable {
       if rest < 0 { return candidate.token }
     }
     // Rounding of sums left a sliver behind the last one that has any weight.
-    return weights.lastIndex { $0 > 0 }.map { kept[$0].token } ?? largestLogit.token
+    return weights.lastIndex { $0 > 0 }.map { kept[$0].token } ?? best.token
   }
 
   /// The token of the largest logit, the lowest of several.
-  private static func best(of logits: [Float]) throws(ModelError) -> Candidate {
+  private static func best(of logits: UnsafeBufferPointer<Float>) throws(ModelError) -> Candidate {
+    if let base = logits.baseAddress, !logits.isEmpty, areFinite(logits) {
+      let token = indexOfLargest(base, count: logits.count)
+      return Candidate(token: token, logit: logits[token])
+    }
+    // Minus infinity is right, and all else is told where it stands.
     var (token, largest) = (-1, -Float.infinity)
     for (index, logit) in logits.enumerated() {
       if logit > largest { (token, largest) = (index, logit) }
@@ -92,7 +111,7 @@ public struct Sampler: Sendable {
 
   /// What may be drawn, and with what weight in parts of the largest.
   private func survivors(
-    _ logits: [Float], best: Candidate
+    _ logits: UnsafeBufferPointer<Float>, best: Candidate
   ) -> (kept: [Candidate], weights: [Double]) {
     let top = Double(best.logit), temperature = options.temperature
     func weight(_ candidate: Candidate) -> Double { exp((Double(candidate.logit) - top) / temperature) }
@@ -100,7 +119,12 @@ public struct Sampler: Sendable {
     if let topK = options.topK, topK < logits.count {
       kept = largest(topK, of: logits)
     } else {
-      kept = logits.enumerated().map { Candidate(token: $0, logit: $1) }
+      // Most of a vocabulary is so improbable that a Float of 1 would not notice: it costs a comparison, and no exponential.
+      let least = Float(top + temperature * log(Double(Float.ulpOfOne)))
+      kept = []
+      for (token, logit) in logits.enumerated() where logit >= least {
+        kept.append(Candidate(token: token, logit: logit))
+      }
     }
     var weights = kept.map(weight)
     if let topP = options.topP, topP < 1 {

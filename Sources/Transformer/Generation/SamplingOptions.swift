@@ -4,6 +4,8 @@
 /// from what is left.
 public struct SamplingOptions: Sendable, Equatable {
   /// What logits are divided by; 0 takes the largest, without a draw.
+  ///
+  /// A token that is then less than 2⁻²³ times as probable as the most probable one is never drawn, but where it is one of ``topK``.
   public var temperature: Double
 
   /// Only this many of the largest logits stay; nil for all.

@@ -1,4 +1,5 @@
 import Attention
+import LinearAlgebra
 import Tensors
 
 /// One text in the making, faster by a small model that guesses ahead.
@@ -42,7 +43,7 @@ public final class SpeculativeGenerator: TokenSource {
   private let options: GenerationOptions
   private let capacity: Int
   private let sequence: KeyValueSequence
-  private let draftSequence: KeyValueSequence
+  let draftSequence: KeyValueSequence
   private var sampler: Sampler
   /// The logits behind ``tokens``; empty where a pass has to come first.
   private var logits: [Float] = []
@@ -105,37 +106,38 @@ public final class SpeculativeGenerator: TokenSource {
     }
   }
 
-  /// Takes a prompt in; see ``GenerationSession/prefill(_:scoring:shouldGoOn:)``. To be called once.
+  /// Takes a prompt in; see ``GenerationSession/prefill(_:scoring:shouldGoOn:)``. To be called once, and for the rest of the prompt where
+  /// a call threw or was ended.
   @discardableResult
   public func prefill(
     _ prompt: [Int], scoring: Bool = false, shouldGoOn: (Int) -> Bool = { _ in true }
   ) throws(ModelError) -> Bool {
-    precondition(tokens.isEmpty, "a second prompt")
-    try target.check(prompt: prompt, capacity: capacity)
-    let begin = ContinuousClock.now
-    start = begin
-    var scoringSeconds = 0.0
+    precondition(logits.isEmpty && generatedCount == 0, "a second prompt")
+    try target.check(prompt: prompt, after: tokens.count, capacity: capacity)
+    if start == nil { start = .now }
     for first in stride(from: 0, to: prompt.count, by: options.chunk) {
       guard shouldGoOn(first) else { return false }
       let chunk = Array(prompt[first..<min(first + options.chunk, prompt.count)])
-      try asModelError { () throws(AttentionError) in
-        let step = try KeyValueStep([sequence], appending: [chunk])
-        let states = try target.states([chunk], step)
+      let begin = ContinuousClock.now
+      var scoringSeconds = 0.0
+      var (score, last) = (score, [Float]())
+      try undoing(to: tokens.count) { () throws(AttentionError) in
+        let states = try Self.states(target, sequence, chunk)
         if scoring {
           let begin = ContinuousClock.now
           try score.add(target, states, chunk)
           scoringSeconds += seconds(since: begin)
         }
         if first + chunk.count == prompt.count {
-          logits = try target.logits(of: states, rows: [chunk.count - 1]).elements
+          last = try target.logits(of: states, rows: [chunk.count - 1]).elements
         }
-        try step.commit()
-        _ = try Self.logits(draft, draftSequence, chunk)
+        _ = try Self.states(draft, draftSequence, chunk)
       }
+      (self.score, logits) = (score, last)
       tokens += chunk
+      timings.promptTokens += chunk.count
+      timings.promptSeconds += seconds(since: begin) - scoringSeconds
     }
-    timings.promptTokens = prompt.count
-    timings.promptSeconds = seconds(since: begin) - scoringSeconds
     return true
   }
 
@@ -184,35 +186,57 @@ public final class SpeculativeGenerator: TokenSource {
       logits = []
       return
     }
-    precondition(sequence.count > 0, "next() before a prompt was taken in")
+    precondition(sequence.count < tokens.count, "next() before a prompt was taken in")
     // Neither cache may outgrow the capacity, and nobody wants more than the maximum.
     let room = min(capacity - tokens.count, options.maximumTokens - generatedCount) - 1
-    let proposals = try asModelError { () throws(AttentionError) in
-      try propose(min(proposalCount, max(0, room)))
-    }
-    let rows = try asModelError { () throws(AttentionError) in
+    // The last token has not gone through the models yet.
+    let known = tokens.count - 1
+    let (proposals, rows) = try undoing(to: known) { () throws(AttentionError) in
+      let proposals = try propose(min(proposalCount, max(0, room)))
       let appended = Array(tokens[sequence.count...]) + proposals
       let first = appended.count - proposals.count - 1
-      let step = try KeyValueStep([sequence], appending: [appended])
-      let states = try target.states([appended], step)
-      let logits = try target.logits(of: states, rows: Array(first..<appended.count))
-      try step.commit()
-      return logits
+      let states = try Self.states(target, sequence, appended)
+      return (proposals, try target.logits(of: states, rows: Array(first..<appended.count)))
     }
     var chosen: [Int] = []
     for row in 0...proposals.count {
-      let token = try sampler.sample(rows.selected(axis: 0, row).elements, after: tokens + chosen)
-      chosen.append(token)
-      if row == proposals.count || token != proposals[row] { break }
+      do throws(ModelError) {
+        let token = try rows.withRow(row) { (logits) throws(ModelError) in
+          try sampler.sample(logits, after: tokens + chosen)
+        }
+        chosen.append(token)
+        if row == proposals.count || token != proposals[row] { break }
+      } catch {
+        // As alone: tokens before the one that cannot be chosen come first, and then the error.
+        if !chosen.isEmpty { break }
+        try rewind(to: known)
+        throw error
+      }
     }
     proposedCount += proposals.count
     agreedCount += chosen.count - 1
     ready = chosen
     // All but the last chosen token are in the cache, where both agreed.
+    try rewind(to: known + chosen.count)
+  }
+
+  /// Runs a pass of both models; where it fails, neither cache stays ahead of the tokens, or the next one would go on after others.
+  private func undoing<Result>(
+    to count: Int, _ pass: () throws(AttentionError) -> Result
+  ) throws(ModelError) -> Result {
+    do throws(ModelError) {
+      return try asModelError(pass)
+    } catch {
+      try rewind(to: count)
+      throw error
+    }
+  }
+
+  /// Drops what the caches have beyond some tokens.
+  private func rewind(to count: Int) throws(ModelError) {
     try asModelError { () throws(AttentionError) in
-      let kept = tokens.count + chosen.count - 1
-      try sequence.truncate(to: kept)
-      try draftSequence.truncate(to: min(kept, draftSequence.count))
+      try sequence.truncate(to: min(count, sequence.count))
+      try draftSequence.truncate(to: min(count, draftSequence.count))
     }
   }
 
@@ -222,21 +246,21 @@ public final class SpeculativeGenerator: TokenSource {
     while proposals.count < count {
       let missing =
         proposals.isEmpty ? Array(tokens[draftSequence.count...]) : [proposals[proposals.count - 1]]
-      let logits = try Self.logits(draft, draftSequence, missing)
+      let states = try Self.states(draft, draftSequence, missing)
+      let logits = try draft.logits(of: states, rows: [missing.count - 1])
       // A draft may say anything: the model itself decides.
-      proposals.append(logits.indices.max { logits[$0] < logits[$1] } ?? 0)
+      proposals.append(logits.withUnsafePointer { indexOfLargest($0, count: logits.count) })
     }
     return proposals
   }
 
-  /// The logits behind tokens, which are in the cache then.
-  private static func logits(
+  /// The states of tokens, which are in the cache then.
+  private static func states(
     _ decoder: DecoderModel, _ sequence: KeyValueSequence, _ tokens: [Int]
-  ) throws(AttentionError) -> [Float] {
+  ) throws(AttentionError) -> Tensor<Float> {
     let step = try KeyValueStep([sequence], appending: [tokens])
     let states = try decoder.states([tokens], step)
-    let logits = try decoder.logits(of: states, rows: [tokens.count - 1]).elements
     try step.commit()
-    return logits
+    return states
   }
 }

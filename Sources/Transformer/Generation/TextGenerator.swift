@@ -81,12 +81,11 @@ public struct TextGenerator: Sendable {
     let context = model.decoder.context
     let session = try GenerationSession(
       model, options, capacity: max(1, wanted.overflow ? context : min(context, wanted.partialValue)))
-    // Each chunk is a call of its own, so that other texts get their turn between them.
-    for first in stride(from: 0, to: max(1, tokens.count), by: options.chunk) {
-      if channel.isAbandoned { return }
-      let chunk = Array(tokens[first..<min(first + options.chunk, tokens.count)])
-      _ = try turn { () throws(ModelError) in try session.prefill(chunk) }
-    }
+    // Each chunk waits for its own turn, so that other texts get theirs between them.
+    let isWhole = try session.prefill(
+      tokens, scoring: false, shouldGoOn: { _ in !channel.isAbandoned },
+      run: { (pass) throws(ModelError) in try turn(pass) })
+    guard isWhole else { return }
     var assembler = TextAssembler(model.tokenizer, stops: options.stops)
     while !assembler.isStopped, !channel.isAbandoned,
       let token = try turn({ () throws(ModelError) in try session.next() })

@@ -33,6 +33,16 @@ import Transformer
       #"module 2 is a "sentence_transformers.models.Dense", supported are Transformer, Pooling, Normalize"#
     ),
     (
+      "modules.json", #"[\#(transformer), {"type": "models.Pooling"}]"#, "module 1 has no path"
+    ),
+    (
+      "modules.json", #"[\#(transformer), {"type": "models.Pooling", "path": ""}]"#,
+      "the path of module 1 is empty, expected a folder of its own"
+    ),
+    (
+      "modules.json", #"[\#(transformer), \#(pooling), {"type": "models.Normalize"}]"#, "module 2 has no path"
+    ),
+    (
       "modules.json", #"[{"type": "models.Transformer", "path": "../other"}]"#,
       "the path of module 0 leads out of the model's folder, expected a name in it"
     ),

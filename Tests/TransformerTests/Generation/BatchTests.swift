@@ -1,3 +1,5 @@
+import Attention
+import Dispatch
 import Synchronization
 import Testing
 
@@ -57,9 +59,54 @@ import Testing
     for index in [1, 2, 3, 5, 7] {
       #expect(throws: ModelError.self, "prompt \(index)") { try results[index]?.get() }
     }
-    // It fits, and outgrows the pool.
-    let error = #expect(throws: ModelError.self) { try results[6]?.get() }
-    #expect(error?.description.contains("the pool's 128") == true, "\(String(describing: error))")
+    // It fits, and outgrows the pool: the logits behind 128 tokens give one more.
+    let full = try #require(try results[6]?.get())
+    #expect(full.end == .capacity)
+    #expect(try full.tokens == Array(alone(model, prompts[6], options)[..<29]))
+    #expect(full.text == model.tokenizer.decode(full.tokens, skippingSpecialTokens: true))
+  }
+
+  /// A step that someone else has open on a sequence makes the passes of its request fail, and no others.
+  @Test func aPassThatFailsFailsTheGuiltyAlone() throws {
+    let model = try GenerationFixtures.tiny.get()
+    let cases = try GenerationFixtures.tinyCases.get()
+    let options = GenerationFixtures.exact(30)
+    let generator = try BatchGenerator(model, options, poolTokens: 1024)
+    var run = BatchRun(generator, scoring: true)
+    for index in 0..<3 { try run.add(cases[index].tokenIds, index) }
+    #expect(try run.step().isEmpty)
+    let guilty = try #require(run.active[1].sequence)
+    let step = try KeyValueStep([guilty], appending: [[1]])
+    var results: [Int: Result<BatchResult, ModelError>] = [:]
+    while run.isUnderWay {
+      for (index, result) in try run.step() { results[index] = result }
+    }
+    step.cancel()
+    #expect(throws: ModelError.self) { try results[1]?.get() }
+    for index in [0, 2] {
+      let result = try #require(try results[index]?.get())
+      #expect(try result.tokens == alone(model, cases[index].tokenIds, options), "prompt \(index)")
+      let session = try GenerationSession(model, options)
+      try session.prefill(cases[index].tokenIds, scoring: true)
+      let (own, nll) = (result.negativeLogLikelihood ?? 0, session.negativeLogLikelihood ?? 1)
+      #expect(abs(own - nll) < 1e-4, "prompt \(index): \(own), alone \(nll)")
+    }
+  }
+
+  /// A pool that holds one text: the texts of two calls at once would take its page from each other.
+  @Test func callsOfSeveralThreadsTakeTurns() throws {
+    let model = try GenerationFixtures.tiny.get()
+    let cases = try GenerationFixtures.tinyCases.get()
+    let options = GenerationFixtures.exact(40)
+    let generator = try BatchGenerator(model, options, poolTokens: 64)
+    let expected = try (0..<3).map { try alone(model, cases[$0].tokenIds, options) }
+    let right = Mutex(0)
+    DispatchQueue.concurrentPerform(iterations: 4) { _ in
+      try? generator.generate((0..<3).map { cases[$0].tokenIds }) { index, result in
+        if (try? result.get())?.tokens == expected[index] { right.withLock { $0 += 1 } }
+      }
+    }
+    #expect(right.withLock { $0 } == 12)
   }
 
   @Test func scoresAreThoseOfASession() throws {

@@ -81,6 +81,42 @@ import Testing
     #expect(try sample([1, 3, 2, 3], SamplingOptions(temperature: 1, topK: 1)) == 1)
   }
 
+  /// Vectors, what is left behind them, and a place in each for what is no number.
+  @Test func largestAndNaNAreFoundWhereverTheyStand() throws {
+    for count in [1, 2, 15, 16, 17, 33, 1000] {
+      let logits = logits(count, seed: UInt64(count))
+      let best = try #require(logits.indices.min { (-logits[$0], $0) < (-logits[$1], $1) })
+      #expect(try sample(logits, SamplingOptions()) == best, "\(count) logits")
+      for place in 0..<count {
+        var changed = logits
+        for value in [Float.nan, -.nan, .infinity] {
+          changed[place] = value
+          let error = #expect(throws: ModelError.self) { try sample(changed, SamplingOptions()) }
+          #expect(error?.description.contains("token \(place) ") == true, "\(count) logits")
+        }
+        changed[place] = -.infinity
+        let rest = logits.indices.filter { $0 != place }
+        guard let second = rest.min(by: { (-logits[$0], $0) < (-logits[$1], $1) }) else { continue }
+        #expect(try sample(changed, SamplingOptions()) == second, "\(count) logits, none of \(place)")
+        changed[place] = 100
+        #expect(try sample(changed, SamplingOptions()) == place)
+      }
+    }
+  }
+
+  /// Tokens that a Float of 1 would not notice are never drawn, however many they are.
+  @Test(arguments: [0.5, 2]) func improbableTokensAreDropped(temperature: Double) throws {
+    let bound = Float(temperature * log(0x1p-23))
+    for (logit, isDrawn) in [(bound * 1.001, false), (bound * 0.999, true)] {
+      // Ten million times 2⁻²³ are more than the one token at the top.
+      let logits = [0] + [Float](repeating: logit, count: 10_000_000)
+      let drawn = try (0..<3).map {
+        try sample(logits, SamplingOptions(temperature: temperature, seed: UInt64($0)))
+      }
+      #expect(drawn.contains { $0 != 0 } == isDrawn, "\(logit): \(drawn)")
+    }
+  }
+
   @Test func seedsDecide() throws {
     let logits = logits(500, seed: 9)
     func tokens(_ seed: UInt64) throws -> [Int] {

@@ -89,9 +89,34 @@ import Testing
     try session.prefill([326, 222])
     tokens += [326, 222]
     #expect(session.tokens == tokens)
-    let fresh = try GenerationSession(model, GenerationFixtures.exact(35))
+    // The maximum counts from the last prompt on.
+    let fresh = try GenerationSession(model, GenerationFixtures.exact(40))
     try fresh.prefill(tokens)
     #expect(try session.rest() == fresh.rest())
+  }
+
+  /// What ended one turn, an end token or the maximum, is no end of the next.
+  @Test(arguments: [true, false]) func aTurnFollowsAnEnd(byToken: Bool) throws {
+    let model = try GenerationFixtures.tiny.get()
+    let first = try alone(model, [0, 53, 675], GenerationFixtures.exact(20))
+    let ends: Set<Int> = byToken ? [first[7]] : []
+    func session() throws -> GenerationSession {
+      try GenerationSession(
+        decoder: model.decoder, ends: ends, options: GenerationFixtures.exact(byToken ? 50 : 8))
+    }
+    let talk = try session()
+    try talk.prefill([0, 53, 675])
+    let answer = try talk.rest()
+    #expect(answer.count <= 8 && talk.end == (byToken ? .token : .maximum), "\(answer)")
+    #expect(throws: ModelError.self) { try talk.prefill([-1]) }
+    #expect(talk.end != nil, "a prompt that is refused changes nothing")
+    try talk.prefill([326, 222])
+    #expect(talk.end == nil)
+    let fresh = try session()
+    try fresh.prefill([0, 53, 675] + answer + [326, 222])
+    let (second, expected) = (try talk.rest(), try fresh.rest())
+    #expect(!second.isEmpty && second == expected)
+    #expect(talk.generatedCount == answer.count + second.count)
   }
 
   @Test func endsWhereItMust() throws {

@@ -57,6 +57,30 @@ import Testing
     }
   }
 
+  /// The last token of a prompt that would take minutes.
+  @Test func aMistakeIsFoundBeforeAnythingIsComputed() async throws {
+    let model = try LanguageModel(path: GenerationFixtures.tinyPath, context: 1_000_000)
+    let prompt = Array(repeating: 7, count: 100_000) + [5000]
+    let start = ContinuousClock.now
+    await #expect(throws: ModelError.self) {
+      for try await _ in TextGenerator(model).stream(tokens: prompt) {}
+    }
+    #expect(ContinuousClock.now - start < .seconds(5))
+  }
+
+  @Test func chunksDoNotMatter() async throws {
+    let generator = TextGenerator(try GenerationFixtures.tiny.get())
+    let prompt = (0..<150).map { (7 * $0 + 3) % 1024 }
+    let expected = try alone(generator.model, prompt, GenerationFixtures.exact(20))
+    for chunk in [1, 64, 150] {
+      var options = GenerationFixtures.exact(20)
+      options.chunk = chunk
+      var ids: [Int] = []
+      for try await token in generator.stream(tokens: prompt, options) { ids.append(token.id) }
+      #expect(ids == expected, "chunks of \(chunk)")
+    }
+  }
+
   /// Tokens that are computed when nobody reads are bounded, and none are when nobody can.
   @Test func aSlowReaderHoldsTheComputationUp() async throws {
     let channel = TokenChannel(capacity: TextGenerator.bufferedTokens)

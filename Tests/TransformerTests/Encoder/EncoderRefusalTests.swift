@@ -94,7 +94,9 @@ import Transformer
       ("folder", "config.json: "),
       ("", "/config.json: cannot read it"),
     ] {
-      let error = #expect(throws: ModelError.self, "\(path)") { _ = try EncoderModel(path: directory.file(path)) }
+      let error = #expect(throws: ModelError.self, "\(path)") {
+        _ = try EncoderModel(path: directory.file(path))
+      }
       #expect(error?.description.contains(expected) == true, "\(path): \(error?.description ?? "")")
     }
   }
@@ -122,7 +124,9 @@ import Transformer
   func refusesMetadataOfGGUF(key: String, value: EncoderGGUF.Value?, expected: String) throws {
     let bytes = TinyBERT().gguf { metadata, _ in metadata[key] = value }
     let file = try GGUFFile(bytes: bytes, name: "memory")
-    let error = #expect(throws: ModelError.self, "\(key)") { _ = try EncoderModel(gguf: file, path: "memory") }
+    let error = #expect(throws: ModelError.self, "\(key)") {
+      _ = try EncoderModel(gguf: file, path: "memory")
+    }
     #expect(error?.description == "memory: \(expected)", "\(key)")
   }
 

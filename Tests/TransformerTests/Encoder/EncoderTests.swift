@@ -81,7 +81,8 @@ import Transformer
     }
     for name in [{ "bert." + $0 }, { "bert." + old($0) }, old] {
       let folder = try model.folder(named: name)
-      #expect(try EncoderModel(path: folder.path, weights: .float32).states(Self.sequences).elements == expected)
+      #expect(
+        try EncoderModel(path: folder.path, weights: .float32).states(Self.sequences).elements == expected)
     }
   }
 

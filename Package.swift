@@ -77,7 +77,7 @@ let package = Package(
       name: "AttentionTests",
       dependencies: [
         "Attention", "AttentionReference", "CAllocationCount", "CAttentionKernels", "LinearAlgebra",
-        "Parallelism", "TensorFiles", "TestSupport",
+        "Parallelism", "TensorFiles", "TestSupport", "Transformer",
       ],
       resources: [.copy("Fixtures")]),
     .testTarget(

@@ -1,7 +1,9 @@
 import Attention
 import Foundation
+import LinearAlgebra
 import TensorFiles
 import Testing
+import Transformer
 
 /// Every call of the README's feature table, as it stands there: it compiles, and runs.
 @Suite struct ReadmeCallsTests {
@@ -147,6 +149,26 @@ import Testing
       _ = try SafetensorsFile(path: path).tensor("Q", as: Float.self)
     }
     #expect(throws: (any Error).self) { try compiles([:], q, "/nowhere") }
+  }
+
+  @Test func models() async throws {
+    func compiles(
+      _ model: LanguageModel, _ prompts: [[Int]], _ texts: [String], _ w: Tensor<Float>, _ x: Tensor<Float>,
+      _ path: String
+    ) async throws {
+      for try await token in TextGenerator(model).stream("Once upon a time") { print(token.text) }
+      try BatchGenerator(model, poolTokens: 32_768).generate(prompts) { index, result in print(index, result)
+      }
+      _ = try SentenceEncoder(path: path, weights: .bfloat16).encode(texts)
+      _ = try Linear(weight: w, as: .int8)(x)
+      _ = try GGUFFile(path: path).tensor("output.weight", convertedTo: Float.self)
+      _ = try NumPyFile(path: path)
+    }
+    #expect(throws: ModelError.self) { try LanguageModel(path: "/nowhere") }
+    let w = Tensor<Float>.uniform([3, 4], in: -1.0...1.0, seed: 1)
+    #expect(try Linear(weight: w, as: .int8)(w).shape == [3, 3])
+    #expect(throws: TensorFileError.self) { try NumPyFile(path: "/nowhere") }
+    #expect(throws: TensorFileError.self) { try GGUFFile(path: "/nowhere") }
   }
 
   /// The table's calls stand in this file, to the letter, however their lines are broken.

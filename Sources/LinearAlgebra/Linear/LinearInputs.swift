@@ -54,4 +54,22 @@ package struct LinearInputs {
       }
     }
   }
+
+  /// The same of a row of bfloat16 numbers: a copy for bfloat16 weights.
+  package func set(row: Int, to numbers: UnsafePointer<BFloat16>) {
+    let target = base + row * stride
+    let kernels = Linear.kernels.pointee.f32
+    switch type {
+    case .float32, .float16: kernels.load_from_bf16(target, numbers, 1, width, 1)
+    case .bfloat16:
+      target.copyMemory(from: numbers, byteCount: width * MemoryLayout<BFloat16>.stride)
+      if !width.isMultiple(of: 2) { target.storeBytes(of: 0, toByteOffset: 2 * width, as: UInt16.self) }
+    case .int8:
+      ThreadScratch.withBytes(width * MemoryLayout<Float>.stride) { bytes in
+        guard let floats = bytes.bindMemory(to: Float.self).baseAddress else { return }
+        kernels.load_from_bf16(floats, numbers, 1, width, 1)
+        set(row: row, to: UnsafePointer(floats))
+      }
+    }
+  }
 }

@@ -39,12 +39,12 @@ struct DecoderAttention: Sendable {
     case .float32:
       let queries = try scratch.heads(queryHeads, of: queryColumns)
       let heads = try attend(.packed(queries, lengths: pass.lengths), keyValues)
-      writeOutput(of: heads, to: outputs, adding: adding) { $0 }
+      writeOutput(of: heads, to: outputs, adding: adding) { $0.set(row: $1, to: $2) }
     case .bfloat16:
       let queries = try scratch.rounded(queryColumns.count, on: attend.pool)
         .sliced(axis: 1, queryColumns).reshaped(to: [scratch.rows, queryHeads, depth])
       let heads = try attend(.packed(queries, lengths: pass.lengths), keyValues)
-      writeOutput(of: heads, to: outputs, adding: adding) { Float($0) }
+      writeOutput(of: heads, to: outputs, adding: adding) { $0.set(row: $1, to: $2) }
     }
   }
 
@@ -89,15 +89,15 @@ struct DecoderAttention: Sendable {
   }
 
   private func writeOutput<Element>(
-    of heads: Tensor<Element>, to outputs: RowMatrix, adding: Bool, _ widen: (Element) -> Float
+    of heads: Tensor<Element>, to outputs: RowMatrix, adding: Bool,
+    _ set: (LinearInputs, Int, UnsafePointer<Element>) -> Void
   ) {
-    let width = queryHeads * depth
+    let (width, pool) = (queryHeads * depth, attend.pool)
     heads.withUnsafePointer { heads in
-      output.write(
-        rows: outputs.rows, to: outputs.base, stride: outputs.width, adding: adding, on: attend.pool
-      ) { row, target in
-        let source = heads + row * width
-        for column in 0..<width { target[column] = widen(source[column]) }
+      output.withInputs(rows: outputs.rows, on: pool) {
+        set($0, $1, heads + $1 * width)
+      } body: {
+        output.multiply($0, into: outputs.base, stride: outputs.width, adding: adding, on: pool)
       }
     }
   }

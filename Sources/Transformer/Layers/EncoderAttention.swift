@@ -40,9 +40,10 @@ struct EncoderAttention: Sendable {
     case .bfloat16, .int8:
       let result = try attention(over: scratch.rounded(scratch.width, on: pool), lengths)
       result.withUnsafePointer { result in
-        output.write(rows: x.rows, to: x.base, stride: x.width, adding: true, on: pool) { row, target in
-          let source = result + row * width
-          for column in 0..<width { target[column] = Float(source[column]) }
+        output.withInputs(rows: x.rows, on: pool) {
+          $0.set(row: $1, to: result + $1 * width)
+        } body: {
+          output.multiply($0, into: x.base, stride: x.width, adding: true, on: pool)
         }
       }
     }

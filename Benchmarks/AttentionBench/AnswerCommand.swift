@@ -19,24 +19,8 @@ struct AnswerCommand: ParsableCommand {
   func validate() throws { try checkThreads(threads) }
 
   func run() throws {
-    // Its parent measures what an interruption shall end.
-    signal(SIGINT, SIG_IGN)
     var problems = AnsweredProblems(pool: WorkerPool(threads: threads))
-    try say(
-      PeerReply(
-        to: 0, PeerGreeting(version: SourceTree.revision(of: CommandLine.arguments[0]) ?? "unknown")))
-    while let line = readLine() {
-      let request = try JSONDecoder().decode(PeerRequestHead.self, from: Data(line.utf8))
-      do {
-        try say(problems.reply(to: request, Data(line.utf8)))
-      } catch {
-        try say(PeerReplyHead(request: request.request, error: "\(error)"))
-      }
-    }
-  }
-
-  private func say(_ reply: some Encodable) throws {
-    try FileHandle.standardOutput.write(contentsOf: JSONEncoder().encode(reply) + Data("\n".utf8))
+    try AnswerLoop.run { try problems.reply(to: $0, $1) }
   }
 }
 

@@ -13,7 +13,7 @@ public struct TensorFileError: Error, Sendable, CustomStringConvertible {
   public let reason: String
 
   /// `path: reason`, on one line whatever the path or the file contains.
-  public var description: String { "\(escaped(path)): \(reason)" }
+  public var description: String { "\(onOneLine(path)): \(reason)" }
 
   init(path: String, reason: String) {
     self.path = path
@@ -31,11 +31,11 @@ package func quoted(_ text: String) -> String {
   let limit = 80
   let shown = text.unicodeScalars.prefix(limit)
   let ellipsis = shown.endIndex == text.unicodeScalars.endIndex ? "" : "..."
-  return "\"\(escaped(String(shown)))\(ellipsis)\""
+  return "\"\(onOneLine(String(shown)))\(ellipsis)\""
 }
 
 /// The text without line breaks, control characters or marks that reorder what a terminal shows.
-private func escaped(_ text: String) -> String {
+package func onOneLine(_ text: String) -> String {
   var result = ""
   for scalar in text.unicodeScalars {
     switch scalar.properties.generalCategory {

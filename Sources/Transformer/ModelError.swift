@@ -1,3 +1,5 @@
+import TensorFiles
+
 /// Why a model, a tokenizer or a request to it was refused, in one line.
 public struct ModelError: Error, Sendable, CustomStringConvertible {
   /// What is wrong: a file's path, an argument's name, a key of a file.
@@ -14,18 +16,4 @@ public struct ModelError: Error, Sendable, CustomStringConvertible {
 
   /// `subject: reason`, on one line whatever a file's names contain.
   public var description: String { "\(onOneLine(subject)): \(onOneLine(reason))" }
-}
-
-/// The text without line breaks, control characters or marks that reorder what a terminal shows.
-private func onOneLine(_ text: String) -> String {
-  var result = ""
-  for scalar in text.unicodeScalars {
-    switch scalar.properties.generalCategory {
-    case .control, .format, .lineSeparator, .paragraphSeparator, .unassigned, .privateUse:
-      result += scalar.escaped(asASCII: true)
-    default:
-      result.unicodeScalars.append(scalar)
-    }
-  }
-  return result
 }

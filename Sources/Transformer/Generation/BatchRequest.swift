@@ -53,7 +53,11 @@ final class BatchRequest {
       result.timings.promptTokens = promptCount
       result.timings.promptSeconds = start.map(seconds(since:)) ?? 0
     }
-    if let end = limit(options, context) { return finish(end) }
+    if let end = options.limit(
+      generated: tokens.count - promptCount, length: tokens.count, capacity: context)
+    {
+      return finish(end)
+    }
     let token = try sampler.sample(logits, after: tokens)
     tokens.append(token)
     result.tokens.append(token)
@@ -64,16 +68,11 @@ final class BatchRequest {
       result.timings.firstToken = start.map(seconds(since:))
     }
     lastToken = now
-    let end = options.stopsAtEnd && ends.contains(token) ? .token : limit(options, context)
+    let end = options.end(
+      with: token, ends: ends, generated: tokens.count - promptCount, length: tokens.count, capacity: context)
     result.text += assembler.append(token, isLast: end != nil)
     if assembler.isStopped { return finish(.stop) }
     return end.map(finish) ?? false
-  }
-
-  /// Which limit is reached.
-  private func limit(_ options: GenerationOptions, _ context: Int) -> GenerationEnd? {
-    if tokens.count - promptCount >= options.maximumTokens { return .maximum }
-    return tokens.count >= context ? .capacity : nil
   }
 
   /// Ends where the pool has no page for another token.

@@ -139,8 +139,7 @@ public final class GenerationSession: TokenSource {
   /// - Precondition: a prompt was taken in whole.
   public func next() throws(ModelError) -> Int? {
     if end != nil { return nil }
-    if turnCount >= options.maximumTokens { end = .maximum }
-    if tokens.count >= capacity { end = .capacity }
+    end = options.limit(generated: turnCount, length: tokens.count, capacity: capacity)
     if end != nil { return nil }
     let begin = ContinuousClock.now
     if sequence.count < tokens.count {
@@ -158,13 +157,8 @@ public final class GenerationSession: TokenSource {
     } else {
       timings.tokenSeconds.append(seconds(since: begin))
     }
-    if options.stopsAtEnd, ends.contains(token) {
-      end = .token
-    } else if turnCount == options.maximumTokens {
-      end = .maximum
-    } else if tokens.count == capacity {
-      end = .capacity
-    }
+    end = options.end(
+      with: token, ends: ends, generated: turnCount, length: tokens.count, capacity: capacity)
     return token
   }
 

@@ -44,14 +44,8 @@ struct ServiceRequest: Sendable {
   mutating func choose(from logits: [Float], ends: Set<Int>) throws(ModelError) -> GenerationEnd? {
     let token = try sampler.sample(logits, after: tokens)
     tokens.append(token)
-    let end: GenerationEnd? =
-      if options.stopsAtEnd, ends.contains(token) {
-        .token
-      } else if tokens.count - promptCount >= options.maximumTokens {
-        .maximum
-      } else {
-        tokens.count >= longest ? .capacity : nil
-      }
+    let end = options.end(
+      with: token, ends: ends, generated: tokens.count - promptCount, length: tokens.count, capacity: longest)
     let text = assembler.append(token, isLast: end != nil)
     continuation.yield(.token(GeneratedToken(id: token, text: text)))
     return assembler.isStopped ? .stop : end

@@ -147,8 +147,7 @@ public final class SpeculativeGenerator: TokenSource {
   /// - Precondition: a prompt was taken in whole.
   public func next() throws(ModelError) -> Int? {
     if end != nil { return nil }
-    if generatedCount >= options.maximumTokens { end = .maximum }
-    if tokens.count >= capacity { end = .capacity }
+    end = options.limit(generated: generatedCount, length: tokens.count, capacity: capacity)
     if end != nil { return nil }
     let begin = ContinuousClock.now
     if ready.isEmpty { try refill() }
@@ -160,13 +159,8 @@ public final class SpeculativeGenerator: TokenSource {
     } else {
       timings.tokenSeconds.append(seconds(since: begin))
     }
-    if options.stopsAtEnd, ends.contains(token) {
-      end = .token
-    } else if generatedCount == options.maximumTokens {
-      end = .maximum
-    } else if tokens.count == capacity {
-      end = .capacity
-    }
+    end = options.end(
+      with: token, ends: ends, generated: generatedCount, length: tokens.count, capacity: capacity)
     return token
   }
 

@@ -45,7 +45,7 @@ struct AccuracyCommand: ParsableCommand {
   private static func rows(_ study: AccuracyStudy, _ phase: AccuracyStudy.Phase) throws -> [[String]] {
     var rows: [[String]] = []
     for keys in KeyValueType.allCases where keys != .int4 {
-      for values in KeyValueType.allCases {
+      for values in KeyValueType.allCases where values != .planes {
         let errors = try study.errors(keys: keys, values: values, phase)
         let parts = [study.largestOutput, study.largestValue].flatMap {
           [errors.output.largest / $0, errors.output.rootMeanSquare / $0]

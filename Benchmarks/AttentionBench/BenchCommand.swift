@@ -7,7 +7,8 @@ struct BenchCommand: ParsableCommand {
     commandName: "attention-bench",
     abstract: "How fast attention runs on this machine, and whether it is right.",
     subcommands: [
-      MeasureCommand.self, ModelCommand.self, CompareCommand.self, AccuracyCommand.self, ReportCommand.self,
+      MeasureCommand.self, ModelCommand.self, PlanesCommand.self, CompareCommand.self, AccuracyCommand.self,
+      ReportCommand.self,
       KindCommand.self, AnswerCommand.self, ModelAnswerCommand.self,
     ],
     defaultSubcommand: MeasureCommand.self)

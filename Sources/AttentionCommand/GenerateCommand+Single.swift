@@ -27,11 +27,13 @@ extension GenerateCommand {
     }
     if isWhole { try generate(source, model.tokenizer, into: &result) }
     result.timings = source.timings
+    if storage.tolerance != nil { result.lowBytesRead = source.lowByteReads.share }
     switch format {
     case .text: try printOutput("\n")
     case .json: try printOutput(result.line())
     }
-    printError(rates(source.timings, generated: result.tokens.count))
+    printError(
+      rates(source.timings, generated: result.tokens.count) + lowByteShare(source.lowByteReads))
     if Interruption.came { throw ExitCode(130) }
   }
 

@@ -19,7 +19,7 @@ struct GenerateCommand: ParsableCommand {
 
       --format json writes one object a prompt, on one line: prompt_tokens, tokens and text; top_logits, the eight largest after the prompt, each [id, \
       logit]; nll, the mean of -ln p over the prompt's tokens after the first, or null; timings in seconds: load, prompt, first_token, generation, and \
-      prompt_tokens_per_second and generated_tokens_per_second. An end token that ended the text is among tokens, and not in text. For nll the logits \
+      prompt_tokens_per_second and generated_tokens_per_second; with --tolerance, low_bytes_read, the share of low bytes that were. An end token that ended the text is among tokens, and not in text. For nll the logits \
       of all prompt tokens are computed, which takes longer than text does.
 
       --batch takes a file with a prompt on each line, or with an object on each line that has it as "prompt". They are computed together, and written in \
@@ -33,6 +33,7 @@ struct GenerateCommand: ParsableCommand {
         attention generate model.gguf --format json < prompt.txt
         attention generate model.gguf --weights int8 --cache int8 --window 1024 - < long.txt
         attention generate large.gguf "Once upon a time" --draft small.gguf
+        attention generate model.gguf --cache planes --tolerance 0.01 - < long.txt
         attention generate model.gguf --batch prompts.txt --format json
       """)
 
@@ -105,7 +106,11 @@ struct GenerateCommand: ParsableCommand {
     if chat { try refuse("--chat", with: [("--tokens", tokens != nil), ("--no-special", noSpecial)]) }
     if draft != nil { try refuse("--draft", with: [("--batch", batch != nil), ("--window", window != nil)]) }
     if batch != nil {
-      try refuse("--batch", with: [("--tokens", tokens != nil), ("--window", window != nil)])
+      try refuse(
+        "--batch",
+        with: [
+          ("--tokens", tokens != nil), ("--window", window != nil), ("--tolerance", storage.tolerance != nil),
+        ])
     }
     if second != nil { try refuse("PROMPT", with: [("--tokens", tokens != nil), ("--batch", batch != nil)]) }
   }
@@ -137,7 +142,7 @@ struct GenerateCommand: ParsableCommand {
   var options: GenerationOptions {
     GenerationOptions(
       maximumTokens: sampling.maxTokens, sampling: sampling.options, stops: sampling.stop,
-      keys: storage.cache.type, values: storage.cache.type, window: window)
+      keys: storage.cache.keys, values: storage.cache.values, tolerance: storage.tolerance, window: window)
   }
 
   /// Opens a model, and tells how long that took.

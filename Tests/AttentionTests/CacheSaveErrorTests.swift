@@ -138,6 +138,40 @@ import Testing
     try check("values", "-8") { $0.tensors["values"]?.bytes[25] = 0x18 }
   }
 
+  /// Lengths that are too small would make bounds that do not hold.
+  @Test func planesThatNoStepWrites() throws {
+    let types = CachedTypes(keys: .planes, values: .float32)
+    let bytes = try Self.file(types)
+    func check(_ words: String..., change: (inout SavedFile) -> Void) throws {
+      var file = try SavedFile(bytes)
+      change(&file)
+      let (pool, altered) = (try Self.pool(types), try file.bytes())
+      let error = refusal { () throws(AttentionError) in try pool.load(bytes: altered) }
+      #expect(words.allSatisfy { "\(error as Any)".contains($0) }, "\(error as Any), expected \(words)")
+      #expect(pool.freePages == pool.pages)
+    }
+    #expect(try Self.pool(types).load(bytes: SavedFile(bytes).bytes()).savedBytes() == bytes)
+    for name in ["keys.low", "keys.lengths", "keys.scales"] {
+      try check(name) { $0.tensors[name] = nil }
+    }
+    // The last row's two lengths: of the row, and of its low bytes.
+    for offset in [44, 46] {
+      for length: UInt16 in [0, 0x0001, 0x7F80, 0x7FC0, 0xFF80, 0xC000] {
+        try check("keys.lengths", "length") {
+          $0.tensors["keys.lengths"]?.bytes.replaceSubrange(
+            offset..<offset + 2, with: [UInt8(length & 0xFF), UInt8(length >> 8)])
+        }
+      }
+    }
+    try check("keys.lengths", "length") {
+      $0.tensors["keys.low"]?.bytes.replaceSubrange(55..<60, with: [128, 127, 127, 127, 128])
+    }
+    try check("keys", "-128") { $0.tensors["keys"]?.bytes[7] = 0x80 }
+    try check("keys.scales", "scale") {
+      $0.tensors["keys.scales"]?.bytes.replaceSubrange(8..<12, with: [0, 0, 0x80, 0xBF])
+    }
+  }
+
   @Test func aRingAtALaterPositionIsFine() throws {
     var file = try SavedFile(Self.file(ring: true))
     file.metadata["count"] = "\(1 << 52)"

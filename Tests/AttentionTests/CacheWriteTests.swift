@@ -20,7 +20,7 @@ import Testing
     case .float32: rows
     case .bfloat16: rows.converted(to: BFloat16.self).converted(to: Float.self)
     case .float16: rows.converted(to: Float16.self).converted(to: Float.self)
-    case .int8, .int4: preconditionFailure("integers have no plain conversion")
+    case .int8, .int4, .planes: preconditionFailure("integers have no plain conversion")
     }
   }
 
@@ -172,11 +172,34 @@ import Testing
     }
   }
 
+  /// Each number is within half a unit, which is the largest size of the row's numbers by 32639; and rows are no longer than their lengths say.
+  @Test func planesAreTheNearest() throws {
+    let (heads, depth) = (2, 72)
+    let pool = try KeyValuePool(
+      layers: 1, heads: heads, depth: depth, keys: .planes, values: .float32, pageSize: 4, pages: 8)
+    #expect(pool.bytesPerToken == heads * (2 * depth + 8 + 4 * depth))
+    let sequence = pool.makeSequence()
+    let step = try KeyValueStep([sequence], appending: [11])
+    let keys = Self.random([11, heads, depth], seed: 5)
+    try step.write(layer: 0, keys: keys, values: keys)
+    try step.commit()
+    let found = sequence.view.floats(layer: 0, sequence: 0)
+    for token in 0..<11 {
+      for head in 0..<heads {
+        let unit = (0..<depth).reduce(0) { max($0, abs(keys[token, head, $1])) } / 32639
+        for column in 0..<depth {
+          #expect(abs(found.keys[head, token, column] - keys[token, head, column]) <= unit * 0.51)
+        }
+      }
+    }
+  }
+
   @Test(arguments: [Float.nan, .infinity])
   func rowsThatHaveNoScaleAreRefused(number: Float) throws {
     if !quantizes { return }
     for (keys, values, argument) in [
       (KeyValueType.int8, KeyValueType.float32, "keys"), (.float32, .int4, "values"),
+      (.planes, .float32, "keys"),
     ] {
       let pool = try KeyValuePool(
         layers: 2, heads: 2, depth: 8, keys: keys, values: values, pageSize: 4, pages: 4)

@@ -50,7 +50,7 @@ struct CachedTypes: Sendable, CustomStringConvertible {
   var description: String { "\(keys) keys and \(values) values" }
 
   static let all = KeyValueType.allCases.filter { $0 != .int4 }.flatMap { keys in
-    KeyValueType.allCases.map { CachedTypes(keys: keys, values: $0) }
+    KeyValueType.allCases.filter { $0 != .planes }.map { CachedTypes(keys: keys, values: $0) }
   }
 
   /// The contract's bound for Float32 queries of unit variance.
@@ -81,6 +81,7 @@ struct CachedTypes: Sendable, CustomStringConvertible {
     case .float16: tensor.converted(to: Float16.self).converted(to: Float.self)
     case .int8: try quantized(columns, 127)
     case .int4: try quantized(32, 7)
+    case .planes: try quantized(columns, 32639)
     }
   }
 }

@@ -94,6 +94,12 @@ import Transformer
     #expect(throws: AttentionError.self) { try compiles("/nowhere/cache.safetensors") }
     try chat.truncate(to: 0)
     _ = try KeyValueSlab(layers: 2, heads: 4, depth: 64, keys: .float32, values: .float32, capacity: 64)
+    let planes = try KeyValuePool(
+      layers: 1, heads: 4, depth: 64, keys: .planes, values: .int8, pageSize: 16, pages: 64)
+    let token = try KeyValueStep([planes.makeSequence()], appending: [3])
+    try token.write(layer: 0, keys: newKeys, values: newValues)
+    let bounded = try attend.within(0.01, .packed(packed, lengths: [3]), token.keyValues(layer: 0))
+    #expect(bounded.bounds.elements.allSatisfy { $0 <= 0.01 })
   }
 
   @Test func masksAndScores() throws {

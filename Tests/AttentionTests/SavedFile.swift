@@ -29,7 +29,7 @@ struct SavedFile {
       "\($0.key)=\($0.value)\n"
     }
     var bytes = Array(lines.joined().utf8)
-    for name in ["tokens", "keys", "values", "keys.scales", "values.scales"] {
+    for name in ["tokens", "keys", "values", "keys.scales", "values.scales", "keys.low", "keys.lengths"] {
       bytes += tensors[name]?.bytes ?? []
     }
     let count = bytes.count

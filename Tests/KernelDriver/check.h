@@ -72,6 +72,8 @@ void check_streams(kernel_set *set);
 void check_integer_streams(kernel_set *set);
 void check_integer_scores(kernel_set *set);
 void check_quantizers(kernel_set *set);
+void check_planes(kernel_set *set);
+void check_bounds(kernel_set *set);
 void check_linear_pack(kernel_set *set);
 void check_linear(kernel_set *set);
 void check_layers(kernel_set *set);

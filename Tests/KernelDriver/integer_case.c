@@ -28,8 +28,11 @@ struct integer_case integer_case_of(int is_i4, ptrdiff_t count, ptrdiff_t column
   // More than two rows of many heads take long, and other turns have them.
   if (count > 40 && c.heads > 2)
     c.heads = 2;
-  const ptrdiff_t widest = columns > count ? columns : count;
-  c.work_stride = c.rows * (widest + gap) + turn % 5;
+  const ptrdiff_t wide = c.rows * (columns + gap), narrow = c.rows * (count + gap);
+  c.work_stride = wide + turn % 5;
+  c.other_head_stride = narrow + 1 + turn % 11;
+  if (turn % 3 == 0)
+    c.work_stride = c.other_head_stride = (wide > narrow ? wide : narrow) + turn % 5;
   struct CAttentionKernels_stream *s = &c.stream;
   *s = (struct CAttentionKernels_stream){.count = count, .columns = columns, .heads = c.heads, .distance = count % 5 * 16, .next = (void *)256,
                                          .next_stride = count % 7 * 64, .next_count = count * 3 % 50, .is_short = count % 3 == 0};

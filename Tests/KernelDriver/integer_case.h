@@ -9,7 +9,8 @@
 
 struct integer_case {
   int is_i4;
-  ptrdiff_t rows, heads, gap, work_stride;
+  // Scores and weights of heads lie as far apart as queries and outputs, or further apart, or less far.
+  ptrdiff_t rows, heads, gap, work_stride, other_head_stride;
   struct CAttentionKernels_stream stream;
 };
 

@@ -20,7 +20,7 @@ static float expected_score(const struct integer_case *c, const int16_t *query, 
 }
 
 static void check_case(products products, struct integer_case *c, int extreme, enum edge edge, struct random *random) {
-  const ptrdiff_t columns = c->stream.columns, count = c->stream.count, scores = c->heads * c->work_stride;
+  const ptrdiff_t columns = c->stream.columns, count = c->stream.count, scores = c->heads * c->other_head_stride, inputs = c->heads * c->work_stride;
   struct CAttentionKernels_products all = {
       .keys = c->stream,
       .query_stride = columns + c->gap,
@@ -29,9 +29,10 @@ static void check_case(products products, struct integer_case *c, int extreme, e
       .scale = columns % 3 ? (float)random_between(random, -1, 1) : 1,
       .scores = random_floats(3, edge, scores, random),
       .score_stride = (count ? count : 1) + c->gap,
-      .work_stride = c->work_stride};
-  int16_t *queries = room(2, scores * 4, edge);
-  for (ptrdiff_t i = 0; i < scores * 2; i++)
+      .work_stride = c->work_stride,
+      .score_head_stride = c->other_head_stride};
+  int16_t *queries = room(2, inputs * 4, edge);
+  for (ptrdiff_t i = 0; i < inputs * 2; i++)
     queries[i] = extreme ? (int16_t)(extreme > 1 ? 32767 : -32768) : (int16_t)random_bits(random);
   all.queries = queries;
   float *before = room(4, scores * 4, edge);
@@ -40,8 +41,8 @@ static void check_case(products products, struct integer_case *c, int extreme, e
   products(&all);
   expect_untouched_around_room(3);
   for (ptrdiff_t h = 0; h < c->heads; h++)
-    for (ptrdiff_t i = 0; i < c->work_stride; i++) {
-      const ptrdiff_t r = i / all.score_stride, j = i % all.score_stride, at = h * c->work_stride + i;
+    for (ptrdiff_t i = 0; i < all.score_head_stride; i++) {
+      const ptrdiff_t r = i / all.score_stride, j = i % all.score_stride, at = h * all.score_head_stride + i;
       float expected = before[at];
       if (r < c->rows && j < count) {
         const int16_t *query = queries + 2 * h * c->work_stride + r * all.query_stride;

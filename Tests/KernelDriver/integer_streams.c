@@ -8,24 +8,25 @@
 static void check_products(void (*products)(const struct CAttentionKernels_products *), int is_i4, ptrdiff_t count,
                            ptrdiff_t columns, enum edge edge, struct random *random) {
   struct integer_case c = integer_case_of(is_i4, count, columns, edge, random);
-  const ptrdiff_t scores = c.heads * c.work_stride;
+  const ptrdiff_t scores = c.heads * c.other_head_stride;
   struct CAttentionKernels_products all = {
       .keys = c.stream,
-      .queries = random_floats(2, edge, scores, random),
+      .queries = random_floats(2, edge, c.heads * c.work_stride, random),
       .query_stride = columns + c.gap,
       .query_count = c.rows,
       .scale = columns % 3 ? (float)random_between(random, -1, 1) : 1,
       .scores = random_floats(3, edge, scores, random),
       .score_stride = (count ? count : 1) + c.gap,
-      .work_stride = c.work_stride};
+      .work_stride = c.work_stride,
+      .score_head_stride = c.other_head_stride};
   float *before = room(4, scores * 4, edge);
   memcpy(before, all.scores, (size_t)scores * 4);
   begin_integer_case(&c);
   products(&all);
   expect_untouched_around_room(3);
   for (ptrdiff_t h = 0; h < c.heads; h++)
-    for (ptrdiff_t i = 0; i < c.work_stride; i++) {
-      const ptrdiff_t r = i / all.score_stride, j = i % all.score_stride, at = h * c.work_stride + i;
+    for (ptrdiff_t i = 0; i < c.other_head_stride; i++) {
+      const ptrdiff_t r = i / all.score_stride, j = i % all.score_stride, at = h * c.other_head_stride + i;
       if (r >= c.rows || j >= count) {
         expect_equal_f32(at, all.scores[at], before[at]);
         continue;
@@ -54,13 +55,14 @@ static void check_sums(void (*sums)(const struct CAttentionKernels_sums *), int 
   const ptrdiff_t outputs = c.heads * c.work_stride;
   struct CAttentionKernels_sums all = {
       .values = c.stream,
-      .weights = random_floats(2, edge, outputs, random),
+      .weights = random_floats(2, edge, c.heads * c.other_head_stride, random),
       .weight_stride = count + c.gap,
       .row_count = c.rows,
       .rescale = count % 5 == 4 ? NULL : random_floats(9, edge, outputs, random),
       .output = random_floats(3, edge, outputs, random),
       .output_stride = columns + c.gap,
-      .work_stride = c.work_stride};
+      .work_stride = c.work_stride,
+      .weight_head_stride = c.other_head_stride};
   float *before = room(4, outputs * 4, edge);
   memcpy(before, all.output, (size_t)outputs * 4);
   begin_integer_case(&c);
@@ -73,7 +75,7 @@ static void check_sums(void (*sums)(const struct CAttentionKernels_sums *), int 
         expect_equal_f32(at, all.output[at], before[at]);
         continue;
       }
-      const float *weights = all.weights + h * c.work_stride + r * all.weight_stride;
+      const float *weights = all.weights + h * c.other_head_stride + r * all.weight_stride;
       if (d == 0) {
         struct CAttentionKernels_sums one = all;
         one.values.heads = one.row_count = 1;

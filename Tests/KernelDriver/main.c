@@ -14,6 +14,7 @@ static void (*const subjects[])(kernel_set *) = {
     check_sets, check_words,   check_rows,  check_masks,   check_loads,  check_stores,
     check_exp,  check_softcap, check_alibi, check_softmax, check_rotary, check_panels,
     check_mask_tiles, check_fused, check_streams, check_integer_streams, check_integer_scores, check_quantizers,
+    check_planes, check_bounds,
     check_linear_pack, check_linear, check_layers,
 };
 

@@ -107,6 +107,54 @@ static void check_quantize_i4(int (*quantize)(void *, const float *, ptrdiff_t))
       }
 }
 
+// The smallest bf16 number that is not below unit * sqrt(squares): normal, where that is not 0. A number that is so close below another one that
+// double does not tell them apart may be the next one.
+static void expect_length(ptrdiff_t index, uint16_t got, float unit, double squares) {
+  const long double exact = (long double)unit * sqrtl(squares), length = exact > 0 && exact < FLT_MIN ? FLT_MIN : exact;
+  uint16_t word = word_of_value(&storage_bf16, (double)length);
+  word += value_of_word(&storage_bf16, word) < length;
+  const int is_close = squares > 0 && value_of_word(&storage_bf16, word) < length * (1 + 0x1p-50L);
+  expect_equal_word(index, got, is_close && got == word + 1 ? got : word);
+}
+
+// A row's integers, 256 * high + low, and the lengths of both.
+static void expect_planes(const int8_t *high, const int8_t *low, uint32_t lengths, const float *source, ptrdiff_t n, float unit) {
+  double squares[2] = {0, 0};
+  for (ptrdiff_t i = 0; i < n; i++) {
+    const int integer = 256 * high[i] + low[i];
+    expect_equal_integer(i, integer, expected_integer(source[i], unit, 32639));
+    squares[0] += (double)integer * integer, squares[1] += low[i] * low[i];
+  }
+  for (int half = 0; half < 2; half++)
+    expect_length(-2 - half, (uint16_t)(lengths >> 16 * half), unit, squares[half]);
+}
+
+static void check_quantize_planes(kernel_set *set) {
+  float (*quantize)(int8_t *, int8_t *, uint32_t *, const float *, ptrdiff_t) = BEGIN_ENTRY(set, quantize_planes);
+  struct random random = {39};
+  FOR_EACH_EDGE (edge)
+    FOR_EACH_SIZE (n)
+      for (int turn = 0; turn < 4 * kinds; turn++) {
+        float *source = room(0, n * 4, edge), largest;
+        uint32_t *lengths = room(3, 4, edge), same;
+        int8_t *high = room(1, n, edge), *low = room(2, n, edge);
+        fill(source, n, turn % kinds, 32639, &random);
+        if (n && turn >= 3 * kinds)
+          source[random_below(&random, n)] = turn % 2 ? NAN : -INFINITY;
+        begin_case("n %td, kind %d, number 0 is %a", n, turn % kinds, n ? source[0] : 0);
+        const int are_finite = largest_size(source, n, &largest);
+        const float unit = are_finite ? largest / 32639.0f : NAN;
+        expect_equal_f32(-1, quantize(high, low, lengths, source, n), unit * 256);
+        if (are_finite) {
+          expect_planes(high, low, *lengths, source, n, unit);
+          CAttentionKernels_named("scalar")->quantize_planes(room(4, n, edge), room(5, n, edge), &same, source, n);
+          expect_equal_integer(-4, *lengths, same);
+        }
+        for (int number = 1; number < 4; number++)
+          expect_untouched_around_room(number);
+      }
+}
+
 // Below the normal range a result may become 0.
 static void expect_bf16(ptrdiff_t i, uint16_t got, float product) {
   const int may_be_none = fabsf(product) < FLT_MIN && (got & 0x7FFF) == 0;
@@ -163,5 +211,6 @@ void check_quantizers(kernel_set *set) {
   check_quantize_i8(BEGIN_ENTRY(set, quantize_i8));
   check_quantize_i16(BEGIN_ENTRY(set, quantize_i16));
   check_quantize_i4(BEGIN_ENTRY(set, quantize_i4));
+  check_quantize_planes(set);
   check_bf16_rows(set);
 }

@@ -10,6 +10,8 @@ struct CacheVariant: Sendable {
   var values: KeyValueType?
   /// Rows of a page; all of a sequence's in one where nil.
   var pageSize: Int?
+  /// What attention keeps to; nil for all that is stored.
+  var tolerance: Double?
   /// Whether sequences are rings that have turned: twice as many tokens as the shape has were appended, and half of them overwritten.
   var isRing = false
 
@@ -22,6 +24,7 @@ struct CacheVariant: Sendable {
     CacheVariant(suffix: "bf16", keys: .bfloat16, values: .bfloat16, pageSize: 64),
     CacheVariant(suffix: "int8", keys: .int8, values: .int8, pageSize: 64),
     CacheVariant(suffix: "int8-int4", keys: .int8, values: .int4, pageSize: 64),
+    CacheVariant(suffix: "planes", keys: .planes, values: .int8, pageSize: 64, tolerance: 0.01),
   ]
 
   /// The types for queries of some type; nil where no pool keeps it.
@@ -48,6 +51,9 @@ final class CachedCall<E: BenchElement> {
   private let queries: Queries<E>
   private let keyValues: KeyValues
   private(set) var output: Tensor<E>
+  /// Of a variant with a tolerance.
+  private(set) var bounds: Tensor<Float>
+  private(set) var lowByteReads = LowByteReads()
 
   /// - Throws: where there is no such pool.
   init?(_ variant: CacheVariant, _ inputs: BenchInputs<E>, on threads: WorkerPool) throws {
@@ -83,6 +89,7 @@ final class CachedCall<E: BenchElement> {
     attention = inputs.attention(on: threads)
     queries = Queries(inputs.queries)
     output = inputs.unwrittenOutput()
+    bounds = .zeros([sizes.batch, sizes.queryHeads, sizes.queries])
     try run()
   }
 
@@ -127,7 +134,13 @@ final class CachedCall<E: BenchElement> {
 
   func run() throws {
     try output.withMutableView { (view) throws(AttentionError) in
-      try attention.write(queries, keyValues, to: view)
+      guard let tolerance = variant.tolerance else {
+        return try attention.write(queries, keyValues, to: view)
+      }
+      try bounds.withMutableView { (bounds) throws(AttentionError) in
+        lowByteReads = try attention.write(
+          within: tolerance, queries, keyValues, to: view, bounds: bounds)
+      }
     }
   }
 

@@ -36,7 +36,7 @@ struct CacheWorkload: Workload {
       do {
         if let inputs, let call = try CachedCall(variant, inputs, on: bench.pool) {
           row = emptyRow(variant, type, bench, bytes: call.bytes)
-          row.plan = try call.plan().kernel.rawValue
+          row.plan = try variant.tolerance.map { "within \($0)" } ?? call.plan().kernel.rawValue
           calls.append((rows.count, call))
         } else if lack == nil {
           row.status = .skipped("no cache keeps \(E.benchType.rawValue)")

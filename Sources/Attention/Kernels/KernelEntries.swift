@@ -49,12 +49,13 @@ struct RowKernels<Scalar: AttentionAccumulator> {
     }
   }
 
-  /// The same of rows of keys or values; the factor is a row's scale.
+  /// The same of rows of keys or values; the factor is a row's scale, and the stride is ``RowRun/step(_:)``.
   func load(_ type: RowStorage) -> Load {
     switch type {
     case .numbers(let type): load(type)
     case .int8: entries.pointee.load_from_i8
     case .int4: entries.pointee.load_from_i4
+    case .planes: entries.pointee.load_from_planes
     }
   }
 
@@ -162,6 +163,7 @@ extension KernelTable {
     case .numbers(.float64): preconditionFailure("float64 keys under sums in float32")
     case .int8: pointee.products_from_i8
     case .int4: pointee.products_from_i4
+    case .planes: preconditionFailure("keys of two planes are read into scratch")
     }
   }
 
@@ -174,6 +176,7 @@ extension KernelTable {
     case .numbers(.float64): preconditionFailure("float64 values under sums in float32")
     case .int8: pointee.sums_from_i8
     case .int4: pointee.sums_from_i4
+    case .planes: preconditionFailure("values of two planes")
     }
   }
 

@@ -47,17 +47,38 @@ struct TileRows<Scalar: AttentionAccumulator> {
   func weigh(
     _ keys: Range<Int>, _ rows: Range<Int>, of block: RowBlock, _ work: TileWorkspace<Scalar>
   ) {
-    if scoring.isEmpty && !problem.hasHoles { return weigh(keys, rows, work) }
+    if hasNoRules { return weigh(keys, rows, work) }
     let exact = ExactProducts(problem, kernels)
     for first in stride(from: rows.lowerBound, to: rows.upperBound, by: Self.rowsInCache) {
       let part = first..<min(first + Self.rowsInCache, rows.upperBound)
-      let tile = ScoredTile(
-        scores: work.scoreRows(from: first), keys: keys, rows: part, block: block,
-        seen: SeenKeys(work.ranges.begin + first, work.ranges.end + first), scratch: work.biasRows)
-      scoring.apply(to: tile, exact)
-      hideHoles(keys, part, work)
+      score(keys, part, of: block, work, exact)
       weigh(keys, part, work)
     }
+  }
+
+  /// Products of a tile become scores, by the problem's rules; those of keys that a row does not see become −∞.
+  func score(_ keys: Range<Int>, _ rows: Range<Int>, of block: RowBlock, _ work: TileWorkspace<Scalar>) {
+    if !hasNoRules { score(keys, rows, of: block, work, ExactProducts(problem, kernels)) }
+    for row in rows {
+      let scores = work.scores + row * work.scoreStride
+      let (begin, end) = (Int(work.tileBegin[row]), Int(work.tileEnd[row]))
+      scores.update(repeating: -.infinity, count: begin)
+      (scores + end).update(repeating: -.infinity, count: keys.count - end)
+    }
+  }
+
+  private var hasNoRules: Bool { scoring.isEmpty && !problem.hasHoles }
+
+  private func score(
+    _ keys: Range<Int>, _ rows: Range<Int>, of block: RowBlock, _ work: TileWorkspace<Scalar>,
+    _ exact: ExactProducts
+  ) {
+    let first = rows.lowerBound
+    let tile = ScoredTile(
+      scores: work.scoreRows(from: first), keys: keys, rows: rows, block: block,
+      seen: SeenKeys(work.ranges.begin + first, work.ranges.end + first), scratch: work.biasRows)
+    scoring.apply(to: tile, exact)
+    hideHoles(keys, rows, work)
   }
 
   private func weigh(_ keys: Range<Int>, _ part: Range<Int>, _ work: TileWorkspace<Scalar>) {

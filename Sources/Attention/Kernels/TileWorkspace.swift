@@ -9,7 +9,7 @@ struct TileWorkspace<Scalar: AttentionAccumulator> {
   /// The scales of rows of integers.
   private(set) var queryScales: UnsafeMutablePointer<Scalar>
   private(set) var scores: UnsafeMutablePointer<Scalar>
-  let scoreStride: Int
+  private(set) var scoreStride: Int
   private(set) var output: UnsafeMutablePointer<Scalar>
   let packedKeys: UnsafeMutablePointer<Scalar>
   /// Whether there is room for a transposed key tile: sequences of one call differ in that.
@@ -66,6 +66,13 @@ struct TileWorkspace<Scalar: AttentionAccumulator> {
     part.tileBegin += row
     part.tileEnd += row
     return part
+  }
+
+  /// The same with scores elsewhere: their rows lie `stride` numbers apart.
+  func withScores(_ scores: UnsafeMutablePointer<Scalar>, stride: Int) -> TileWorkspace {
+    var other = self
+    (other.scores, other.scoreStride) = (scores, stride)
+    return other
   }
 
   /// The rows of scores from this one on.

@@ -1,6 +1,6 @@
 /// One layer's rows of the sequences of a ``CacheView``.
 struct CachedSource: RowSource {
-  private let rows: CachedRows
+  private var rows: CachedRows
   private let sequences: UnsafePointer<SequenceRows>
   private let pageSize: Int
   let isOneRun: Bool
@@ -16,6 +16,13 @@ struct CachedSource: RowSource {
 
   var type: RowStorage { rows.type.storage }
 
+  /// The high bytes alone, as rows of Int8.
+  var highPlane: CachedSource {
+    var source = self
+    source.rows.type = .int8
+    return source
+  }
+
   /// The heads of a page follow each other: in short pages, reading one head alone jumps before the hardware prefetcher has seen a stream.
   var readsHeadsTogether: Bool { pageSize > 1 && pageSize <= Self.shortPage }
 
@@ -30,7 +37,7 @@ struct CachedSource: RowSource {
       scales: RowScales(
         base: rows.scale(page: place.page, head: head, row: place.rowInPage).map { UnsafeRawPointer($0) },
         rowStride: MemoryLayout<Float>.stride, headStride: rows.scaleHeadStride),
-      count: place.count)
+      low: rows.lowPlane(page: place.page, head: head, row: place.rowInPage), count: place.count)
   }
 
   func canBeBLASOperand(_ type: StorageType, columns: Int) -> Bool { self.type == .numbers(type) }
@@ -54,6 +61,7 @@ extension KeyValueType {
     case .float16: .numbers(.float16)
     case .int8: .int8
     case .int4: .int4
+    case .planes: .planes
     }
   }
 }

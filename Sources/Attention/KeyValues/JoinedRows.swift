@@ -48,10 +48,7 @@ struct JoinedRows: RowSource {
       part += 1
       end = ends.of(sequence, part, count: parts.count)
     }
-    let run = parts[part].run(sequence, head, from: position - start)
-    return RowRun(
-      base: run.base, rowStride: run.rowStride, headStride: run.headStride, columnStride: run.columnStride,
-      scales: run.scales, count: min(run.count, end - position))
+    return parts[part].run(sequence, head, from: position - start).limited(to: end - position)
   }
 
   func hasSameRows(_ sequence: Int, _ other: Int, in rows: Range<Int>) -> Bool {

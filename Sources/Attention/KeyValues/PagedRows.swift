@@ -10,10 +10,7 @@ struct PagedRows: RowSource {
 
   func run(_ sequence: Int, _ head: Int, from position: Int) -> RowRun {
     let (place, row) = position.quotientAndRemainder(dividingBy: table.pageSize)
-    let run = pages.run(table.page(sequence, place), head, from: row)
-    return RowRun(
-      base: run.base, rowStride: run.rowStride, headStride: run.headStride, columnStride: run.columnStride,
-      scales: run.scales, count: table.pageSize - row)
+    return pages.run(table.page(sequence, place), head, from: row).limited(to: table.pageSize - row)
   }
 
   func canBeBLASOperand(_ type: StorageType, columns: Int) -> Bool {

@@ -102,6 +102,17 @@ enum KeyValueRows: RowSource {
     }
   }
 
+  /// The high bytes of rows of two planes, as rows of Int8.
+  ///
+  /// - Precondition: the rows are `planes`.
+  var highPlane: KeyValueRows {
+    switch self {
+    case .cached(let rows): .cached(rows.highPlane)
+    case .joined(let rows): .joined(JoinedRows(parts: rows.parts.map(\.highPlane), ends: rows.ends))
+    case .strided, .packed, .paged: preconditionFailure("planes outside of a cache")
+    }
+  }
+
   func hasSameRows(_ sequence: Int, _ other: Int, in rows: Range<Int>) -> Bool {
     switch self {
     case .strided(let source): source.hasSameRows(sequence, other, in: rows)
@@ -132,13 +143,30 @@ struct RowRun {
   let columnStride: Int
   /// Those of the run's rows.
   let scales: RowScales
-  let count: Int
+  /// Of rows of two planes.
+  var low = LowPlane.none
+  var count: Int
+
+  /// The same, cut to `most` rows.
+  func limited(to most: Int) -> RowRun {
+    var run = self
+    run.count = min(count, most)
+    return run
+  }
 }
 
 extension RowRun {
   /// Whether the columns of a row follow each other without a gap.
   func hasNeighbouringColumns(_ columns: Int, _ type: RowStorage) -> Bool {
     columnStride == type.columnBytes || columns == 1
+  }
+
+  /// What kernels that load a row go by: elements from column to column, or bytes from a high byte to its low byte.
+  func step(_ type: RowStorage) -> Int {
+    switch type {
+    case .numbers, .int8, .int4: columnStride / type.columnBytes
+    case .planes: low.distance
+    }
   }
 
   /// Copies the first rows of a run whose columns are neighbours, one behind the other.

@@ -7,12 +7,14 @@ enum RowStorage: Hashable, Sendable, CustomStringConvertible {
   case int8
   /// Blocks of 32 columns, each a Float scale and 16 bytes of integers of 4 bits.
   case int4
+  /// High bytes as Int8 rows, and low bytes at a distance that is the same for all rows: `x̂ = scale · (high + low / 256)`.
+  case planes
 
-  /// The bytes of a row whose columns are neighbours; scales in memory of their own are not counted.
+  /// The bytes of a row whose columns are neighbours; scales in memory of their own are not counted, nor a second plane.
   func rowBytes(_ columns: Int) -> Int {
     switch self {
     case .numbers(let type): columns &* type.byteCount
-    case .int8: columns
+    case .int8, .planes: columns
     case .int4:
       (columns &+ Int(CAttentionKernels_i4_columns) &- 1) / Int(CAttentionKernels_i4_columns)
         &* Int(CAttentionKernels_i4_bytes)
@@ -23,7 +25,7 @@ enum RowStorage: Hashable, Sendable, CustomStringConvertible {
   var columnBytes: Int {
     switch self {
     case .numbers(let type): type.byteCount
-    case .int8, .int4: 1
+    case .int8, .int4, .planes: 1
     }
   }
 
@@ -31,7 +33,15 @@ enum RowStorage: Hashable, Sendable, CustomStringConvertible {
   var becomesBFloat16: Bool {
     switch self {
     case .numbers(let type): type == .bfloat16
-    case .int8, .int4: true
+    case .int8, .int4, .planes: true
+    }
+  }
+
+  /// Whether queries are rounded to integers to meet some of the rows' bytes.
+  var areIntegers: Bool {
+    switch self {
+    case .numbers, .int4: false
+    case .int8, .planes: true
     }
   }
 
@@ -40,6 +50,7 @@ enum RowStorage: Hashable, Sendable, CustomStringConvertible {
     case .numbers(let type): type.description
     case .int8: "int8"
     case .int4: "int4"
+    case .planes: "planes"
     }
   }
 }
@@ -63,4 +74,15 @@ struct RowScales {
   func from(_ row: Int) -> RowScales {
     RowScales(base: base.map { $0 + row &* rowStride }, rowStride: rowStride, headStride: headStride)
   }
+}
+
+/// Where the low bytes of rows of two planes lie, and how long rows are.
+struct LowPlane {
+  /// From a high byte to its low byte, in bytes.
+  var distance = 0
+  /// Two bfloat16 numbers a row, one row behind the other: in the low half of a word at least `‖x̂‖₂`, in its high half at least
+  /// `‖x̂ − scale · high‖₂`, what the row loses without its low bytes.
+  var lengths: UnsafePointer<UInt32>?
+
+  static var none: LowPlane { LowPlane() }
 }

@@ -51,19 +51,19 @@ struct StoredRows {
     case .int8 where areNeighbours:
       kernels.pointee.bf16_rows_from_i8(
         target, run.base, run.rowStride, run.scales.base, run.scales.rowStride, count, columns)
-    case .int8: convert(run, count, to: target)
+    case .int8, .planes: convert(run, count, to: target)
     case .int4: kernels.pointee.bf16_rows_from_i4(target, run.base, run.rowStride, count, columns)
     }
   }
 
-  /// Integers whose columns are apart, by way of Floats.
+  /// Integers whose columns are apart, or whose bytes are, by way of Floats.
   private func convert(_ run: RowRun, _ count: Int, to target: UnsafeMutablePointer<UInt16>) {
     let floats = RowKernels<Float>(kernels)
     let (load, store) = (floats.load(tiles.rows.type), floats.store(.bfloat16))
     withUnsafeTemporaryAllocation(of: Float.self, capacity: columns) { row in
       for index in 0..<count {
         load(
-          row.baseAddress, run.base + index &* run.rowStride, run.columnStride, columns,
+          row.baseAddress, run.base + index &* run.rowStride, run.step(tiles.rows.type), columns,
           run.scales.of(index))
         _ = store(target + index * columns, 1, row.baseAddress, columns, 1)
       }

@@ -1,7 +1,8 @@
 import CAttentionKernels
 
 /// Rows of keys, or of values, handed to kernels that read each once: where they lie and as they are, run by run, or gathered where columns
-/// are not neighbours: bfloat16 and integers as they are, since kernels multiply these in their own way, other types as Floats.
+/// are not neighbours, or bytes lie in two planes: bfloat16 and integers as they are, since kernels multiply these in their own way, other
+/// types as Floats.
 struct StreamSource {
   private let source: StoredRows
   private let columns: Int
@@ -44,7 +45,7 @@ struct StreamSource {
       (stream.scale_stride, stream.scale_head_stride) = (run.scales.rowStride, run.scales.headStride)
       stream.scales = run.scales.base
       stream.more_count = 0
-      if !run.hasNeighbouringColumns(columns, source.tiles.rows.type) {
+      if gathersAll || !run.hasNeighbouringColumns(columns, source.tiles.rows.type) {
         stream.count = min(stream.count, Self.gatheredRows(columns: columns))
         let piece = first..<first + stream.count
         gather(piece, of: stretch, heads, into: &stream)
@@ -149,8 +150,12 @@ struct StreamSource {
     switch source.tiles.rows.type {
     case .numbers(let type): type == .bfloat16 ? source.tiles.rows.type : .numbers(.float32)
     case .int8, .int4: source.tiles.rows.type
+    case .planes: .numbers(.float32)
     }
   }
+
+  /// Whether no kernel reads the rows where they lie.
+  private var gathersAll: Bool { source.tiles.rows.type == .planes }
 
   /// Brings rows of all heads into their scratch.
   private func gather(

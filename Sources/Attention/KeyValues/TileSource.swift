@@ -92,7 +92,7 @@ struct TileSource<Scalar: AttentionAccumulator> {
 
   private func read(_ run: RowRun, _ row: Int, into target: UnsafeMutablePointer<Scalar>) {
     load(
-      target, run.base + row &* run.rowStride, run.columnStride / rows.type.columnBytes, columns,
+      target, run.base + row &* run.rowStride, run.step(rows.type), columns,
       run.scales.of(row))
   }
 

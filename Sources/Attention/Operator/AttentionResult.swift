@@ -10,13 +10,7 @@ import CAttentionKernels
 struct AttentionResult {
   private let output: StridedOperand
   private let outputBase: UnsafeMutableRawPointer
-  private let logSumExp: LogSumExps?
-
-  private struct LogSumExps {
-    let base: UnsafeMutableRawPointer
-    let type: AccumulatorType
-    let byteStrides: (sequence: Int, head: Int, row: Int)
-  }
+  private let logSumExp: RowNumbers?
 
   /// Results `[B, Hq, Tq, Dv]` and `[B, Hq, Tq]`, or `[total, Hq, Dv]` and `[Hq, total]` where sequences are packed.
   init<Element: AttentionElement>(
@@ -27,13 +21,9 @@ struct AttentionResult {
     self.output = StridedOperand(
       UnsafeRawPointer(output.base), StorageType(Element.self), output.strides, isPacked ? .packed : .batched)
     self.logSumExp = logSumExp.map { view in
-      let type = AccumulatorType(Element.Accumulator.self)
-      let (size, strides) = (MemoryLayout<Element.Accumulator>.stride, view.strides)
-      return LogSumExps(
-        base: UnsafeMutableRawPointer(view.base), type: type,
-        byteStrides: isPacked
-          ? (0, strides[0] &* size, strides[1] &* size)
-          : (strides[0] &* size, strides[1] &* size, strides[2] &* size))
+      RowNumbers(
+        UnsafeMutableRawPointer(view.base), AccumulatorType(Element.Accumulator.self), view.strides,
+        isPacked: isPacked)
     }
   }
 
@@ -82,13 +72,38 @@ struct AttentionResult {
   /// Writes a row's log-sum-exp where it was asked for.
   func setLogSumExp<Scalar: AttentionAccumulator>(_ value: @autoclosure () -> Scalar, _ index: RowIndex) {
     guard let logSumExp else { return }
-    let strides = logSumExp.byteStrides
+    logSumExp.set(value(), index)
+  }
+}
+
+/// A number for each row of a problem in strided memory: `[B, Hq, Tq]`, or `[Hq, total]` where sequences are packed.
+struct RowNumbers {
+  private let base: UnsafeMutableRawPointer
+  private let type: AccumulatorType
+  private let byteStrides: (sequence: Int, head: Int, row: Int)
+
+  init(_ base: UnsafeMutableRawPointer, _ type: AccumulatorType, _ strides: Strides, isPacked: Bool) {
+    (self.base, self.type) = (base, type)
+    let size = type.storage.byteCount
+    byteStrides =
+      isPacked
+      ? (0, strides[0] &* size, strides[1] &* size)
+      : (strides[0] &* size, strides[1] &* size, strides[2] &* size)
+  }
+
+  init(ofFloats view: MutableTensorView<Float>) {
+    self.init(
+      UnsafeMutableRawPointer(view.base), .float32, view.strides, isPacked: view.shape.count == 2)
+  }
+
+  func set<Scalar: AttentionAccumulator>(_ value: Scalar, _ index: RowIndex) {
     let target =
-      logSumExp.base
-      + (index.sequence &* strides.sequence &+ index.head &* strides.head &+ index.row &* strides.row)
-    switch logSumExp.type {
-    case .float64: target.assumingMemoryBound(to: Double.self).pointee = Double(value())
-    case .float32: target.assumingMemoryBound(to: Float.self).pointee = Float(value())
+      base
+      + (index.sequence &* byteStrides.sequence &+ index.head &* byteStrides.head
+        &+ index.row &* byteStrides.row)
+    switch type {
+    case .float64: target.assumingMemoryBound(to: Double.self).pointee = Double(value)
+    case .float32: target.assumingMemoryBound(to: Float.self).pointee = Float(value)
     }
   }
 }

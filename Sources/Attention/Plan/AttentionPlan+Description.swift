@@ -66,18 +66,19 @@ extension AttentionPlan {
     case .fused: return "\(how(problem.keys, columns.keys)); values \(how(problem.values, columns.values))"
     case .decode:
       return
-        "\(problem.keys.type), read as they are, \(multiplied(problem.keys.type)); values \(problem.values.type), converted in registers"
+        "\(problem.keys.type), \(multiplied(problem.keys.type)); values \(problem.values.type), converted in registers"
     }
   }
 
   /// How streamed keys meet queries, unless these need the exact form.
   private func multiplied(_ keys: RowStorage) -> String {
     switch keys {
-    case .int8: "multiplied by queries of 16 bits"
+    case .int8: "read as they are, multiplied by queries of 16 bits"
     case .numbers(.bfloat16)
     where call.problem.elementType == .bfloat16 && call.variant.kernels.streamDots != nil:
-      "multiplied as pairs"
-    case .numbers, .int4: "converted in registers"
+      "read as they are, multiplied as pairs"
+    case .planes: "both planes brought to float32 some rows at a time"
+    case .numbers, .int4: "read as they are, converted in registers"
     }
   }
 
@@ -85,7 +86,7 @@ extension AttentionPlan {
   private func asPairs(_ rows: KeyValueRows) -> String {
     switch rows.type {
     case .numbers: "read as they are"
-    case .int8, .int4: "converted from \(rows.type) to bfloat16 a tile at a time"
+    case .int8, .int4, .planes: "converted from \(rows.type) to bfloat16 a tile at a time"
     }
   }
 

@@ -39,7 +39,7 @@ struct DecodeTiles: Sendable {
         packedKeys: StreamSource.gatheredRows(columns: problem.sizes.headDimension),
         packedValues: StreamSource.gatheredRows(columns: problem.sizes.valueDimension),
         runs: StreamSource.mostRuns,
-        pairsQueries: problem.elementType == .bfloat16 || problem.keys.type == .int8))
+        pairsQueries: problem.elementType == .bfloat16 || problem.keys.type.areIntegers))
   }
 
   /// Key/value heads whose rows one thread reads together, row by row and head by head.

@@ -1,3 +1,4 @@
+import Attention
 import TensorFiles
 import Transformer
 
@@ -49,4 +50,10 @@ func rates(_ timings: GenerationTimings, generated: Int) -> String {
   }
   return "\(timings.promptTokens) prompt tokens\(rate(timings.promptRate)), "
     + "\(generated) generated\(rate(timings.generationRate))"
+}
+
+/// What follows the rates where a tolerance was given: the share of keys' low bytes that were read.
+func lowByteShare(_ reads: LowByteReads) -> String {
+  if reads.seen == 0 { return "" }
+  return ", \((reads.share * 1000).rounded() / 10) % of the keys' low bytes read"
 }

@@ -10,6 +10,8 @@ struct GenerationResult: Encodable {
   var negativeLogLikelihood: Double?
   var timings: GenerationTimings
   var loadSeconds: Double
+  /// The share of keys' low bytes that were read; nil where no tolerance was given.
+  var lowBytesRead: Double?
   var error: String?
 
   /// A token and its logit, an array of two.
@@ -29,6 +31,7 @@ struct GenerationResult: Encodable {
     case tokens, text
     case topLogits = "top_logits"
     case negativeLogLikelihood = "nll"
+    case lowBytesRead = "low_bytes_read"
     case timings, error
   }
 
@@ -50,6 +53,7 @@ struct GenerationResult: Encodable {
     // `null` is said: who reads it need not know which fields may be missing.
     try fields.encode(
       negativeLogLikelihood.flatMap { $0.isFinite ? $0 : nil }, forKey: .negativeLogLikelihood)
+    try fields.encodeIfPresent(lowBytesRead, forKey: .lowBytesRead)
     var times = fields.nestedContainer(keyedBy: TimingKey.self, forKey: .timings)
     try times.encode(loadSeconds, forKey: .load)
     try times.encode(timings.promptSeconds, forKey: .prompt)

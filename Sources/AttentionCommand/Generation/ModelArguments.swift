@@ -8,8 +8,18 @@ struct ModelArguments: ParsableArguments {
   @Option(help: "What weights are stored in: f32, f16, bf16 or int8.")
   var weights = WeightName.bf16
 
-  @Option(help: "What keys and values are stored in: f32, bf16, f16 or int8.")
+  @Option(
+    help:
+      "What keys and values are stored in: f32, bf16, f16, int8, or planes, which are keys of 16 bits in two planes of bytes beside values of int8."
+  )
   var cache = CacheName.bf16
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "With --cache planes, read low bytes only as far as attention may else be off by this share of the largest value, such as 0.01. (default: all)",
+      valueName: "share"))
+  var tolerance: Double?
 
   @Option(
     parsing: .unconditional,
@@ -22,6 +32,14 @@ struct ModelArguments: ParsableArguments {
 
   func validate() throws {
     if let context, context < 1 { throw ValidationError("--context: \(context), expected at least 1") }
+    if let tolerance {
+      guard tolerance >= 0, tolerance.isFinite else {
+        throw ValidationError("--tolerance: \(tolerance), expected a finite number from 0 on")
+      }
+      guard cache == .planes else {
+        throw ValidationError("--tolerance: goes with --cache planes, not with \(cache.rawValue)")
+      }
+    }
     if let threads, !(1...WorkerPool.maximumThreadCount).contains(threads) {
       throw ValidationError("--threads: \(threads), expected 1 to \(WorkerPool.maximumThreadCount)")
     }
@@ -47,14 +65,22 @@ enum WeightName: String, CaseIterable, ExpressibleByArgument {
 
 /// A type of keys and values, as flags call it.
 enum CacheName: String, CaseIterable, ExpressibleByArgument {
-  case f32, bf16, f16, int8
+  case f32, bf16, f16, int8, planes
 
-  var type: KeyValueType {
+  var keys: KeyValueType {
     switch self {
     case .f32: .float32
     case .bf16: .bfloat16
     case .f16: .float16
     case .int8: .int8
+    case .planes: .planes
+    }
+  }
+
+  var values: KeyValueType {
+    switch self {
+    case .f32, .bf16, .f16, .int8: keys
+    case .planes: .int8
     }
   }
 }

@@ -82,6 +82,9 @@ struct CAttentionKernels_rows {
   // its block, rounded once, times the factor.
   void (*load_from_i4)(void *target, const void *source, ptrdiff_t stride, ptrdiff_t n, double factor);
 
+  // The first n columns of a row of two planes whose low bytes lie `low` bytes behind its high ones: (high + low / 256) * factor, rounded once.
+  void (*load_from_planes)(void *target, const void *high, ptrdiff_t low, ptrdiff_t n, double factor);
+
   // target[i * stride] = source[i] * factor, where the target is of the entry's storage type: the product is rounded to the
   // accumulation type, then to the storage type, to nearest even. Returns 1 where every product is finite before it is rounded to the
   // storage type, else 0.
@@ -99,6 +102,51 @@ struct CAttentionKernels_i4_block {
   float scale;
   uint8_t pairs[16];
 };
+
+// A row of two planes has numbers of 16 bits: column c is scale * (high[c] + low[c] / 256), both signed bytes, so that the high byte alone is
+// the nearest number of 8 bits. The low bytes of a row lie as the high ones do, at a distance that is the same for all rows.
+
+// What the low bytes of some keys add to scores of queries of int16:
+// scores[r * score_stride + chosen[i]] += scale * query_scales[r] * scales[chosen[i]] / 256 * (query r . low bytes of key chosen[i]).
+struct CAttentionKernels_low_products {
+  // The keys, run by run: their high bytes, and scales that are neighbours. Further fields of runs are not used.
+  const struct CAttentionKernels_run *runs;
+  ptrdiff_t low; // from a high byte to its low byte, in bytes
+  ptrdiff_t row_stride, columns;
+  const int32_t *chosen; // rising
+  ptrdiff_t count;       // CAttentionKernels_most_chosen at most
+  const int16_t *queries; // query r at queries + r * query_stride
+  ptrdiff_t query_stride, query_count;
+  const float *query_scales;
+  float scale;
+  float *scores;
+  ptrdiff_t score_stride;
+};
+
+// By how much weights can be off where only the high bytes of keys were read. Of each key, `lengths` has two bf16 numbers in a word: in its low
+// half the length of the row, in its high half that of what its low bytes hold, as quantize_planes writes them. Score j is off by at most
+// d[j] = norm_factor * low half + residual_factor * high half, and a weight exp(score) by at most
+// terms[j] = exp(scores[j] - maximum) * (exp(d[j]) - 1), in units of exp(maximum), the largest score.
+struct CAttentionKernels_bound_terms {
+  const float *scores; // -infinity for a key that is hidden
+  const void *lengths; // neighbours
+  ptrdiff_t count;
+  // From 0 to 2^127. One that is neither 0 nor as large as 2^-126 may count as 2^-126.
+  float norm_factor, residual_factor;
+  float *terms;
+  // Results: the maximum is -infinity, sum and total are 0 where all keys are hidden. The sum is that of the weights, the total that of the terms.
+  float maximum, sum, total;
+};
+
+// Which keys' low bytes are read: those whose term is above the row's threshold in some row.
+struct CAttentionKernels_choice {
+  const float *terms; // row r at terms + r * term_stride
+  ptrdiff_t term_stride, rows, count;
+  const float *thresholds; // one a row
+  int32_t *chosen;         // room for `count`
+  float *rest;             // of each row the sum of the terms of keys that are not chosen
+};
+enum { CAttentionKernels_thresholds = 8, CAttentionKernels_most_chosen = 1024 };
 
 // Rows whose first 2 * `pairs` columns are rotated by pairs, from `source` to `target` (the same row for row, or apart). Pair i is
 // columns (i, i + pairs), or (2i, 2i + 1) where `interleaved`; the columns from 2 * pairs to `columns` are copied.
@@ -211,7 +259,7 @@ struct CAttentionKernels_run {
 enum { CAttentionKernels_most_heads = 8 };
 
 // Scores of queries with a stream of keys: query r is at queries + r * query_stride, its scores go to scores + r * score_stride; for head h
-// both lie h * work_stride numbers further on.
+// the query and its scale lie h * work_stride floats further on, the scores h * score_head_stride.
 struct CAttentionKernels_products {
   struct CAttentionKernels_stream keys;
   const void *queries; // floats; bf16 or int16 for dots. The stride counts these.
@@ -220,19 +268,19 @@ struct CAttentionKernels_products {
   const float *query_scales;
   float scale;
   float *scores;
-  ptrdiff_t score_stride, work_stride;
+  ptrdiff_t score_stride, work_stride, score_head_stride;
 };
 
 // Outputs to which weighted values of a stream are added: row r of the output is at output + r * output_stride, its weights, one for
-// each value, at weights + r * weight_stride; for head h both, and the factors, lie h * work_stride numbers further on. Where `rescale` is
-// NULL all its factors are 1.
+// each value, at weights + r * weight_stride; for head h the output and the factors lie h * work_stride floats further on, the weights
+// h * weight_head_stride. Where `rescale` is NULL all its factors are 1.
 struct CAttentionKernels_sums {
   struct CAttentionKernels_stream values;
   const float *weights;
   ptrdiff_t weight_stride, row_count;
   const float *rescale;
   float *output;
-  ptrdiff_t output_stride, work_stride;
+  ptrdiff_t output_stride, work_stride, weight_head_stride;
 };
 
 // Rows of inputs times a weight whose outputs lie in panels: output[r][o] = sum over k of input[r][k] * weight[o][k], plus bias[o] where
@@ -352,6 +400,33 @@ struct CAttentionKernels {
   // The same in blocks of int4, of which each has a scale of its own, the largest size divided by 7. Returns 1 where all numbers are finite,
   // else 0, and the target is then anything.
   int (*quantize_i4)(void *blocks, const float *source, ptrdiff_t n);
+
+  // Quantise n floats to two planes. The unit is the largest size of a number divided by 32639, in float; integers are the numbers divided by it,
+  // rounded to the nearest, ties to even, and cut to -32639 ... 32639; where the unit is 0, so are they. An integer is 256 * high + low with low in
+  // -128 ... 127, so that high is in -127 ... 127. Returns the scale, 256 units; NaN where a number is not finite, and all else is then anything.
+  // *lengths are two bf16 numbers, rounded up from exact ones, those that are not 0 to at least 2^-126: in the low half the unit times the length
+  // of the row of integers, in the high half that of the row of low bytes. Every set gives the same bits.
+  float (*quantize_planes)(int8_t *high, int8_t *low, uint32_t *lengths, const float *source, ptrdiff_t n);
+
+  // The products of 480 columns at a time, or of what is left, add up exactly and come to float; scale / 256, the query's and the key's multiply it,
+  // in this order, and that is added to the score. Every set gives the same bits.
+  void (*products_from_low)(const struct CAttentionKernels_low_products *products);
+
+  // The largest low half of n words as quantize_planes writes them; 0 of none. High halves are finite.
+  float (*largest_length)(const void *lengths, ptrdiff_t n);
+
+  // Sum, total and terms are no less than exact, but what is below 2^-100 may become 0. The sum is less than 1e-4 of itself more; terms and
+  // total are less than 1e-4 more than a d that is 2^-7 of itself larger makes them. Where d is more than 11, a term's exponent,
+  // score - maximum + d, may besides be larger by 2^-19 of d + maximum - score. A term that is beyond the largest float is infinite. Scores
+  // other than -infinity are finite, else results are anything.
+  void (*bound_terms)(struct CAttentionKernels_bound_terms *bound);
+
+  // sums[k] += the sum of those terms that are not above thresholds[k], for CAttentionKernels_thresholds rising thresholds: added in float, a
+  // chain for every lane.
+  void (*sums_below)(const float *terms, ptrdiff_t n, const float *thresholds, float *sums);
+
+  // Returns how many keys were chosen; writes their numbers, rising, and the sums of the rest: within 1e-5 of themselves for up to 9000 keys.
+  ptrdiff_t (*choose)(const struct CAttentionKernels_choice *choice);
 
   // Rows of integers times their scales, rounded to bf16: row i goes to target + i * columns. `source_stride` and `scale_stride` count bytes.
   // NaN and infinity in a scale come through; results below the normal range may become 0. int4 has its own scales.

@@ -34,7 +34,7 @@ public final class BatchGenerator: Sendable {
   ///
   /// - Parameters:
   ///   - model: the model.
-  ///   - options: without a window.
+  ///   - options: without a window, and without a tolerance.
   ///   - poolTokens: how many tokens the pool holds, rounded up to pages of 64.
   ///   - stepTokens: the most tokens of one step.
   /// - Throws: ``ModelError`` where an option is out of its range, or there is no memory.
@@ -44,6 +44,8 @@ public final class BatchGenerator: Sendable {
   ) throws(ModelError) {
     try options.check()
     guard options.window == nil else { throw ModelError("window", "given, expected none in a batch") }
+    // Prompts beside it in a step would decide whether a token keeps to it or is exact.
+    guard options.tolerance == nil else { throw ModelError("tolerance", "given, expected none in a batch") }
     guard poolTokens >= 1 else { throw ModelError("poolTokens", "\(poolTokens) given, expected at least 1") }
     guard stepTokens >= 1 else { throw ModelError("stepTokens", "\(stepTokens) given, expected at least 1") }
     (self.model, self.options, self.stepTokens) = (model, options, stepTokens)

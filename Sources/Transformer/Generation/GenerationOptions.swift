@@ -23,6 +23,10 @@ public struct GenerationOptions: Sendable {
   /// What values are stored in.
   public var values: KeyValueType
 
+  /// With keys of ``KeyValueType/planes``: how far attention of a token may be off, relative to the largest value, see
+  /// ``ScaledDotProductAttention/within(_:_:_:)``. Where nil, both planes are read whole, as in passes of many tokens in any case.
+  public var tolerance: Double?
+
   /// How many tokens each token sees, its own included, beside the first ``keptTokens``; nil for all. The cache is a ring then, and stays
   /// as small however long the text becomes.
   public var window: Int?
@@ -33,13 +37,15 @@ public struct GenerationOptions: Sendable {
   /// Options; greedy, and with a bfloat16 cache of everything where nothing is said.
   public init(
     maximumTokens: Int = 128, sampling: SamplingOptions = SamplingOptions(), stops: [String] = [],
-    keys: KeyValueType = .bfloat16, values: KeyValueType = .bfloat16, window: Int? = nil
+    keys: KeyValueType = .bfloat16, values: KeyValueType = .bfloat16, tolerance: Double? = nil,
+    window: Int? = nil
   ) {
     self.maximumTokens = maximumTokens
     self.sampling = sampling
     self.stops = stops
     self.keys = keys
     self.values = values
+    self.tolerance = tolerance
     self.window = window
   }
 
@@ -52,9 +58,21 @@ public struct GenerationOptions: Sendable {
     try check("maximumTokens", maximumTokens, least: 0)
     try check("chunk", chunk, least: 1)
     if let window { try check("window", window, least: 1) }
+    try checkTolerance(tolerance, keys)
     try check("keptTokens", keptTokens, least: 0)
     if stops.contains(where: \.isEmpty) {
       throw ModelError("stops", "an empty text given, expected some characters")
     }
+  }
+}
+
+/// Throws where a tolerance is none, or keys have no bound.
+func checkTolerance(_ tolerance: Double?, _ keys: KeyValueType) throws(ModelError) {
+  guard let tolerance else { return }
+  guard tolerance >= 0, tolerance.isFinite else {
+    throw ModelError("tolerance", "\(tolerance) given, expected a finite number from 0 on")
+  }
+  guard keys == .planes else {
+    throw ModelError("tolerance", "given for keys of \(keys), expected keys of planes")
   }
 }

@@ -31,6 +31,9 @@ public final class GenerationSession: TokenSource {
   /// What it took.
   public private(set) var timings = GenerationTimings()
 
+  /// Of all tokens that were generated: how many rows of keys' low bytes were read.
+  public var lowByteReads: LowByteReads { decoder.lowByteReads }
+
   /// The logits of the next token; empty before a prompt. A copy.
   public var logits: [Float] { lastRow?.elements ?? [] }
 
@@ -71,6 +74,7 @@ public final class GenerationSession: TokenSource {
     }
     (self.options, self.capacity, self.ends) = (options, capacity, ends)
     sampler = try Sampler(options.sampling)
+    let decoder = decoder.within(options.tolerance)
     if let window = options.window, window < capacity - options.keptTokens {
       self.decoder = decoder.windowed(window, keepingFirst: options.keptTokens)
       let rows = options.keptTokens + window + min(options.chunk, capacity)

@@ -31,6 +31,9 @@ public final class SpeculativeGenerator: TokenSource {
   /// What it took; tokens that were agreed on take no time of their own.
   public private(set) var timings = GenerationTimings()
 
+  /// Of the target's passes.
+  public var lowByteReads: LowByteReads { target.lowByteReads }
+
   /// How many tokens the draft proposed.
   public private(set) var proposedCount = 0
 
@@ -74,7 +77,8 @@ public final class SpeculativeGenerator: TokenSource {
     let context = min(model.decoder.context, draft.decoder.context)
     let capacity = min(capacity ?? context, context)
     guard capacity >= 1 else { throw ModelError("capacity", "\(capacity) given, expected at least 1") }
-    (target, self.draft, ends) = (model.decoder, draft.decoder, model.tokenizer.end)
+    target = model.decoder.within(options.tolerance)
+    (self.draft, ends) = (draft.decoder.within(options.tolerance), model.tokenizer.end)
     (self.options, self.proposalCount, self.capacity) = (options, proposalCount, capacity)
     sampler = try Sampler(options.sampling)
     func sequence(_ decoder: DecoderModel) throws(ModelError) -> KeyValueSequence {

@@ -1,3 +1,5 @@
+import Attention
+
 /// What tokens come from one by one: ``GenerationSession`` and ``SpeculativeGenerator``.
 public protocol TokenSource: AnyObject {
   /// Takes a prompt in; see ``GenerationSession/prefill(_:scoring:shouldGoOn:)``.
@@ -13,6 +15,9 @@ public protocol TokenSource: AnyObject {
 
   /// What it took.
   var timings: GenerationTimings { get }
+
+  /// How many rows of keys' low bytes the tokens read that were generated; see ``GenerationOptions/tolerance``.
+  var lowByteReads: LowByteReads { get }
 
   /// The mean of −ln p over the prompt's tokens after the first; nil where none was scored.
   var negativeLogLikelihood: Double? { get }

@@ -14,6 +14,8 @@ struct DecoderAttention: Sendable {
   let keyNorm: Norm?
   let rotary: RotaryEmbedding
   var attend: ScaledDotProductAttention
+  /// Of passes of few tokens over keys of two planes; nil for attention that reads them whole.
+  var bound: AttentionBound?
 
   private var queryColumns: Range<Int> { 0..<queryHeads * depth }
   private var keyColumns: Range<Int> { queryHeads * depth..<(queryHeads + keyValueHeads) * depth }
@@ -38,14 +40,31 @@ struct DecoderAttention: Sendable {
     switch pass.queryType {
     case .float32:
       let queries = try scratch.heads(queryHeads, of: queryColumns)
-      let heads = try attend(.packed(queries, lengths: pass.lengths), keyValues)
+      let heads = try attention(of: queries, over: keyValues, pass)
       writeOutput(of: heads, to: outputs, adding: adding) { $0.set(row: $1, to: $2) }
     case .bfloat16:
       let queries = try scratch.rounded(queryColumns.count, on: attend.pool)
         .sliced(axis: 1, queryColumns).reshaped(to: [scratch.rows, queryHeads, depth])
-      let heads = try attend(.packed(queries, lengths: pass.lengths), keyValues)
+      let heads = try attention(of: queries, over: keyValues, pass)
       writeOutput(of: heads, to: outputs, adding: adding) { $0.set(row: $1, to: $2) }
     }
+  }
+
+  /// Rows of a group under a bound: as many as a part of the keys is read for at once. More are limited by arithmetic, and reading both
+  /// planes costs them nothing.
+  private static let mostBoundedRows = 32
+
+  private func attention<Element: AttentionElement>(
+    of queries: Tensor<Element>, over keyValues: KeyValues, _ pass: DecoderPass
+  ) throws(AttentionError) -> Tensor<Element> {
+    let rows = (pass.lengths.max() ?? 0) * (queryHeads / keyValueHeads)
+    guard let bound, rows <= Self.mostBoundedRows else {
+      return try attend(.packed(queries, lengths: pass.lengths), keyValues)
+    }
+    let result = try attend.within(
+      bound.tolerance, .packed(queries, lengths: pass.lengths), keyValues)
+    bound.add(result.lowByteReads)
+    return result.output
   }
 
   /// Queries, turned by their positions, keys, not turned, and values.
@@ -73,8 +92,7 @@ struct DecoderAttention: Sendable {
     }
     return AttentionCall(
       attention: attend, queries: try batch(queryHeads, queryColumns),
-      keyValues: KeyValues(
-        keys: try batch(keyValueHeads, keyColumns), values: try batch(keyValueHeads, valueColumns)))
+      keys: try batch(keyValueHeads, keyColumns), values: try batch(keyValueHeads, valueColumns))
   }
 
   private func normaliseHeads(_ rows: RowMatrix, on pool: WorkerPool) {

@@ -108,6 +108,26 @@ import Testing
     }
   }
 
+  /// Token by token within a tolerance, over keys of two planes, beside a cache of Floats.
+  @Test func withinATolerance() throws {
+    let text = try GenerationFixtures.read("smollm2-long.json", as: GenerationFixtures.LongText.self)
+    let model = try LanguageModel(
+      path: GenerationFixtures.model(GenerationFixtures.smolPath), weights: .bfloat16)
+    let ids = Array(text.ids.prefix(1200))
+    let exact = try session(
+      model, ids, GenerationOptions(maximumTokens: 0, keys: .float32, values: .float32))
+    var options = GenerationOptions(maximumTokens: 0, keys: .planes, values: .int8, tolerance: 0.01)
+    options.chunk = 1
+    let bounded = try session(model, ids, options)
+    let (expected, nll) = try (
+      #require(exact.negativeLogLikelihood), #require(bounded.negativeLogLikelihood)
+    )
+    #expect(abs(nll / expected - 1) < 0.001, "nll \(nll), expected \(expected)")
+    let share = bounded.lowByteReads.share
+    #expect(share > 0 && share < 0.8, "\(share) of the low bytes read")
+    #expect(exact.lowByteReads == LowByteReads())
+  }
+
   /// What a cache of fewer bits costs over a text that is almost half the context.
   @Test(arguments: [(KeyValueType.int8, 0.005), (.bfloat16, 0.001)])
   func longText(cache: KeyValueType, tolerance: Double) throws {

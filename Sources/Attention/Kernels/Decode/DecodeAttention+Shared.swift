@@ -78,7 +78,8 @@ extension DecodeAttention {
         heads: StreamHeads(count: 1, scratch: stack.packedKeys, stride: 0, runs: stack.runs),
         next: { self.values.run(within: $0, of: values) }
       ) { piece, stream, type in
-        multiply(stream, type, span.form, stack, span.rows, at: piece.lowerBound, stride: 0)
+        multiply(
+          stream, type, span.form, stack, span.rows, at: piece.lowerBound, stride: 0, scoreHeadStride: 0)
       }
     }
     for (member, rows) in seeing { tileRows.weigh(tile, rows, of: member.block, member.work) }
@@ -88,7 +89,7 @@ extension DecodeAttention {
         heads: StreamHeads(count: 1, scratch: stack.packedValues, stride: 0, runs: stack.runs),
         next: { row in following.flatMap { self.keys.run(within: row, of: $0) } }
       ) { piece, stream, type in
-        sum(stream, type, stack, span.rows, at: piece.lowerBound, stride: 0)
+        sum(stream, type, stack, span.rows, at: piece.lowerBound, stride: 0, scoreHeadStride: 0)
       }
     }
   }

@@ -19,13 +19,21 @@ struct DecodeAttention {
   init(
     _ problem: AttentionProblem, _ result: AttentionResult, _ kernels: KernelTable, _ partial: PartialResults
   ) {
+    self.init(problem, keys: problem.keys, result, kernels, partial)
+  }
+
+  /// - Parameter keys: what is streamed of the problem's keys.
+  init(
+    _ problem: AttentionProblem, keys: KeyValueRows, _ result: AttentionResult, _ kernels: KernelTable,
+    _ partial: PartialResults
+  ) {
     self.problem = problem
     self.kernels = kernels
     self.partial = partial
     self.factors = problem.factors()
     self.tileRows = TileRows(problem, result, kernels, queryFactor: factors.queries)
-    self.stream = StreamKernels(problem, kernels)
-    self.keys = StreamSource(problem.keys, columns: problem.sizes.headDimension, kernels)
+    self.stream = StreamKernels(problem, keys: keys.type, kernels)
+    self.keys = StreamSource(keys, columns: problem.sizes.headDimension, kernels)
     self.values = StreamSource(problem.values, columns: problem.sizes.valueDimension, kernels)
   }
 
@@ -140,30 +148,49 @@ struct DecodeAttention {
     guard !rows.isEmpty, let tileKeys = keys.stretch(tile, block),
       let tileValues = values.stretch(tile, block)
     else { return }
-    let work = heads[0].work
-    keys.forEachPiece(
-      of: tileKeys,
-      heads: StreamHeads(count: heads.count, scratch: work.packedKeys, stride: stride, runs: work.runs),
-      next: { values.run(within: $0, of: tileValues) }
-    ) { piece, stream, type in
-      multiply(stream, type, heads[0].form, work, rows, at: piece.lowerBound, stride: stride)
-    }
+    let streamed = StreamedTile(
+      rows: rows, work: heads[0].work, heads: heads.count, stride: stride, scoreHeadStride: stride)
+    multiply(tileKeys, streamed, heads[0].form) { values.run(within: $0, of: tileValues) }
     for head in heads { tileRows.weigh(tile, rows, of: head.block, head.work) }
-    values.forEachPiece(
-      of: tileValues,
-      heads: StreamHeads(count: heads.count, scratch: work.packedValues, stride: stride, runs: work.runs),
-      next: { row in next.flatMap { keys.run(within: row, of: $0) } }
-    ) { piece, stream, type in
-      sum(stream, type, work, rows, at: piece.lowerBound, stride: stride)
+    sum(tileValues, streamed) { row in next.flatMap { keys.run(within: row, of: $0) } }
+  }
+
+  /// Computes the scores of a tile.
+  ///
+  /// - Parameter next: finds what is read after the keys.
+  func multiply(
+    _ keys: StreamStretch, _ tile: StreamedTile, _ form: StreamedQueries, next: (_ row: Int) -> RowRun?
+  ) {
+    let heads = StreamHeads(
+      count: tile.heads, scratch: tile.work.packedKeys, stride: tile.stride, runs: tile.work.runs)
+    self.keys.forEachPiece(of: keys, heads: heads, next: next) { piece, stream, type in
+      multiply(
+        stream, type, form, tile.work, tile.rows, at: piece.lowerBound, stride: tile.stride,
+        scoreHeadStride: tile.scoreHeadStride)
+    }
+  }
+
+  /// Adds the weighted values of a tile to the outputs.
+  ///
+  /// - Parameter next: finds what is read after the values.
+  func sum(_ values: StreamStretch, _ tile: StreamedTile, next: (_ row: Int) -> RowRun?) {
+    let heads = StreamHeads(
+      count: tile.heads, scratch: tile.work.packedValues, stride: tile.stride, runs: tile.work.runs)
+    self.values.forEachPiece(of: values, heads: heads, next: next) { piece, stream, type in
+      sum(
+        stream, type, tile.work, tile.rows, at: piece.lowerBound, stride: tile.stride,
+        scoreHeadStride: tile.scoreHeadStride)
     }
   }
 
   /// Computes the scores of some rows with a piece of the keys, which is `place` keys into the tile.
   ///
-  /// - Parameter stride: from a head's workspace to the next head's, in Floats.
+  /// - Parameters:
+  ///   - stride: from a head's workspace to the next head's, in Floats.
+  ///   - scoreHeadStride: from its scores to the next head's.
   func multiply(
     _ keys: CAttentionKernels_stream, _ type: RowStorage, _ form: StreamedQueries,
-    _ work: TileWorkspace<Float>, _ rows: Range<Int>, at place: Int, stride: Int
+    _ work: TileWorkspace<Float>, _ rows: Range<Int>, at place: Int, stride: Int, scoreHeadStride: Int
   ) {
     let (first, depth) = (rows.lowerBound, problem.sizes.headDimension)
     let (kernel, queries) = stream.products(of: type, form, work, from: first * depth)
@@ -171,14 +198,14 @@ struct DecodeAttention {
       keys: keys, queries: queries, query_stride: depth, query_count: rows.count,
       query_scales: UnsafePointer(work.queryScales + first), scale: factors.products,
       scores: work.scores + first * work.scoreStride + place, score_stride: work.scoreStride,
-      work_stride: stride)
+      work_stride: stride, score_head_stride: scoreHeadStride)
     kernel(&products)
   }
 
   /// Adds a piece of the weighted values to the outputs of some rows.
   func sum(
     _ values: CAttentionKernels_stream, _ type: RowStorage, _ work: TileWorkspace<Float>, _ rows: Range<Int>,
-    at place: Int, stride: Int
+    at place: Int, stride: Int, scoreHeadStride: Int
   ) {
     let (first, width) = (rows.lowerBound, problem.sizes.valueDimension)
     // What was summed before comes to the new scale once.
@@ -186,7 +213,19 @@ struct DecodeAttention {
       values: values, weights: work.scores + first * work.scoreStride + place,
       weight_stride: work.scoreStride,
       row_count: rows.count, rescale: place == 0 ? UnsafePointer(work.softmax.rescale + first) : nil,
-      output: work.output + first * width, output_stride: width, work_stride: stride)
+      output: work.output + first * width, output_stride: width, work_stride: stride,
+      weight_head_stride: scoreHeadStride)
     kernels.streamSums(type)(&sums)
   }
+}
+
+/// The rows of neighbouring heads that see a tile, each head in a workspace of its own.
+struct StreamedTile {
+  let rows: Range<Int>
+  /// That of the first head.
+  let work: TileWorkspace<Float>
+  let heads: Int
+  /// From a head's workspace to the next head's, and from its scores to the next head's, in Floats.
+  let stride: Int
+  let scoreHeadStride: Int
 }

@@ -25,14 +25,15 @@ struct StreamKernels {
   private let largestQuery: Float
   private let store: RowKernels<Float>.Store
 
-  init(_ problem: AttentionProblem, _ kernels: KernelTable) {
+  /// - Parameter keys: what is streamed.
+  init(_ problem: AttentionProblem, keys: RowStorage, _ kernels: KernelTable) {
     self.kernels = kernels
     columns = problem.sizes.headDimension
     usual =
-      switch problem.keys.type {
+      switch keys {
       case .int8: .integers
       case .numbers(.bfloat16) where problem.elementType == .bfloat16 && kernels.streamDots != nil: .pairs
-      case .numbers, .int4: .floats
+      case .numbers, .int4, .planes: .floats
       }
     largestQuery = FusedUnits(problem).largestPairedQuery
     store = RowKernels<Float>(kernels).store(.bfloat16)

@@ -49,6 +49,12 @@ extension CachedRows {
     case .int8:
       let scale = scale(page: page, head: head, row: row)?.pointee ?? .nan
       return scale * Float(base.load(fromByteOffset: column, as: Int8.self))
+    case .planes:
+      let scale = scale(page: page, head: head, row: row)?.pointee ?? .nan
+      let high = base.load(fromByteOffset: column, as: Int8.self)
+      let low = base.load(fromByteOffset: lowDistance + column, as: Int8.self)
+      // Both steps are exact but for the product's rounding: 16 bits fit a Float.
+      return scale * (Float(high) + Float(low) / 256)
     case .int4:
       let (block, place) = column.quotientAndRemainder(dividingBy: Int(CAttentionKernels_i4_columns))
       let scaled = base + block * Int(CAttentionKernels_i4_bytes)

@@ -6,7 +6,8 @@
 ///     for layer in 0..<30 { try step.write(layer: layer, keys: k, values: v, rotary: rotary) }
 ///     try step.commit()
 ///
-/// Keys lie as `[layer][page][head][row][bytes of a row]` and values alike; Int8 rows have their scales in `[layer][page][head][row]`.
+/// Keys lie as `[layer][page][head][row][bytes of a row]` and values alike; Int8 rows have their scales in `[layer][page][head][row]`. Of
+/// planes, the high bytes lie as Int8 rows do, and the low bytes after all of them in the same order.
 /// A page holds the same rows of all layers: one list of pages a sequence serves them all.
 ///
 /// Sequences share pages: forks all that they have in common, and sequences that start with the same tokens whole pages of them
@@ -27,10 +28,10 @@ public final class KeyValuePool: Sendable {
   ///   - depth: `D`, the width of a key.
   ///   - width: `Dv`, the width of a value; `depth` when nil.
   ///   - keys: what keys are stored in; all but `int4`.
-  ///   - values: what values are stored in.
+  ///   - values: what values are stored in; all but `planes`.
   ///   - pageSize: rows of a page.
   ///   - pages: how many pages.
-  /// - Throws: ``AttentionError`` where a size is below 1 or beyond any use, keys are `int4`, or the system has no address space.
+  /// - Throws: ``AttentionError`` where a size is below 1 or beyond any use, keys are `int4`, values are `planes`, or the system has no address space.
   ///
   /// Beside the rows a pool has some 60 bytes a page and 8 bytes a token of a page that others may reuse.
   public convenience init(

@@ -12,7 +12,9 @@ extension KeyValueSequence {
   /// |---|---|---|
   /// | `keys`, `values` | `[layers, heads, rows, D or Dv]` | F32, BF16, F16 or I8 |
   /// | `values`, where int4 | `[layers, heads, rows, 20 · ⌈Dv/32⌉]` | U8: the bytes of each 32 columns |
-  /// | `keys.scales`, `values.scales`, where int8 | `[layers, heads, rows]` | F32 |
+  /// | `keys.scales`, `values.scales`, where int8 or planes | `[layers, heads, rows]` | F32 |
+  /// | `keys.low`, where planes: `keys` has the high bytes | `[layers, heads, rows, D]` | I8 |
+  /// | `keys.lengths`, where planes: the length of a row and that of its low bytes, rounded up | `[layers, heads, rows, 2]` | BF16 |
   /// | `tokens` | the ids of the first tokens, as far as they are known | I64 |
   ///
   /// The text of its header: `format`, `version` (1), `layers`, `heads`, `depth`, `width`, the types `keys` and `values`, `count`, for

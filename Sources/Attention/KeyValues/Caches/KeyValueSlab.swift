@@ -25,7 +25,7 @@ public final class KeyValueSlab: Sendable {
   ///   - depth: `D`, the width of a key.
   ///   - width: `Dv`, the width of a value; `depth` when nil.
   ///   - keys: what keys are stored in; all but `int4`.
-  ///   - values: what values are stored in.
+  ///   - values: what values are stored in; all but `planes`.
   ///   - batch: how many sequences.
   ///   - capacity: rows of a sequence, at first.
   ///   - growing: whether it takes twice as many where they do not suffice.

@@ -38,7 +38,7 @@ struct RowWriter {
       case .float32: .float32
       case .bfloat16: .bfloat16
       case .float16: .float16
-      case .int8, .int4: nil
+      case .int8, .int4, .planes: nil
       }
     kernels = CAttentionKernels_active()
     rotates = rotary != nil
@@ -259,6 +259,18 @@ struct RowWriter {
       }
       forEachRow { from, to, head, row in
         let scale = quantize(to.assumingMemoryBound(to: Int8.self), from, columns)
+        target.scale(page: run.page, head: head, row: row)?.pointee = scale
+        return !scale.isNaN
+      }
+    case .planes:
+      guard let quantize = kernels.pointee.quantize_planes else {
+        preconditionFailure("this set of kernels cannot quantise to planes")
+      }
+      let low = target.lowDistance
+      forEachRow { from, to, head, row in
+        let scale = quantize(
+          to.assumingMemoryBound(to: Int8.self), (to + low).assumingMemoryBound(to: Int8.self),
+          target.lengths(page: run.page, head: head, row: row), from, columns)
         target.scale(page: run.page, head: head, row: row)?.pointee = scale
         return !scale.isNaN
       }

@@ -38,7 +38,14 @@ struct CheckedCache {
     }
     tokens = ids.elements.map { Int($0) }
     try checkSum(argument)
-    for tensor in tensors { try checkIntegers(tensor, argument) }
+    for tensor in tensors {
+      switch tensor.content {
+      case .rows: try checkIntegers(tensor, argument)
+      case .scales: try checkScales(tensor, argument)
+      case .lowBytes: break
+      case .lengths: try checkLengths(tensor, argument)
+      }
+    }
   }
 
   /// Calls `body` with all bytes of a tensor.
@@ -59,34 +66,78 @@ struct CheckedCache {
     }
   }
 
-  /// Kernels rely on what `write` makes of rows: finite scales, and integers that have a negative.
+  /// Kernels rely on what `write` makes of rows: integers that have a negative, and finite scales.
   private func checkIntegers(_ tensor: SavedCache.Rows, _ argument: String) throws(AttentionError) {
-    let (scalesAreFine, integersAreFine) = withBytes(of: tensor) { bytes in
-      func isFine(_ offset: Int) -> Bool {
+    func refusal(_ least: Int) -> AttentionError {
+      AttentionError(
+        argument, "tensor \(tensor.name): \(least) given, expected integers from \(least + 1) on")
+    }
+    switch tensor.part.type {
+    case .float32, .bfloat16, .float16: break
+    case .int8, .planes:
+      if withBytes(of: tensor, { $0.contains(0x80) }) { throw refusal(-128) }
+    case .int4:
+      let step = KeyValueType.int4.rowBytes(columns: 1)
+      try checkScales(tensor, every: step, argument)
+      let areFine = withBytes(of: tensor) { bytes in
+        stride(from: 0, to: bytes.count, by: step).allSatisfy {
+          bytes[$0 + 4..<$0 + 20].allSatisfy { $0 & 0x0F != 8 && $0 & 0xF0 != 0x80 }
+        }
+      }
+      guard areFine else { throw refusal(-8) }
+    }
+  }
+
+  private func checkScales(
+    _ tensor: SavedCache.Rows, every step: Int = 4, _ argument: String
+  ) throws(AttentionError) {
+    let areFine = withBytes(of: tensor) { bytes in
+      stride(from: 0, to: bytes.count, by: step).allSatisfy { offset in
         let scale = bytes.loadUnaligned(fromByteOffset: offset, as: Float.self)
         return scale >= 0 && scale.isFinite
       }
-      if tensor.isScales { return (stride(from: 0, to: bytes.count, by: 4).allSatisfy(isFine), true) }
-      switch tensor.part.type {
-      case .float32, .bfloat16, .float16: return (true, true)
-      case .int8: return (true, !bytes.contains(0x80))
-      case .int4:
-        let blocks = stride(from: 0, to: bytes.count, by: KeyValueType.int4.rowBytes(columns: 1))
-        return (
-          blocks.allSatisfy(isFine),
-          blocks.allSatisfy { bytes[$0 + 4..<$0 + 20].allSatisfy { $0 & 0x0F != 8 && $0 & 0xF0 != 0x80 } }
-        )
-      }
     }
-    guard scalesAreFine else {
+    guard areFine else {
       throw AttentionError(
         argument, "tensor \(tensor.name): a scale that is negative, infinite or NaN given, expected others")
     }
-    guard integersAreFine else {
+  }
+
+  /// Lengths below those of rows would make bounds of attention that do not hold.
+  private func checkLengths(_ lengths: SavedCache.Rows, _ argument: String) throws(AttentionError) {
+    func withBytes(_ content: SavedCache.Content, _ body: (UnsafeRawBufferPointer) -> Bool) -> Bool {
+      let tensor = saved.tensors.first { $0.content == content && $0.part.type == .planes }
+      guard let tensor else { preconditionFailure("lengths without rows") }
+      return self.withBytes(of: tensor, body)
+    }
+    let columns = lengths.part.columns
+    let areFine = self.withBytes(of: lengths) { lengths in
+      withBytes(.scales) { scales in
+        withBytes(.rows) { high in
+          withBytes(.lowBytes) { low in
+            (0..<lengths.count / 4).allSatisfy { row in
+              var (all, rest) = (0, 0)
+              for place in row * columns..<(row + 1) * columns {
+                let lower = Int(Int8(bitPattern: low[place]))
+                let integer = 256 * Int(Int8(bitPattern: high[place])) + lower
+                (all, rest) = (all + integer * integer, rest + lower * lower)
+              }
+              let unit = Double(scales.loadUnaligned(fromByteOffset: 4 * row, as: Float.self)) / 256
+              func isFine(_ half: Int, _ squares: Int) -> Bool {
+                let bits = lengths.loadUnaligned(fromByteOffset: 4 * row + 2 * half, as: UInt16.self)
+                let given = BFloat16(bitPattern: bits).doubleValue
+                return given.isFinite && given >= unit * Double(squares).squareRoot()
+              }
+              return isFine(0, all) && isFine(1, rest)
+            }
+          }
+        }
+      }
+    }
+    guard areFine else {
       throw AttentionError(
         argument,
-        "tensor \(tensor.name): \(tensor.part.type == .int8 ? -128 : -8) given, expected integers from \(tensor.part.type == .int8 ? -127 : -7) on"
-      )
+        "tensor \(lengths.name): a length given that is not finite, or below that of its row")
     }
   }
 }

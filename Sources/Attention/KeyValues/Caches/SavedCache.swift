@@ -18,16 +18,32 @@ struct SavedCache {
     rowCount = ring.map { min($0.kept, count) + count - min($0.first(count), count) } ?? count
   }
 
-  /// One tensor of rows, `[layers, heads, rows, columns]`, or `[layers, heads, rows]` where it holds their scales.
+  /// One tensor of rows, `[layers, heads, rows, columns]`, or `[layers, heads, rows]` where it holds scales.
   struct Rows {
     let name: String
     let elementType: ElementType
     let shape: Shape
     let part: CachePart
-    let isScales: Bool
+    let content: Content
 
     /// Bytes from one row to the next.
-    var rowBytes: Int { isScales ? part.type.scaleBytes : part.rowBytes }
+    var rowBytes: Int {
+      switch content {
+      case .rows, .lowBytes: part.rowBytes
+      case .scales: MemoryLayout<Float>.stride
+      case .lengths: MemoryLayout<UInt32>.stride
+      }
+    }
+  }
+
+  /// What a tensor holds of rows.
+  enum Content {
+    /// The numbers, or their high bytes.
+    case rows
+    case lowBytes
+    case scales
+    /// Two numbers a row: its length, and that of its low bytes.
+    case lengths
   }
 
   /// In the order in which the checksum has them.
@@ -38,12 +54,22 @@ struct SavedCache {
       let columns = part.type == .int4 ? part.rowBytes : part.columns
       return Rows(
         name: name, elementType: part.type.savedType, shape: Shape(axes + [columns]), part: part,
-        isScales: false)
+        content: .rows)
     }
-    let scales = parts.filter { $0.1.type.scaleBytes > 0 }.map { name, part in
-      Rows(name: "\(name).scales", elementType: .float32, shape: Shape(axes), part: part, isScales: true)
+    let scales = parts.filter(\.1.type.hasScales).map { name, part in
+      Rows(name: "\(name).scales", elementType: .float32, shape: Shape(axes), part: part, content: .scales)
     }
-    return rows + scales
+    let planes = parts.filter { $0.1.type == .planes }.flatMap { name, part in
+      [
+        Rows(
+          name: "\(name).low", elementType: .int8, shape: Shape(axes + [part.columns]), part: part,
+          content: .lowBytes),
+        Rows(
+          name: "\(name).lengths", elementType: .bfloat16, shape: Shape(axes + [2]), part: part,
+          content: .lengths),
+      ]
+    }
+    return rows + scales + planes
   }
 
   static let tokens = "tokens"
@@ -86,7 +112,7 @@ extension KeyValueType {
     case .float32: .float32
     case .bfloat16: .bfloat16
     case .float16: .float16
-    case .int8: .int8
+    case .int8, .planes: .int8
     case .int4: .uint8
     }
   }
@@ -104,10 +130,14 @@ extension SequenceRows {
         var row = 0
         while row < rowCount {
           let run = run(row: row)
+          let (page, place) = (run.page, run.rowInPage)
           let base =
-            tensor.isScales
-            ? UnsafeMutableRawPointer(rows.scale(page: run.page, head: head, row: run.rowInPage))
-            : rows.row(page: run.page, head: head, row: run.rowInPage)
+            switch tensor.content {
+            case .rows: rows.row(page: page, head: head, row: place)
+            case .lowBytes: rows.row(page: page, head: head, row: place) + rows.lowDistance
+            case .scales: UnsafeMutableRawPointer(rows.scale(page: page, head: head, row: place))
+            case .lengths: UnsafeMutableRawPointer(rows.lengths(page: page, head: head, row: place))
+            }
           try body(UnsafeMutableRawBufferPointer(start: base, count: run.count * tensor.rowBytes))
           row += run.count
         }

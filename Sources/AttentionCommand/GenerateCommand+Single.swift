@@ -27,7 +27,7 @@ extension GenerateCommand {
     }
     if isWhole { try generate(source, model.tokenizer, into: &result) }
     result.timings = source.timings
-    if storage.tolerance != nil { result.lowBytesRead = source.lowByteReads.share }
+    if source.lowByteReads.seen > 0 { result.lowBytesRead = source.lowByteReads.share }
     switch format {
     case .text: try printOutput("\n")
     case .json: try printOutput(result.line())

@@ -104,7 +104,13 @@ struct GenerateCommand: ParsableCommand {
     if system != nil && !chat { throw ValidationError("--system: only a chat has one, expected --chat too") }
     if poolTokens != nil && batch == nil { throw ValidationError("--pool-tokens: expected --batch too") }
     if chat { try refuse("--chat", with: [("--tokens", tokens != nil), ("--no-special", noSpecial)]) }
-    if draft != nil { try refuse("--draft", with: [("--batch", batch != nil), ("--window", window != nil)]) }
+    if draft != nil {
+      try refuse(
+        "--draft",
+        with: [
+          ("--batch", batch != nil), ("--window", window != nil), ("--tolerance", storage.tolerance != nil),
+        ])
+    }
     if batch != nil {
       try refuse(
         "--batch",

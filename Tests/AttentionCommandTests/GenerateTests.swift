@@ -71,6 +71,19 @@ import Testing
     #expect(line.timings.firstToken != nil && line.timings.generatedTokensPerSecond != nil)
   }
 
+  /// Keys of two planes say how many of their low bytes were read, and only where a tolerance leaves some.
+  @Test func aTolerance() throws {
+    let planes = ["This License ", "--max-tokens", "6", "--weights", "f32", "--cache", "planes"]
+    let whole = try #require(try lines(planes).first)
+    let bounded = try lines(planes + ["--tolerance", "0.05"])
+    #expect(whole.tokens == greedy && bounded.first?.tokens == greedy)
+    let text = try generate(planes + ["--tolerance", "0.05"])
+    #expect(text.standardError.contains(" % of the keys' low bytes read\n"), "\(text)")
+    #expect(!(try generate(planes).standardError.contains("low bytes")))
+    let json = try generate(planes + ["--tolerance", "0.05", "--format", "json"]).standardOutput
+    #expect(json.contains("\"low_bytes_read\":0."), "\(json)")
+  }
+
   /// One prompt, however it comes.
   @Test(
     arguments: [
@@ -198,6 +211,9 @@ import Testing
     ["--top-p", "0"],
     ["--top-p", "1.1"], ["--min-p", "2"], ["--repetition-penalty", "0"], ["--seed", "-1"], ["--stop", ""],
     ["--tokens", "1,,2"], ["--tokens", "a"], ["--tokens", "-1"], ["--tokens", ""], ["--weights", "f64"],
+    ["--tolerance", "0.01"], ["--cache", "planes", "--tolerance", "-0.5"],
+    ["--cache", "planes", "--tolerance", "nan"], ["--cache", "planes", "--tolerance", "0.1", "--batch", "a"],
+    ["--cache", "planes", "--tolerance", "0.1", "--draft", "a"],
     ["--cache", "int4"], ["--system", "a"], ["--format", "xml"], ["--pool-tokens", "5"],
     ["--chat", "--tokens", "1"], ["--draft", "a", "--window", "5"], ["--batch", "a", "--tokens", "1"],
     ["a", "b", "c"], ["a", "b", "--tokens", "1"], ["--unknown"],

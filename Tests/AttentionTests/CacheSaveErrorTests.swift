@@ -156,7 +156,8 @@ import Testing
     }
     // The last row's two lengths: of the row, and of its low bytes.
     for offset in [44, 46] {
-      for length: UInt16 in [0, 0x0001, 0x7F80, 0x7FC0, 0xFF80, 0xC000] {
+      // What is too short, subnormal, infinite, NaN or negative; a row itself may be too long for bfloat16.
+      for length: UInt16 in [0, 0x0001, 0x7FC0, 0xFF80, 0xC000] + (offset == 46 ? [0x7F80] : []) {
         try check("keys.lengths", "length") {
           $0.tensors["keys.lengths"]?.bytes.replaceSubrange(
             offset..<offset + 2, with: [UInt8(length & 0xFF), UInt8(length >> 8)])

@@ -172,7 +172,7 @@ import Testing
     }
   }
 
-  /// Each number is within half a unit, which is the largest size of the row's numbers by 32639; and rows are no longer than their lengths say.
+  /// Each number is within half a unit, which is the largest size of the row's numbers by 32639.
   @Test func planesAreTheNearest() throws {
     let (heads, depth) = (2, 72)
     let pool = try KeyValuePool(

@@ -52,8 +52,7 @@ final class CachedCall<E: BenchElement> {
   private let keyValues: KeyValues
   private(set) var output: Tensor<E>
   /// Of a variant with a tolerance.
-  private(set) var bounds: Tensor<Float>
-  private(set) var lowByteReads = LowByteReads()
+  private var bounds: Tensor<Float>
 
   /// - Throws: where there is no such pool.
   init?(_ variant: CacheVariant, _ inputs: BenchInputs<E>, on threads: WorkerPool) throws {
@@ -138,7 +137,7 @@ final class CachedCall<E: BenchElement> {
         return try attention.write(queries, keyValues, to: view)
       }
       try bounds.withMutableView { (bounds) throws(AttentionError) in
-        lowByteReads = try attention.write(
+        _ = try attention.write(
           within: tolerance, queries, keyValues, to: view, bounds: bounds)
       }
     }

@@ -61,7 +61,9 @@ struct TileRows<Scalar: AttentionAccumulator> {
     if !hasNoRules { score(keys, rows, of: block, work, ExactProducts(problem, kernels)) }
     for row in rows {
       let scores = work.scores + row * work.scoreStride
-      let (begin, end) = (Int(work.tileBegin[row]), Int(work.tileEnd[row]))
+      // Rules of a user may leave rows between others nothing of a tile.
+      let begin = min(Int(work.tileBegin[row]), keys.count)
+      let end = max(begin, min(Int(work.tileEnd[row]), keys.count))
       scores.update(repeating: -.infinity, count: begin)
       (scores + end).update(repeating: -.infinity, count: keys.count - end)
     }

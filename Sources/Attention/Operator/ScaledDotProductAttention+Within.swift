@@ -6,14 +6,15 @@ public struct BoundedAttentionResult<Element: AttentionElement>: Sendable {
   public let output: Tensor<Element>
 
   /// `[B, Hq, Tq]`, or `[Hq, total]`: by how much a component of the row can differ from attention over the 16-bit keys, in units of the
-  /// largest `|v|` that the row sees. Infinite where a row is not finite.
+  /// largest `|v|` that the row sees. Infinite where scores are not finite, or a modifier changes them.
   public let bounds: Tensor<Float>
 
   /// Rows of low bytes that were read.
   public let lowByteReads: LowByteReads
 }
 
-/// How many rows of low bytes a call read, of how many that it could have read: the rows of keys of all sequences and key/value heads.
+/// How many rows of low bytes a call read, of how many that it could have read: in each key/value head the keys that queries see, in whole tiles, and
+/// once more for every 32 rows of queries that are computed together.
 public struct LowByteReads: Sendable, Equatable {
   /// Rows that were read.
   public internal(set) var read = 0
@@ -45,14 +46,14 @@ extension ScaledDotProductAttention {
   ///
   ///     |ŷ[i,c] − y[i,c]| ≤ bounds[i] · max_j |v[j]|          for every row i and component c, over the keys j that row i sees
   ///
-  /// and `bounds[i] ≤ tolerance` wherever Float arithmetic allows it: with all low bytes read, rounding alone adds about 1.4e-4, and more
-  /// where scores are large. The bound is proven, not estimated: ``AttentionError`` is thrown where it could not be. What rounding values to
-  /// their storage type costs is not in it, nor what adding several biases to each other rounds.
+  /// and `bounds[i] ≤ tolerance` wherever Float arithmetic allows it: with all low bytes read, rounding alone adds 1.4e-4, 2.4e-7 more for every
+  /// 1024 keys, and more where scores are large. The bound is proven, not estimated. What rounding values to their storage type costs is not in it,
+  /// nor what rounds where several biases, or a bias and ALiBi, are added up.
   ///
   /// For few queries over long keys: decode. High bytes are read once for all query heads of a group, and a row of low bytes where some row
   /// of the group needs it; scores pass through memory, 8 bytes a row and key. Many queries are computed too, but faster by a call without
-  /// tolerance, which reads both planes. Softcap, biases, ALiBi, masks and sinks cost no more than elsewhere; score modifiers read all low
-  /// bytes. The same inputs give bitwise the same output and bounds on any number of threads.
+  /// tolerance, which reads both planes. Softcap, biases, ALiBi, masks and sinks cost no more than elsewhere; under score modifiers
+  /// all low bytes are read, and no bound is known. The same inputs give bitwise the same output and bounds on any number of threads.
   ///
   /// - Parameters:
   ///   - tolerance: what a row's bound may be, from 0 on: 0.01, say. At 0 all low bytes are read.

@@ -20,8 +20,11 @@ struct PlannedBounds {
     guard problem.keys.type == .planes else {
       throw AttentionError("keyValues", "keys of \(problem.keys.type) given, expected keys of planes")
     }
+    guard problem.elementType != .float64 else {
+      throw AttentionError("queries", "float64 given, expected float32, bfloat16 or float16")
+    }
     guard problem.accumulatorType == .float32 else {
-      throw AttentionError("queries", "sums in float64 asked for, expected sums in float32")
+      throw AttentionError("softmaxPrecision", "float64 given, expected float32")
     }
     self.problem = problem
     self.tolerance = tolerance
@@ -111,8 +114,10 @@ struct PlannedBounds {
     for unit in units {
       for member in 0..<unit.group.headsTogether {
         let record = unit.record(member, records)
-        for tile in 0..<unit.recordLayout.tiles { reads.read += Int(record.readCounts[tile]) }
-        reads.seen += unit.group.extent.keyCount
+        for tile in 0..<unit.recordLayout.tiles where record.readCounts[tile] >= 0 {
+          reads.read += Int(record.readCounts[tile])
+          reads.seen += unit.tiles.keys(ofTile: tile, of: unit.group.extent.keyCount).count
+        }
       }
     }
     return reads

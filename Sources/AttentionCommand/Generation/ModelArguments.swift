@@ -17,7 +17,7 @@ struct ModelArguments: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "With --cache planes, read low bytes only as far as attention may else be off by this share of the largest value, such as 0.01. (default: all)",
+      "With --cache planes, how far attention of a token may be off, as a share of the largest value, such as 0.01: few low bytes are read then. (default: all are)",
       valueName: "share"))
   var tolerance: Double?
 

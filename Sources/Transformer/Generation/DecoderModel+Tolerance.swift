@@ -2,11 +2,10 @@ import Attention
 import Synchronization
 
 extension DecoderModel {
-  /// The same model whose attention of few tokens keeps to a tolerance over keys of two planes; nil leaves it as it is. Shares all weights.
+  /// The same model whose attention of few tokens keeps to a tolerance over keys of two planes, or to none. Shares all weights.
   func within(_ tolerance: Double?) -> DecoderModel {
-    guard let tolerance else { return self }
     var model = self
-    let bound = AttentionBound(tolerance: tolerance)
+    let bound = tolerance.map { AttentionBound(tolerance: $0) }
     for index in model.layers.indices { model.layers[index].attention.bound = bound }
     return model
   }

@@ -31,7 +31,7 @@ public final class GenerationSession: TokenSource {
   /// What it took.
   public private(set) var timings = GenerationTimings()
 
-  /// Of all tokens that were generated: how many rows of keys' low bytes were read.
+  /// Of all passes of few tokens: how many rows of keys' low bytes were read.
   public var lowByteReads: LowByteReads { decoder.lowByteReads }
 
   /// The logits of the next token; empty before a prompt. A copy.

@@ -31,8 +31,8 @@ public final class SpeculativeGenerator: TokenSource {
   /// What it took; tokens that were agreed on take no time of their own.
   public private(set) var timings = GenerationTimings()
 
-  /// Of the target's passes.
-  public var lowByteReads: LowByteReads { target.lowByteReads }
+  /// None: a tolerance does not go with a draft.
+  public var lowByteReads: LowByteReads { LowByteReads() }
 
   /// How many tokens the draft proposed.
   public private(set) var proposedCount = 0
@@ -60,7 +60,7 @@ public final class SpeculativeGenerator: TokenSource {
   /// - Parameters:
   ///   - model: whose text it is.
   ///   - draft: a model of the same vocabulary.
-  ///   - options: how tokens are chosen; without a window.
+  ///   - options: how tokens are chosen; without a window, and without a tolerance.
   ///   - proposalCount: how many tokens the draft proposes at a time.
   ///   - capacity: the most tokens of the text; the smaller context when nil.
   /// - Throws: ``ModelError`` where the vocabularies differ, an option is out of its range, or there is no memory.
@@ -73,12 +73,15 @@ public final class SpeculativeGenerator: TokenSource {
       throw ModelError("proposalCount", "\(proposalCount) given, expected at least 1")
     }
     guard options.window == nil else { throw ModelError("window", "given, expected none beside a draft") }
+    // Tokens that are verified together would decide which low bytes are read of each.
+    guard options.tolerance == nil else {
+      throw ModelError("tolerance", "given, expected none beside a draft")
+    }
     try Self.checkVocabularies(model, draft)
     let context = min(model.decoder.context, draft.decoder.context)
     let capacity = min(capacity ?? context, context)
     guard capacity >= 1 else { throw ModelError("capacity", "\(capacity) given, expected at least 1") }
-    target = model.decoder.within(options.tolerance)
-    (self.draft, ends) = (draft.decoder.within(options.tolerance), model.tokenizer.end)
+    (target, self.draft, ends) = (model.decoder, draft.decoder, model.tokenizer.end)
     (self.options, self.proposalCount, self.capacity) = (options, proposalCount, capacity)
     sampler = try Sampler(options.sampling)
     func sequence(_ decoder: DecoderModel) throws(ModelError) -> KeyValueSequence {

@@ -16,7 +16,7 @@ public protocol TokenSource: AnyObject {
   /// What it took.
   var timings: GenerationTimings { get }
 
-  /// How many rows of keys' low bytes the tokens read that were generated; see ``GenerationOptions/tolerance``.
+  /// How many rows of keys' low bytes passes of few tokens read; see ``GenerationOptions/tolerance``.
   var lowByteReads: LowByteReads { get }
 
   /// The mean of −ln p over the prompt's tokens after the first; nil where none was scored.

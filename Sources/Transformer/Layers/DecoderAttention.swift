@@ -57,8 +57,9 @@ struct DecoderAttention: Sendable {
   private func attention<Element: AttentionElement>(
     of queries: Tensor<Element>, over keyValues: KeyValues, _ pass: DecoderPass
   ) throws(AttentionError) -> Tensor<Element> {
-    let rows = (pass.lengths.max() ?? 0) * (queryHeads / keyValueHeads)
-    guard let bound, rows <= Self.mostBoundedRows else {
+    let group = queryHeads / keyValueHeads
+    let rows = (pass.lengths.max() ?? 0) * group
+    guard let bound, rows <= max(group, Self.mostBoundedRows) else {
       return try attend(.packed(queries, lengths: pass.lengths), keyValues)
     }
     let result = try attend.within(

@@ -11,7 +11,7 @@ struct BlockRecord {
   let errors: UnsafeMutablePointer<ScoreErrors>
   /// The length of each tile's longest key.
   let longestKeys: UnsafeMutablePointer<Float>
-  /// How many keys of each tile are read whole.
+  /// How many keys of each tile are read whole; -1 where no row sees any of a tile.
   let readCounts: UnsafeMutablePointer<Int32>
   /// Whether a row wants both planes of all keys, multiplied as Floats.
   let wantsWhole: UnsafeMutableBufferPointer<Bool>
@@ -40,7 +40,7 @@ struct BlockRecord {
   func reset(rows: Int) {
     tileTerms.initialize(repeating: .none, count: rows * tileCount)
     longestKeys.initialize(repeating: 0, count: tileCount)
-    readCounts.initialize(repeating: 0, count: tileCount)
+    readCounts.initialize(repeating: -1, count: tileCount)
     wantsWhole.initialize(repeating: false)
   }
 

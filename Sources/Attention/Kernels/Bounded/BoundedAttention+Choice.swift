@@ -23,8 +23,8 @@ extension BoundedAttention {
     let bounds = WeightBounds(tolerance: tolerance, parts: row.unit.tiles.parts)
     let error = error(of: record.errors[row.row].read, record, maximum: largest)
     let allowed = bounds.unreadShare(error: error) * sum
-    if allowed <= 0 {
-      // Integers leave too much of an error already.
+    // NaN fails too, as where an error is infinite.
+    guard allowed > 0 else {
       record.wantsWhole[row.row] = true
       return
     }
@@ -45,7 +45,7 @@ extension BoundedAttention {
     return withUnsafeTemporaryAllocation(of: Float.self, capacity: 2 * count) { memory in
       guard let thresholds = memory.baseAddress else { return least }
       let sums = thresholds + count
-      var totals = [Double](repeating: 0, count: count)
+      var totals = SIMD8<Double>()
       for (number, tile) in row.record.tiles(row.row).enumerated() where tile.sum > 0 {
         let factor = Double.exponential(Double(tile.maximum) - maximum)
         for step in 0..<count { thresholds[step] = Float(least * Double(1 << step) / factor) }

@@ -7,36 +7,38 @@ extension BoundedAttention {
   func readHighBytes(_ unit: BoundedUnit, part: Int, _ memory: BoundedMemory) {
     withHeads(of: unit, memory) { heads in
       var seen = 0..<0
-      var areIntegers = true
-      for head in heads {
-        seen = tileRows.prepare(head.block, head.work).seenBySome
-        let form = prepareQueries(head)
-        findErrors(head, form)
-        // All parts find the same.
-        if part == 0 { keepErrors(head, form) }
-        areIntegers = areIntegers && form == .integers
-      }
-      if areIntegers {
-        forEachTile(of: unit, part, seen) { tile, next in recordScores(tile, heads, unit, next, memory) }
-        return
-      }
-      // Heads whose queries are no integers are read whole; a head's bits do not depend on its neighbours.
-      for index in heads.indices {
-        let head = UnsafeMutableBufferPointer(rebasing: heads[index...index])
-        forEachTile(of: unit, part, seen) { tile, next in
-          if prepareQueries(head[0]) == .integers {
-            recordScores(tile, head, unit, next, memory)
-          } else {
-            _ = gatherLengths(tile, head[0], unit, memory)
+      for head in heads { seen = tileRows.prepare(head.block, head.work).seenBySome }
+      withUnsafeTemporaryAllocation(of: Bool.self, capacity: heads.count) { areWhole in
+        for (index, head) in heads.enumerated() {
+          let isWhole = !findErrors(head, prepareQueries(head))
+          areWhole.initializeElement(at: index, to: isWhole)
+          // All parts find the same.
+          if part == 0 { keep(head, isWhole: isWhole) }
+        }
+        if !areWhole.contains(true) {
+          return forEachTile(of: unit, part, seen) { recordScores($0, heads, unit, $1, memory) }
+        }
+        // What a head reads does not depend on its neighbours.
+        for index in heads.indices {
+          let head = UnsafeMutableBufferPointer(rebasing: heads[index...index])
+          forEachTile(of: unit, part, seen) { tile, next in
+            if areWhole[index] {
+              _ = gatherLengths(tile, head[0], unit, memory)
+            } else {
+              recordScores(tile, head, unit, next, memory)
+            }
           }
         }
       }
     }
   }
 
-  private func findErrors(_ head: HeadWork, _ form: StreamedQueries) {
+  /// Finds by how much scores can be off, and says whether bounds follow from that: not where queries are no integers, where they are huge, nor
+  /// where a modifier may make much of a little.
+  private func findErrors(_ head: HeadWork, _ form: StreamedQueries) -> Bool {
     let depth = problem.sizes.headDimension
     let lanes = max(1, kernels.pointee.panel_rows / 2)
+    var areUsable = form == .integers && !problem.scoring.hasModifiers
     for row in 0..<head.block.rows.count {
       let words = UnsafeRawPointer(head.work.pairedQueries + row * depth)
       let integers = words.assumingMemoryBound(to: Int16.self)
@@ -44,15 +46,14 @@ extension BoundedAttention {
         query: head.work.queries + row * depth, integers: form == .integers ? integers : nil,
         unit: head.work.queryScales[row], factor: decode.factors.products, columns: depth, lanes: lanes,
         hasRules: !problem.scoring.isEmpty)
+      areUsable = areUsable && head.errors[row].areUsable
     }
+    return areUsable
   }
 
-  private func keepErrors(_ head: HeadWork, _ form: StreamedQueries) {
+  private func keep(_ head: HeadWork, isWhole: Bool) {
     head.record.errors.update(from: head.errors, count: head.block.rows.count)
-    let areUsable = (0..<head.block.rows.count).allSatisfy { head.errors[$0].areUsable }
-    if form != .integers || !areUsable || problem.scoring.hasModifiers {
-      head.record.wantsWhole.update(repeating: true)
-    }
+    head.record.wantsWhole.update(repeating: isWhole)
   }
 
   /// Computes the scores of a tile for some heads, and keeps them and their terms.
@@ -73,7 +74,8 @@ extension BoundedAttention {
     }
     for head in heads {
       // The products stay for the third pass, which adds to some of them before rules are applied.
-      let work = problem.scoring.isEmpty ? head.work(at: tile) : copyProducts(tile, rows, head)
+      let hasRules = !problem.scoring.isEmpty || problem.hasHoles
+      let work = hasRules ? copyProducts(tile, rows, head) : head.work(at: tile)
       tileRows.score(tile, rows, of: head.block, work)
       let lengths = gatherLengths(tile, head, unit, memory)
       for row in rows { recordTerms(tile, row, head, work, unit, lengths) }

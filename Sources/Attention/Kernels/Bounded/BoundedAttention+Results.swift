@@ -23,8 +23,10 @@ extension BoundedAttention {
     let isWhole = head.record.isWhole
     for row in 0..<head.block.rows.count {
       let bound = bound(row, head, isWhole, bounds)
-      if bound > tolerance && !isWhole && bound.isFinite { return false }
-      self.bounds.set(Float(bound), head.block.index(row))
+      // NaN is no bound either.
+      if !(bound <= tolerance) && !isWhole { return false }
+      let rounded = bound == 0 ? 0 : bound.isFinite ? Float(bound).nextUp : .infinity
+      self.bounds.set(rounded, head.block.index(row))
     }
     tileRows.finish(head.block, probe: unit.tiles.keys, head.work)
     return true
@@ -32,7 +34,11 @@ extension BoundedAttention {
 
   private func bound(_ row: Int, _ head: HeadWork, _ isWhole: Bool, _ bounds: WeightBounds) -> Double {
     let softmax = head.work.softmax
-    if softmax.isEmpty(row) { return 0 }
+    // What follows is of what a row sees; a modifier may make much of a little.
+    if head.work.ranges.range(row).isEmpty { return 0 }
+    if problem.scoring.hasModifiers { return .infinity }
+    // All scores are −∞: the row is 0, or computed in Double from both planes.
+    if softmax.isEmpty(row) { return bounds.bound(unread: 0, error: 0) }
     let (maximum, sum) = (softmax.maximum[row], softmax.sum[row])
     let sink = problem.sinks.map { Float($0[head.block.index(row).head]) } ?? -.infinity
     let share = OnlineSoftmax.normalizer(maximum: maximum, sum: sum, sink: sink)

@@ -17,7 +17,8 @@ import CAttentionKernels
 ///     |s − ŝ| ≤ |scale| · (‖q‖ · ρ + (‖q − q̂‖ + r · ‖q‖) · ‖k̂‖) = d[j]          by Cauchy and Schwarz
 ///
 /// with `ρ ≥ ‖k − k̂‖` and `‖k‖` kept beside each key, `‖k̂‖ ≤ ‖k‖ + ρ`, and `r` the relative rounding of a product. Where they were read,
-/// `|s − ŝ| ≤ e`: what rounding the query and the product leave, for the longest key. A softcap brings scores closer together; biases, ALiBi and masks leave differences as they are.
+/// `|s − ŝ| ≤ e`: what rounding the query and the product leave, for the longest key. A softcap brings scores closer together; biases, ALiBi and
+/// masks leave differences as they are.
 ///
 /// **Weights.** Write `s[j] = ŝ[j] + ε[j]`. Then `p[j] = p̂[j] · e^ε[j] / R` with `R = Σ p̂ · e^ε`. The differences `p − p̂` add up to 0, so their
 /// sizes add up to twice their positive part and twice their negative part. Where `R ≥ 1`, the positive part is at most
@@ -33,14 +34,11 @@ import CAttentionKernels
 /// The largest terms of `U` are those whose low bytes are worth reading. A worst-case bound without the weights, `max d`, is a hundred times
 /// the error and more; a bound for whole pages needs nearly all of them.
 struct WeightBounds {
-  /// What the bound may be.
-  let tolerance: Double
-  /// What of it is left for weights, `2 · Σ p̂ · (e^|ε| − 1)`.
+  /// What of the tolerance is left for weights, `2 · Σ p̂ · (e^|ε| − 1)`.
   private let forWeights: Double
   private let arithmetic: Double
 
   init(tolerance: Double, parts: Int) {
-    self.tolerance = tolerance
     arithmetic = Self.arithmetic(parts: parts)
     forWeights = tolerance - arithmetic
   }
@@ -62,17 +60,16 @@ struct WeightBounds {
     return 0.97 * (forWeights / 2 - (growth - 1)) / growth
   }
 
-  /// The bound of a row.
+  /// The bound of a row; NaN where there is none.
   ///
   /// - Parameters:
   ///   - unread: the terms of unread keys, in units of the weights' sum.
   ///   - error: by how much the score of a key can be off whose low bytes were read.
   func bound(unread: Double, error: Double) -> Double {
-    // Terms and their sums are Floats.
+    // Sums of terms are Floats, and so is that of weights, in whose units they are.
     let growth = exp(error)
-    let weights = 2 * (growth * unread * (1 + 0x1p-13) + growth - 1)
-    let bound = weights + arithmetic
-    return bound.isFinite ? bound : .infinity
+    let weights = 2 * (growth * unread * (1 + 0x1p-13 + arithmetic) + growth - 1)
+    return weights + arithmetic
   }
 }
 
@@ -116,16 +113,21 @@ struct ScoreErrors {
     // A lane adds columns / 8 products: what rounding takes from lengths is given back. So is what becomes 0 below the normal range.
     let columns = Double(columns)
     let slack = 1 + (columns / 8 + 16) * 0x1p-23
-    let length = Double(squares.sum()).squareRoot() * slack + 1e-17
-    let difference = Double(rest.sum()).squareRoot() * slack + length * 0x1p-24 + 1e-17
+    let lost = columns.squareRoot() * 1e-22
+    let length = Double(squares.sum()).squareRoot() * slack + lost
+    let difference = Double(rest.sum()).squareRoot() * slack + length * 0x1p-24 + lost
     let size = Double(abs(factor)) * (1 + 0x1p-20)
-    // Integers are summed up exactly, 480 at a time, and come to Float; then come three factors, and with low bytes an addition. A softcap is off by
-    // up to 6 ulp of what it is given, 12 units of 2⁻²⁴. Products of Floats are added in lanes, and lanes pairwise.
-    let roundings: Double = hasRules ? 18 : 6
-    let products = size * (difference + (columns / 480 + roundings) * 0x1p-24 * length)
+    // In units of 2⁻²⁴: integers are summed up exactly, 480 at a time, and come to Float; such sums of high bytes are added to each other, those of
+    // low bytes to the score. Both meet three factors, of which the scale was rounded before. A softcap is off by up to 6 ulp of what it is given.
+    // Products of Floats are added in lanes, and lanes pairwise.
+    let sums = (columns / 480).rounded(.up)
+    let roundings: Double = 2 * sums + (hasRules ? 21 : 9)
+    let products = size * (difference + roundings * 0x1p-24 * length)
     residual = Float(size * length + products)
     norm = Float(products)
-    read = Float(products)
+    // Both planes of a key are multiplied, ‖k̂‖ + ρ ≤ ‖k‖ + 2 ρ. A row of low bytes is at most 128 · √D / 32639 as long as its key, whose largest
+    // integer is 32639, or half of that where the unit is subnormal.
+    read = Float(products * (1 + 512 * columns.squareRoot() / 32639))
     self.whole = Float(size * length * (columns / Double(lanes) + roundings + 12) * 0x1p-24)
   }
 }

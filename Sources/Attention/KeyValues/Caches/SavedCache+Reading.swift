@@ -126,9 +126,14 @@ struct CheckedCache {
               func isFine(_ half: Int, _ squares: Int) -> Bool {
                 let bits = lengths.loadUnaligned(fromByteOffset: 4 * row + 2 * half, as: UInt16.self)
                 let given = BFloat16(bitPattern: bits).doubleValue
-                return given.isFinite && given >= unit * Double(squares).squareRoot()
+                let isNormal = given == 0 || given >= Double(Float.leastNormalMagnitude)
+                return isNormal && given >= unit * Double(squares).squareRoot()
               }
-              return isFine(0, all) && isFine(1, rest)
+              // As long as `write` makes them beside each other, and twice: of subnormal units no row has its largest integer.
+              let isShort = Double(rest) <= 4 * 128 * 128 * Double(columns) / (32639 * 32639) * Double(all)
+              // Infinite is what a row may be that is too long for bfloat16, but not what its low bytes hold.
+              let bits = lengths.loadUnaligned(fromByteOffset: 4 * row + 2, as: UInt16.self)
+              return isShort && bits < 0x7F80 && isFine(0, all) && isFine(1, rest)
             }
           }
         }
@@ -137,7 +142,8 @@ struct CheckedCache {
     guard areFine else {
       throw AttentionError(
         argument,
-        "tensor \(lengths.name): a length given that is not finite, or below that of its row")
+        "tensor \(lengths.name): a length given that is no number, below that of its row, or out of proportion"
+      )
     }
   }
 }

@@ -7,11 +7,24 @@ let package = Package(
   products: [
     // MARK: What users link
     .library(name: "Attention", targets: ["Attention"]),
+    .library(name: "AttentionInspection", targets: ["AttentionInspection"]),
     .library(name: "LinearAlgebra", targets: ["LinearAlgebra"]),
+    .library(name: "Decompositions", targets: ["Decompositions"]),
     .library(name: "TensorFiles", targets: ["TensorFiles"]),
     .library(name: "Transformer", targets: ["Transformer"]),
-    .executable(name: "attention", targets: ["AttentionCommand"]),
-    .executable(name: "attention-bench", targets: ["AttentionBench"]),
+    .executable(name: "attention", targets: ["AttentionMain"]),
+    .executable(name: "attention-bench", targets: ["AttentionBenchMain"]),
+    // The insides of both, for what attacks them.
+    .library(
+      name: "AttentionCommands", targets: ["AttentionCommand", "AttentionBench", "AttentionReference"]),
+  ],
+  traits: [
+    .default(enabledTraits: ["Commands"]),
+    .trait(
+      name: "Commands",
+      description:
+        "The executables attention and attention-bench, which parse their command lines with swift-argument-parser"
+    ),
   ],
   dependencies: [
     // Command lines: help, validation, exit codes.
@@ -29,10 +42,13 @@ let package = Package(
     .target(name: "Parallelism", dependencies: ["CParallelism"]),
     .target(
       name: "LinearAlgebra",
-      dependencies: ["CAttentionKernels", "Tensors", "Parallelism", "COpenBLAS", "CLAPACKE"]),
+      dependencies: ["CAttentionKernels", "Tensors", "Parallelism", "COpenBLAS"]),
+    .target(name: "Decompositions", dependencies: ["CLAPACKE", "LinearAlgebra", "Tensors"]),
     .target(
       name: "Attention",
       dependencies: ["Tensors", "LinearAlgebra", "Parallelism", "CAttentionKernels", "TensorFiles"]),
+    .target(
+      name: "AttentionInspection", dependencies: ["Attention", "Decompositions", "Parallelism", "Tensors"]),
     .target(name: "AttentionReference", dependencies: ["Tensors"]),
     .target(name: "COneBLASThread"),
     .target(name: "CTensorFiles"),
@@ -40,28 +56,33 @@ let package = Package(
     .target(
       name: "Transformer",
       dependencies: ["Attention", "LinearAlgebra", "Parallelism", "TensorFiles", "Tensors"]),
-    .executableTarget(
+    .target(
       name: "AttentionCommand",
       dependencies: [
-        "Attention", "COneBLASThread", "Parallelism", "TensorFiles", "Transformer",
-        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Attention", "AttentionInspection", "COneBLASThread", "Parallelism", "TensorFiles", "Transformer",
+        .product(
+          name: "ArgumentParser", package: "swift-argument-parser", condition: .when(traits: ["Commands"])),
       ],
       // The model that `generate` takes where none is named.
       resources: [.copy("TinyLlama")]),
+    .executableTarget(name: "AttentionMain", dependencies: ["AttentionCommand"]),
 
     // MARK: Tests and benchmarks
     .target(name: "CMachineProbe", path: "Benchmarks/CMachineProbe"),
     .target(
       name: "BenchmarkKit", dependencies: ["CMachineProbe", "Tensors"], path: "Benchmarks/BenchmarkKit"),
-    .executableTarget(
+    .target(
       name: "AttentionBench",
       dependencies: [
         "Attention", "AttentionReference", "BenchmarkKit", "CAttentionKernels", "COneBLASThread",
         "LinearAlgebra", "Parallelism", "TensorFiles", "Transformer",
-        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(
+          name: "ArgumentParser", package: "swift-argument-parser", condition: .when(traits: ["Commands"])),
       ],
       path: "Benchmarks/AttentionBench",
       resources: [.copy("Resources")]),
+    .executableTarget(
+      name: "AttentionBenchMain", dependencies: ["AttentionBench"], path: "Benchmarks/AttentionBenchMain"),
     .target(name: "CAllocationCount", path: "Tests/CAllocationCount"),
     .target(
       name: "TestSupport", dependencies: ["AttentionReference", "Parallelism", "Tensors"],
@@ -70,13 +91,14 @@ let package = Package(
       name: "TensorsTests", dependencies: ["CAllocationCount", "Tensors", "TestSupport"]),
     .testTarget(
       name: "LinearAlgebraTests",
-      dependencies: ["LinearAlgebra", "Parallelism", "Tensors", "TestSupport"]),
+      dependencies: ["Decompositions", "LinearAlgebra", "Parallelism", "Tensors", "TestSupport"]),
     .testTarget(
       name: "ParallelismTests", dependencies: ["CParallelism", "Parallelism", "TestSupport"]),
     .testTarget(
       name: "AttentionTests",
       dependencies: [
-        "Attention", "AttentionReference", "CAllocationCount", "CAttentionKernels", "LinearAlgebra",
+        "Attention", "AttentionInspection", "AttentionReference", "CAllocationCount", "CAttentionKernels",
+        "LinearAlgebra",
         "Parallelism", "TensorFiles", "TestSupport", "Transformer",
       ],
       resources: [.copy("Fixtures")]),

@@ -1,7 +1,6 @@
 import ArgumentParser
 
 /// How fast attention runs on this machine, and whether it is right.
-@main
 struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "attention-bench",
@@ -13,3 +12,6 @@ struct BenchCommand: ParsableCommand {
     ],
     defaultSubcommand: MeasureCommand.self)
 }
+
+/// Runs the command line of this process, and ends it.
+package func runBenchCommand() { BenchCommand.main() }

@@ -11,7 +11,6 @@ import TensorFiles
 ///
 /// Exit codes: 0 for success, 64 for a command line that makes no sense, 1 for everything that goes wrong with a file or
 /// a computation. Errors are one line on stderr; results go to files, whole or not at all.
-@main
 struct AttentionCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "attention",
@@ -35,3 +34,8 @@ struct AttentionCommand: ParsableCommand {
     main(nil)
   }
 }
+
+/// Runs the command line of this process, and ends it.
+///
+/// A function of a library, so that whatever tests or attacks the command links its insides without its process.
+package func runAttentionCommand() { AttentionCommand.main() }

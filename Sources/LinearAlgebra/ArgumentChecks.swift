@@ -2,7 +2,7 @@ import Tensors
 
 extension AttentionError {
   /// An argument that does not fit the others, BLAS or LAPACK.
-  static func invalidArgument(
+  package static func invalidArgument(
     operation: String, argument: String, given: String, expected: String
   ) -> AttentionError {
     AttentionError(argument, "\(operation) got \(given), expected \(expected)")
@@ -10,7 +10,7 @@ extension AttentionError {
 }
 
 /// Throws where a size does not fit the 32-bit integers of BLAS and LAPACK.
-func checkBLASInt(
+package func checkBLASInt(
   _ value: Int, operation: String, argument: String, _ what: String
 ) throws(AttentionError) {
   if Int32(exactly: value) == nil {
@@ -21,7 +21,7 @@ func checkBLASInt(
 }
 
 /// Throws where a tensor of this shape could not be addressed, so that making it cannot trap.
-func checkAllocation<Element>(
+package func checkAllocation<Element>(
   _ shape: Shape, of: Element.Type, operation: String, argument: String
 ) throws(AttentionError) {
   let bytes = shape.checkedElementCount?.multipliedReportingOverflow(by: MemoryLayout<Element>.stride)

@@ -58,7 +58,7 @@ public enum BLASRuntime {
 
   /// Sets OpenBLAS to one thread when first read, unless the user keeps them; later reads cost a load and a compare.
   @usableFromInline
-  static let oneThread: Void = {
+  package static let oneThread: Void = {
     if isOn("ATTENTION_KEEP_BLAS_THREADS") { keepThreads() }
     let (isFirst, _) = decision.compareExchange(
       expected: ThreadDecision.open.rawValue, desired: ThreadDecision.one.rawValue, ordering: .relaxed)

@@ -1,4 +1,5 @@
 import Attention
+import AttentionInspection
 import Synchronization
 import TestSupport
 import Testing

@@ -1,4 +1,5 @@
 import Attention
+import AttentionInspection
 import AttentionReference
 import TestSupport
 import Testing

@@ -1,4 +1,5 @@
 import Attention
+import AttentionInspection
 import Foundation
 import LinearAlgebra
 import TensorFiles

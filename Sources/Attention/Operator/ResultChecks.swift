@@ -49,7 +49,7 @@ private func narrowestAxis(_ shape: Shape, _ strides: Strides) -> Int? {
 
 /// A row-major tensor to be filled; throws where there is no memory for what an argument of the shape `given` asks for: views can
 /// repeat little memory many times.
-func allocated<Element: TensorElement>(
+package func allocated<Element: TensorElement>(
   _ shape: Shape, for argument: String, _ given: Shape
 ) throws(AttentionError) -> Tensor<Element> {
   let bytes = shape.checkedElementCount?.multipliedReportingOverflow(by: MemoryLayout<Element>.stride)

@@ -1,19 +1,19 @@
 /// The sizes of an attention problem, by the names of the field.
-struct AttentionSizes: Sendable {
-  let batch: Int
-  let queryHeads: Int
-  let keyValueHeads: Int
+package struct AttentionSizes: Sendable {
+  package let batch: Int
+  package let queryHeads: Int
+  package let keyValueHeads: Int
   /// `Tq`: the rows of a batch; the queries of the longest packed sequence.
-  let queryCount: Int
+  package let queryCount: Int
   /// `Tk`: the rows of tensors; the keys of the longest sequence of packed ones and of pages; the sum over joined parts.
-  let keyCount: Int
+  package let keyCount: Int
   /// D
-  let headDimension: Int
+  package let headDimension: Int
   /// Dv
-  let valueDimension: Int
+  package let valueDimension: Int
 
   /// Query heads that share one key/value head.
-  var groupSize: Int { keyValueHeads == 0 ? 1 : queryHeads / keyValueHeads }
+  package var groupSize: Int { keyValueHeads == 0 ? 1 : queryHeads / keyValueHeads }
 
   /// The key/value head that a query head reads.
   func keyValueHead(_ queryHead: Int) -> Int { queryHead / groupSize }

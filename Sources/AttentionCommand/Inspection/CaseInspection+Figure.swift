@@ -1,4 +1,5 @@
 import Attention
+import AttentionInspection
 
 extension CaseInspection {
   /// The heat maps with their titles, labels and notes.

@@ -1,4 +1,5 @@
 import Attention
+import AttentionInspection
 
 /// The part of a case that is looked at, which its flags choose.
 struct InspectedPart {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Attention
+import AttentionInspection
 import Foundation
 import TensorFiles
 import Transformer

@@ -1,4 +1,5 @@
 import Attention
+import AttentionInspection
 import Foundation
 
 extension InspectionReport {

@@ -1,4 +1,5 @@
 import Attention
+import AttentionInspection
 
 /// What `attention inspect` found: of one sequence, for some heads, for some queries.
 struct InspectionReport {

@@ -1,4 +1,5 @@
 internal import CLAPACKE
+import LinearAlgebra
 import Tensors
 
 /// What every decomposition has in common: the check of its input, and the errors that LAPACK's `info` stands for.

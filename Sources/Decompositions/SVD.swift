@@ -1,3 +1,4 @@
+import LinearAlgebra
 import Tensors
 
 /// The thin singular value decomposition `a = u · diag(singularValues) · vt`, by LAPACK's divide and conquer (`gesdd`).

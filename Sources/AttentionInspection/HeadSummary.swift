@@ -1,3 +1,5 @@
+import Attention
+
 /// One head of one sequence, summed up over all its queries.
 public struct HeadSummary: Sendable {
   /// One weight, and whose it is.

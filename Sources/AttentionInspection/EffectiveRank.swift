@@ -1,4 +1,5 @@
-import LinearAlgebra
+import Attention
+import Decompositions
 
 #if canImport(Glibc)
   import Glibc

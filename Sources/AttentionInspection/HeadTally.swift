@@ -1,4 +1,4 @@
-import Parallelism
+import Attention
 
 #if canImport(Glibc)
   import Glibc

@@ -1,3 +1,5 @@
+import Attention
+
 extension AttentionInspector {
   /// What each key contributes to the output of one query: `p[i,j] · v[j]`.
   ///
@@ -57,9 +59,7 @@ extension AttentionInspector {
 
   /// The values that a query head reads.
   func values(sequence: Int, head: Int) throws(AttentionError) -> ValueRows {
-    ValueRows(
-      try keyValues.sources().values, columns: valueWidth, count: keyValues.length(sequence),
-      of: (sequence, keyValueHead(of: head)))
+    try call.values(sequence: sequence, head: keyValueHead(of: head))
   }
 
   /// Throws where there is no memory for a result of so many columns for each key: views repeat little memory many times, and

@@ -1,3 +1,4 @@
+import LinearAlgebra
 import Tensors
 
 /// The solution `x` of `a · x = b`, by LU decomposition with partial pivoting (LAPACK's `gesv`).

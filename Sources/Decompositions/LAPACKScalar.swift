@@ -1,4 +1,5 @@
 internal import CLAPACKE
+import LinearAlgebra
 import Tensors
 
 /// The element types that LAPACK decomposes: Float and Double.

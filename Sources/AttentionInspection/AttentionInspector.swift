@@ -1,4 +1,4 @@
-import Parallelism
+import Attention
 
 /// What attention does with its inputs: who looks at what, how much of it arrives, and how spread out it is.
 ///
@@ -24,7 +24,7 @@ public struct AttentionInspector<Element: AttentionElement>: Sendable {
   public let queries: Queries<Element>
   /// Its keys and values.
   public let keyValues: KeyValues
-  private let layout: CallLayout
+  let call: InspectedCall<Element>
 
   /// What a block of weights may take, as far as whole rows allow; tests make blocks small with it.
   ///
@@ -44,26 +44,26 @@ public struct AttentionInspector<Element: AttentionElement>: Sendable {
     self.attention = attention
     self.queries = queries.queries
     self.keyValues = keyValues
-    self.layout = try AttentionProblem(attention, queries.queries.rows, keyValues).layout
+    call = try InspectedCall(attention, queries.queries, keyValues)
   }
 
   /// `B`
-  public var sequenceCount: Int { layout.sizes.batch }
+  public var sequenceCount: Int { call.sizes.batch }
   /// `Hq`
-  public var headCount: Int { layout.sizes.queryHeads }
+  public var headCount: Int { call.sizes.queryHeads }
   /// `Hkv`
-  public var keyValueHeadCount: Int { layout.sizes.keyValueHeads }
+  public var keyValueHeadCount: Int { call.sizes.keyValueHeads }
   /// `Tq`, that of the longest sequence where they are packed.
-  public var queryCount: Int { layout.sizes.queryCount }
+  public var queryCount: Int { call.sizes.queryCount }
   /// `Tk`, that of the longest sequence where keys do not lie in tensors. A shorter sequence has weights of 0 past its keys.
-  public var keyCount: Int { layout.sizes.keyCount }
+  public var keyCount: Int { call.sizes.keyCount }
   /// `Dv`
-  public var valueWidth: Int { layout.sizes.valueDimension }
+  public var valueWidth: Int { call.sizes.valueDimension }
 
   /// The key/value head that a query head reads: `head / (Hq / Hkv)`.
   ///
   /// A head that does not exist is counted on; where there are none at all, each would read its own.
-  public func keyValueHead(of head: Int) -> Int { head / max(1, layout.sizes.groupSize) }
+  public func keyValueHead(of head: Int) -> Int { head / max(1, call.sizes.groupSize) }
 
   /// The threads that work on it.
   var pool: WorkerPool { attention.pool }
@@ -105,8 +105,7 @@ extension AttentionInspector {
   ) throws(AttentionError) -> Tensor<Element.Accumulator> {
     try check(sequence: sequence, head: head)
     try check(queries, named: "queries", within: queryCount)
-    return try attention.scores(
-      self.queries, keyValues, ScoreRequest(rows: queries, head: (sequence, head)), .best)
+    return try call.weights(sequence: sequence, head: head, queries: queries)
   }
 
   /// How many queries a block has: as many as its bytes allow, at least one.

@@ -1,3 +1,4 @@
+import LinearAlgebra
 import Tensors
 
 /// The thin QR decomposition `a = q · r`, by Householder reflections (LAPACK's `geqrf` and `orgqr`).

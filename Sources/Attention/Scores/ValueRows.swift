@@ -1,5 +1,5 @@
 /// The values of one key/value head of one sequence, read one by one in Double, wherever they lie.
-struct ValueRows {
+package struct ValueRows {
   private let source: TileSource<Double>
   private let count: Int
   private let place: (sequence: Int, head: Int)
@@ -13,10 +13,10 @@ struct ValueRows {
     self.place = place
   }
 
-  var columns: Int { source.columns }
+  package var columns: Int { source.columns }
 
   /// Calls `body` with the value of a key; zeros past the sequence's keys, which are never looked at.
-  func read(_ key: Int, _ body: (UnsafeBufferPointer<Double>) -> Void) {
+  package func read(_ key: Int, _ body: (UnsafeBufferPointer<Double>) -> Void) {
     withUnsafeTemporaryAllocation(of: Double.self, capacity: columns) { row in
       guard let base = row.baseAddress else { return }
       if key < count {

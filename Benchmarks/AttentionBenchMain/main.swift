@@ -1,0 +1,3 @@
+import AttentionBench
+
+runBenchCommand()

@@ -1,0 +1,3 @@
+import AttentionCommand
+
+runAttentionCommand()

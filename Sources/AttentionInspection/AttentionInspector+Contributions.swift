@@ -5,7 +5,7 @@ extension AttentionInspector {
   ///
   /// - Returns: `[Tk, Dv]`; the sum of its rows is the output of the query. 0 where the weight is 0, whatever the value
   ///   holds: a key that is not seen contributes nothing.
-  /// - Throws: ``AttentionError`` where the sequence, the head or the query is out of range, or no memory holds the result.
+  /// - Throws: ``Attention/AttentionError`` where the sequence, the head or the query is out of range, or no memory holds the result.
   public func contributions(
     sequence: Int, head: Int, query: Int
   ) throws(AttentionError) -> Tensor<Element.Accumulator> {
@@ -31,7 +31,7 @@ extension AttentionInspector {
   ///
   /// The vectors are not formed.
   /// - Returns: `[n, Tk]` for `n` queries; 0 where the weight is 0.
-  /// - Throws: ``AttentionError`` where the sequence, the head or a query is out of range, or no memory holds the result.
+  /// - Throws: ``Attention/AttentionError`` where the sequence, the head or a query is out of range, or no memory holds the result.
   public func contributionNorms(
     sequence: Int, head: Int, queries: Range<Int>
   ) throws(AttentionError) -> Tensor<Element.Accumulator> {
@@ -46,7 +46,7 @@ extension AttentionInspector {
   /// The length `‖v[j]‖` of each value that a query head reads.
   ///
   /// - Returns: `[Tk]`, summed in Double without overflow on the way; NaN where a value holds NaN.
-  /// - Throws: ``AttentionError`` where the sequence or the head is out of range, or no memory holds the result.
+  /// - Throws: ``Attention/AttentionError`` where the sequence or the head is out of range, or no memory holds the result.
   public func valueNorms(sequence: Int, head: Int) throws(AttentionError) -> [Double] {
     try check(sequence: sequence, head: head)
     try checkMemory(for: Double.self, 1)

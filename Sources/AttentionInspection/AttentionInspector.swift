@@ -2,7 +2,7 @@ import Attention
 
 /// What attention does with its inputs: who looks at what, how much of it arrives, and how spread out it is.
 ///
-///     p[i,j]           the weight of key j for query i, as in ``ScaledDotProductAttention``
+///     p[i,j]           the weight of key j for query i, as in ``Attention/ScaledDotProductAttention``
 ///     p[i,j] · v[j]    what key j contributes to the output y[i]; the contributions of all keys add up to it
 ///     Σ_i p[i,j]       the mass that key j received
 ///
@@ -15,7 +15,7 @@ import Attention
 /// the sink's. NaN in what a query sees makes its whole row NaN; what no query sees reaches nothing.
 ///
 /// Memory: weights are computed for one head at a time, in blocks of its rows. A block holds 16 MiB of weights, or one row (`Tk`
-/// numbers of ``AttentionElement/Accumulator``) where that is more; computing it takes about 1 MiB a thread beside it, or a row. No
+/// numbers of ``Attention/AttentionElement/Accumulator``) where that is more; computing it takes about 1 MiB a thread beside it, or a row. No
 /// `Tq × Tk` matrix exists unless a function is asked for all its rows.
 public struct AttentionInspector<Element: AttentionElement>: Sendable {
   /// The attention that is inspected.
@@ -35,9 +35,9 @@ public struct AttentionInspector<Element: AttentionElement>: Sendable {
   ///
   /// - Parameters:
   ///   - attention: scale, mask, options and threads.
-  ///   - queries: a tensor `[B, Hq, Tq, D]`, or padded or packed ``Queries``.
+  ///   - queries: a tensor `[B, Hq, Tq, D]`, or padded or packed ``Attention/Queries``.
   ///   - keyValues: keys and values from any source.
-  /// - Throws: ``AttentionError``, as the call would.
+  /// - Throws: ``Attention/AttentionError``, as the call would.
   public init<Q: AttentionQueries<Element>>(
     _ attention: ScaledDotProductAttention, _ queries: Q, _ keyValues: KeyValues
   ) throws(AttentionError) {
@@ -80,7 +80,7 @@ extension AttentionInspector {
   ///   - head: which query head.
   ///   - queries: the rows; all when nil.
   ///   - body: receives the block's queries and their weights `[n, Tk]`. How many rows a block has follows from `Tk` alone.
-  /// - Throws: ``AttentionError`` where the sequence, the head or a query is out of range, or there is no memory for a block.
+  /// - Throws: ``Attention/AttentionError`` where the sequence, the head or a query is out of range, or there is no memory for a block.
   public func forEachBlock(
     sequence: Int, head: Int, queries: Range<Int>? = nil,
     _ body: (_ queries: Range<Int>, _ weights: Tensor<Element.Accumulator>) -> Void
@@ -99,7 +99,7 @@ extension AttentionInspector {
   /// The weights `p[i,j]` of some queries of one head.
   ///
   /// - Returns: `[n, Tk]` for `n` queries. Rows add up to 1, to less with sinks, to 0 where a query sees no key.
-  /// - Throws: ``AttentionError`` where the sequence, the head or a query is out of range, or no memory holds the result.
+  /// - Throws: ``Attention/AttentionError`` where the sequence, the head or a query is out of range, or no memory holds the result.
   public func weights(
     sequence: Int, head: Int, queries: Range<Int>
   ) throws(AttentionError) -> Tensor<Element.Accumulator> {

@@ -16,7 +16,7 @@ import Decompositions
 /// smooth count, where the rank jumps. 0 for a matrix of zeros or without elements. The factor of a matrix does not matter.
 ///
 /// - Parameter matrix: `[n, m]`, any strides.
-/// - Throws: ``AttentionError`` where `matrix` is not a matrix, holds NaN or an infinity, or LAPACK fails.
+/// - Throws: ``Attention/AttentionError`` where `matrix` is not a matrix, holds NaN or an infinity, or LAPACK fails.
 /// - SeeAlso: Roy and Vetterli 2007, "The Effective Rank: A Measure of Effective Dimensionality".
 ///
 /// Computed in Double. Rows are taken 4096 at a time: memory is a few copies of `[4096 + m, m]`, however many rows there are.

@@ -63,7 +63,7 @@ extension AttentionInspector {
   ///   - heads: which query heads of each; all when nil. Nothing is computed of others.
   /// - Returns: a summary each, head after head, sequence after sequence. They depend neither on what else was asked for nor on
   ///   the number of threads.
-  /// - Throws: ``AttentionError`` where a sequence or a head is out of range, there is no memory for the result, or LAPACK finds
+  /// - Throws: ``Attention/AttentionError`` where a sequence or a head is out of range, there is no memory for the result, or LAPACK finds
   ///   none, or no singular values.
   ///
   /// Time is that of computing the weights once, one logarithm for each weight that is not 0, and a decomposition of the `[Tk, Dv]`

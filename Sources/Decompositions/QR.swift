@@ -6,7 +6,7 @@ import Tensors
 /// - Parameter a: `[m, n]`, any strides.
 /// - Returns: with `p = min(m, n)`: `q [m, p]` with orthonormal columns, `r [p, n]`, zero below its diagonal, whose signs are
 ///   those that the reflections give. An empty matrix has empty factors.
-/// - Throws: ``AttentionError`` where `a` is not a matrix, holds NaN or an infinity, or has an axis beyond `Int32.max`.
+/// - Throws: `AttentionError` where `a` is not a matrix, holds NaN or an infinity, or has an axis beyond `Int32.max`.
 ///
 /// Copies `a` once; LAPACKE transposes into copies of its own.
 public func qr<S: LAPACKScalar>(

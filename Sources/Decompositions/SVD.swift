@@ -6,7 +6,7 @@ import Tensors
 /// - Parameter a: `[m, n]`, any strides.
 /// - Returns: with `p = min(m, n)`: `u [m, p]` with orthonormal columns, `singularValues [p]`, not negative and descending,
 ///   `vt [p, n]` with orthonormal rows. An empty matrix has empty factors.
-/// - Throws: ``AttentionError`` where `a` is not a matrix, holds NaN or an infinity, has an axis beyond `Int32.max`, or
+/// - Throws: `AttentionError` where `a` is not a matrix, holds NaN or an infinity, has an axis beyond `Int32.max`, or
 ///   where the iteration does not converge.
 ///
 /// Copies `a` once; LAPACKE transposes into copies of its own.

@@ -7,7 +7,7 @@ import Tensors
 ///   - a: `[n, n]`, any strides.
 ///   - b: `[n]`, or `[n, r]` for `r` right-hand sides, any strides.
 /// - Returns: `x`, with the shape of `b`.
-/// - Throws: ``AttentionError`` where `a` is not square, `b` does not fit it, one of them holds NaN or an infinity, an
+/// - Throws: `AttentionError` where `a` is not square, `b` does not fit it, one of them holds NaN or an infinity, an
 ///   axis is beyond `Int32.max`, or `a` is singular (a pivot is exactly zero; a matrix that is merely close to singular
 ///   gives a result as inexact as its condition number says).
 ///

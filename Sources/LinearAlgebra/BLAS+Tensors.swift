@@ -12,7 +12,7 @@ extension BLAS {
   ///   - b: `[k, n]`
   ///   - beta: the factor of what `c` holds.
   ///   - c: `[m, n]`
-  /// - Throws: ``AttentionError`` where shapes do not fit each other or the 32-bit integers of BLAS; `c` is unchanged.
+  /// - Throws: `AttentionError` where shapes do not fit each other or the 32-bit integers of BLAS; `c` is unchanged.
   public static func gemm<S: BLASScalar>(
     alpha: S = 1, _ a: Tensor<S>, _ b: Tensor<S>, beta: S = 0, into c: inout Tensor<S>
   ) throws(AttentionError) {
@@ -30,7 +30,7 @@ extension BLAS {
   ///   - x: `[k]`
   ///   - beta: the factor of what `y` holds.
   ///   - y: `[m]`
-  /// - Throws: ``AttentionError`` where shapes do not fit each other or the 32-bit integers of BLAS; `y` is unchanged.
+  /// - Throws: `AttentionError` where shapes do not fit each other or the 32-bit integers of BLAS; `y` is unchanged.
   public static func gemv<S: BLASScalar>(
     alpha: S = 1, _ a: Tensor<S>, _ x: Tensor<S>, beta: S = 0, into y: inout Tensor<S>
   ) throws(AttentionError) {
@@ -58,7 +58,7 @@ extension BLAS {
   ///   - b: `[…, k, n]`
   ///   - beta: the factor of what `c` holds.
   ///   - c: `[…, m, n]`
-  /// - Throws: ``AttentionError`` where shapes do not fit each other or the 32-bit integers of BLAS; `c` is unchanged.
+  /// - Throws: `AttentionError` where shapes do not fit each other or the 32-bit integers of BLAS; `c` is unchanged.
   public static func batchedGEMM<S: BLASScalar>(
     alpha: S = 1, _ a: Tensor<S>, _ b: Tensor<S>, beta: S = 0, into c: inout Tensor<S>
   ) throws(AttentionError) {

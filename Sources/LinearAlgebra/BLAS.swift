@@ -1,7 +1,7 @@
 /// Products of matrices and vectors by OpenBLAS.
 ///
 /// Two levels. The functions here take pointers, for kernels: one call of CBLAS, no check in release builds, no
-/// allocation. Those that take tensors check every size first and throw ``AttentionError``.
+/// allocation. Those that take tensors check every size first and throw `AttentionError`.
 ///
 /// All calls run on the calling thread: the first one sets OpenBLAS to one thread (see ``BLASRuntime``).
 public enum BLAS {

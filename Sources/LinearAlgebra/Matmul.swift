@@ -8,7 +8,7 @@ import Tensors
 ///   - a: `[…, m, k]`, or `[k]`: one row, whose axis the result leaves out.
 ///   - b: `[…, k, n]`, or `[k]`: one column, whose axis the result leaves out.
 /// - Returns: `[…, m, n]`, row-major, where `…` are the batch axes of both, broadcast. Zeros where `k` is 0.
-/// - Throws: ``AttentionError`` where shapes do not fit each other, or a size, the distance between rows or the result's
+/// - Throws: `AttentionError` where shapes do not fit each other, or a size, the distance between rows or the result's
 ///   bytes do not fit the integers that count them.
 ///
 /// Transposed views, and rows at any distance, are read in place; an operand with other strides is copied once.

@@ -23,7 +23,7 @@ struct MatrixProduct<S: BLASScalar> {
 
   /// `c = alpha · a · b + beta · c` for every matrix of the batch.
   ///
-  /// - Throws: ``AttentionError`` where `c` has another shape than ``ProductShape/full``, or strides that BLAS cannot write.
+  /// - Throws: `AttentionError` where `c` has another shape than ``ProductShape/full``, or strides that BLAS cannot write.
   func write(
     to c: MutableTensorView<S>, alpha: S = 1, beta: S = 0, maximumThreads: Int = .max
   ) throws(AttentionError) {

@@ -23,7 +23,7 @@ import Synchronization
 /// A child process made by `fork` has no workers: there, pools of the parent do all tasks on the calling thread. A task
 /// that forks must not return in the child (`exec` or `_exit` are fine).
 ///
-/// `@unchecked Sendable`: all that changes after `init` lies in ``PoolState``, whose every field is atomic or is ordered
+/// `@unchecked Sendable`: all that changes after `init` lies in `PoolState`, whose every field is atomic or is ordered
 /// by one that is, as argued there.
 public final class WorkerPool: @unchecked Sendable {
   /// The pool of this process, with as many threads as ``CPUBudget/current`` said at its first use.

@@ -45,7 +45,7 @@ public final class SafetensorsFile: Sendable {
   ///
   /// - Throws: ``TensorFileError`` where the path does not lead to a regular file that may be read, or the file breaks any
   ///   rule of the format: a length that lies, a header over 100 MB, text that is not strict JSON, a name that comes
-  ///   twice, an unknown dtype, more than ``AxisValues/maximumRank`` axes, data with holes, overlaps or left-over bytes.
+  ///   twice, an unknown dtype, more than `AxisValues.maximumRank` axes, data with holes, overlaps or left-over bytes.
   public convenience init(path: String) throws(TensorFileError) {
     try self.init(FileContents(mapping: path), path: path)
   }

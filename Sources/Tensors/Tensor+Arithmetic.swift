@@ -10,21 +10,21 @@ extension Tensor where Element: FloatingPointElement {
     try broadcasting(left, .add, right)
   }
 
-  /// The difference, element by element, broadcast as for ``+(_:_:)``.
+  /// The difference, element by element, broadcast as for `+`.
   ///
   /// - Throws: ``AttentionError`` where the shapes do not broadcast to a common one.
   public static func - (left: Tensor, right: Tensor) throws(AttentionError) -> Tensor {
     try broadcasting(left, .subtract, right)
   }
 
-  /// The product, element by element (not the matrix product), broadcast as for ``+(_:_:)``.
+  /// The product, element by element (not the matrix product), broadcast as for `+`.
   ///
   /// - Throws: ``AttentionError`` where the shapes do not broadcast to a common one.
   public static func * (left: Tensor, right: Tensor) throws(AttentionError) -> Tensor {
     try broadcasting(left, .multiply, right)
   }
 
-  /// The quotient, element by element, broadcast as for ``+(_:_:)``; x/0 is infinite and 0/0 NaN.
+  /// The quotient, element by element, broadcast as for `+`; x/0 is infinite and 0/0 NaN.
   ///
   /// - Throws: ``AttentionError`` where the shapes do not broadcast to a common one.
   public static func / (left: Tensor, right: Tensor) throws(AttentionError) -> Tensor {

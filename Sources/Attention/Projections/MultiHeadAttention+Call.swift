@@ -126,7 +126,7 @@ extension MultiHeadAttention {
   ///     output[b, t] = concat(heads[b, 0, t] … heads[b, Hq−1, t]) · Wo + bo
   ///
   /// One allocation, the result; one copy more where the heads of a token do not lie side by side, as in what
-  /// ``scaledDotProductAttention`` returns on its own. ``attend(_:_:with:)`` spares that.
+  /// ``scaledDotProductAttention(queries:keys:values:scale:mask:options:)`` returns on its own. ``attend(_:_:with:)`` spares that.
   /// - Parameter heads: `[B, Hq, Tq, Dv]`, or `[total, Hq, Dv]` of packed sequences, any strides.
   /// - Returns: `[B, Tq, outputWidth]`, or `[total, outputWidth]`, row-major.
   /// - Throws: ``AttentionError`` where the shape does not fit.

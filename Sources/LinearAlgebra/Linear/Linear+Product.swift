@@ -6,9 +6,11 @@ extension Linear {
   /// Maps every row of a tensor.
   ///
   /// One allocation, the result. Rows are brought into the weight's form in scratch; those whose columns are no neighbours are copied first.
-  /// - Parameter input: `[…, inputWidth]`, one axis or more, any strides.
+  /// - Parameters:
+  ///   - input: `[…, inputWidth]`, one axis or more, any strides.
+  ///   - pool: the threads that work on it; little work stays on the calling thread.
   /// - Returns: `[…, outputWidth]`, row-major.
-  /// - Throws: ``AttentionError`` where the last axis is not ``inputWidth``, or there is no memory for the result.
+  /// - Throws: `AttentionError` where the last axis is not ``inputWidth``, or there is no memory for the result.
   public func callAsFunction(
     _ input: Tensor<Float>, on pool: WorkerPool = .shared
   ) throws(AttentionError) -> Tensor<Float> {
@@ -29,7 +31,7 @@ extension Linear {
   ///   - output: `[…, outputWidth]`, neighbouring columns, rows at one distance.
   ///   - adding: whether the result is added to what `output` holds: a residual connection costs no pass of its own.
   ///   - pool: the threads that work on it; little work stays on the calling thread.
-  /// - Throws: ``AttentionError`` where the shapes do not fit; nothing is written then.
+  /// - Throws: `AttentionError` where the shapes do not fit; nothing is written then.
   public func write(
     _ input: Tensor<Float>, to output: MutableTensorView<Float>, adding: Bool = false,
     on pool: WorkerPool = .shared

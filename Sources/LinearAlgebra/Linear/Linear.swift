@@ -42,7 +42,7 @@ public struct Linear: Sendable {
   ///   - weight: `[outputs, inputs]`, any strides.
   ///   - bias: `[outputs]`.
   ///   - type: what the copy is stored in; the weight's own type where it is one of these and nothing else is said.
-  /// - Throws: ``AttentionError`` where the weight is no matrix, the bias does not fit it, or a number that goes to integers is not finite.
+  /// - Throws: `AttentionError` where the weight is no matrix, the bias does not fit it, or a number that goes to integers is not finite.
   public init<Element: FloatingPointElement>(
     weight: Tensor<Element>, bias: Tensor<Float>? = nil, as type: WeightType? = nil
   ) throws(AttentionError) {

@@ -28,7 +28,7 @@ public enum Activation: String, Sendable, CaseIterable {
 
   /// `f(gate) · up`, the gated unit of Llama and Gemma, in a new tensor.
   ///
-  /// - Throws: ``AttentionError`` where the shapes differ.
+  /// - Throws: `AttentionError` where the shapes differ.
   public func callAsFunction(
     _ gate: Tensor<Float>, times up: Tensor<Float>
   ) throws(AttentionError) -> Tensor<Float> {

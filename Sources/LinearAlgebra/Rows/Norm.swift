@@ -34,14 +34,14 @@ public struct Norm: Sendable {
 
   /// Root mean square normalisation.
   ///
-  /// - Throws: ``AttentionError`` where the weight is no vector or epsilon is not a finite number of at least 0.
+  /// - Throws: `AttentionError` where the weight is no vector or epsilon is not a finite number of at least 0.
   public static func rms(weight: Tensor<Float>, epsilon: Float) throws(AttentionError) -> Norm {
     try Norm(.rms, weight, nil, epsilon)
   }
 
   /// Layer normalisation.
   ///
-  /// - Throws: ``AttentionError`` where weight and bias are no vectors of one length or epsilon is not a finite number of at least 0.
+  /// - Throws: `AttentionError` where weight and bias are no vectors of one length or epsilon is not a finite number of at least 0.
   public static func layer(
     weight: Tensor<Float>, bias: Tensor<Float>, epsilon: Float
   ) throws(AttentionError) -> Norm {
@@ -68,8 +68,10 @@ public struct Norm: Sendable {
 
   /// Normalised rows in a new tensor.
   ///
-  /// - Parameter x: `[…, width]`, any strides.
-  /// - Throws: ``AttentionError`` where the last axis is not ``width``.
+  /// - Parameters:
+  ///   - x: `[…, width]`, any strides.
+  ///   - pool: the threads that work on it; little work stays on the calling thread.
+  /// - Throws: `AttentionError` where the last axis is not ``width``.
   public func callAsFunction(
     _ x: Tensor<Float>, on pool: WorkerPool = .shared
   ) throws(AttentionError) -> Tensor<Float> {

@@ -6,7 +6,7 @@ extension Tensor where Element == Float {
   /// The index of the largest element along the last axis, the first of several; NaN is never the largest.
   ///
   /// - Returns: `[…]`, the last axis left out.
-  /// - Throws: ``AttentionError`` where the last axis is missing or empty.
+  /// - Throws: `AttentionError` where the last axis is missing or empty.
   public func argmax() throws(AttentionError) -> Tensor<Int64> {
     guard let width = shape.last, width > 0 else {
       throw AttentionError("argmax()", "shape \(shape) given, expected a last axis of at least 1")
@@ -28,7 +28,7 @@ extension Tensor {
   ///
   ///     result[i, …] = self[indices[i], …]
   ///
-  /// - Throws: ``AttentionError`` where an index is out of range, or there is no axis.
+  /// - Throws: `AttentionError` where an index is out of range, or there is no axis.
   public func gathered(_ indices: [Int]) throws(AttentionError) -> Tensor {
     guard let rows = shape.first else {
       throw AttentionError("gathered(_:)", "a tensor without axes given, expected at least one")

@@ -31,7 +31,7 @@ public final class NumPyFile: Sendable {
   ///
   /// - Throws: ``TensorFileError`` where the path does not lead to a regular file that may be read, or the file is not an .npy file of
   ///   a known version, its header is not the dict that NumPy writes, its elements are of another type, big-endian, structured or
-  ///   pickled objects, it has more than ``AxisValues/maximumRank`` axes, or the data is not as long as the shape says.
+  ///   pickled objects, it has more than `AxisValues.maximumRank` axes, or the data is not as long as the shape says.
   public convenience init(path: String) throws(TensorFileError) {
     try self.init(FileContents(mapping: path), path: path)
   }

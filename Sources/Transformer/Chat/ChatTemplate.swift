@@ -58,7 +58,9 @@ public struct ChatTemplate: Sendable {
   ///
   /// What users wrote may contain the template's own markers: to encode the text, use
   /// ``Tokenizer/encode(chat:addingGenerationPrompt:)``, which tells the two apart.
-  /// - Parameter addingGenerationPrompt: ends with the start of the assistant's turn, for the model to go on with.
+  /// - Parameters:
+  ///   - messages: who says what, the first message first.
+  ///   - addingGenerationPrompt: ends with the start of the assistant's turn, for the model to go on with.
   /// - Throws: ``ModelError`` about `messages` where the template refuses their roles or order.
   public func prompt(_ messages: [Message], addingGenerationPrompt: Bool = true) throws(ModelError) -> String
   {

@@ -13,7 +13,9 @@ extension Tokenizer {
   ///
   /// The template's markers become special tokens; what a message says never does, so that nobody can end their turn
   /// and speak as someone else by writing `<|im_end|>`. Apart from that the tokens are those of the whole text.
-  /// - Parameter addingGenerationPrompt: ends with the start of the assistant's turn, for the model to go on with.
+  /// - Parameters:
+  ///   - messages: who says what, the first message first.
+  ///   - addingGenerationPrompt: ends with the start of the assistant's turn, for the model to go on with.
   /// - Throws: ``ModelError`` where the tokenizer has no chat template or an unknown one, or `messages` do not fit it.
   public func encode(
     chat messages: [ChatTemplate.Message], addingGenerationPrompt: Bool = true

@@ -23,8 +23,8 @@ public struct GenerationOptions: Sendable {
   /// What values are stored in.
   public var values: KeyValueType
 
-  /// With keys of ``KeyValueType/planes``: how far attention of a token may be off, relative to the largest value, see
-  /// ``ScaledDotProductAttention/within(_:_:_:)``. Where nil, both planes are read whole, as in passes of many tokens in any case.
+  /// With keys of ``Attention/KeyValueType/planes``: how far attention of a token may be off, relative to the largest value, see
+  /// ``Attention/ScaledDotProductAttention/within(_:_:_:)``. Where nil, both planes are read whole, as in passes of many tokens in any case.
   public var tolerance: Double?
 
   /// How many tokens each token sees, its own included, beside the first ``keptTokens``; nil for all. The cache is a ring then, and stays

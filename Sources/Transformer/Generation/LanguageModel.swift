@@ -41,7 +41,10 @@ public struct LanguageModel: Sendable {
 
   /// A model of parts.
   ///
-  /// - Parameter path: what errors call it.
+  /// - Parameters:
+  ///   - decoder: the weights.
+  ///   - tokenizer: the vocabulary that the decoder was trained with.
+  ///   - path: what errors call it.
   /// - Throws: ``ModelError`` where the tokenizer has tokens that the decoder has no weights for, special ones excepted, or the decoder has
   ///   weights for many more than padding explains.
   public init(_ decoder: DecoderModel, _ tokenizer: Tokenizer, path: String) throws(ModelError) {

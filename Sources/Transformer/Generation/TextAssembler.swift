@@ -12,7 +12,9 @@ public struct TextAssembler: Sendable {
 
   /// An assembler for one text.
   ///
-  /// - Parameter stops: texts that end it; empty ones never do.
+  /// - Parameters:
+  ///   - tokenizer: what the tokens are from.
+  ///   - stops: texts that end it; empty ones never do.
   public init(_ tokenizer: Tokenizer, stops: [String] = []) {
     decoder = tokenizer.makeDecoder()
     self.stops = stops.map { Array($0.utf8) }.filter { !$0.isEmpty }
@@ -20,7 +22,9 @@ public struct TextAssembler: Sendable {
 
   /// The text that one more token completes.
   ///
-  /// - Parameter isLast: whether no other token follows: then nothing waits any longer.
+  /// - Parameters:
+  ///   - token: its id.
+  ///   - isLast: whether no other token follows: then nothing waits any longer.
   public mutating func append(_ token: Int, isLast: Bool = false) -> String {
     let text = decoder.append(token)
     return isLast ? take(text) + finish() : take(text)

@@ -15,7 +15,7 @@ struct RowMatrix {
 
   /// Memory that is not initialised.
   ///
-  /// - Throws: ``AttentionError`` where the system has none.
+  /// - Throws: ``Attention/AttentionError`` where the system has none.
   init(rows: Int, width: Int) throws(AttentionError) {
     let bytes = rows.multipliedReportingOverflow(by: max(width, 1) * MemoryLayout<Float>.stride)
     guard !bytes.overflow, let memory = Tensor<Float>.uninitialized([rows, width]) else {

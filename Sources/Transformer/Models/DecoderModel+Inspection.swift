@@ -25,7 +25,7 @@ extension DecoderModel {
   /// - Parameters:
   ///   - layer: counted from 0.
   ///   - tokens: one or more, as many as ``context`` at most.
-  /// - Throws: ``AttentionError`` where the layer or a token is out of range, or there are too few or too many tokens.
+  /// - Throws: ``Attention/AttentionError`` where the layer or a token is out of range, or there are too few or too many tokens.
   ///
   /// Computes the layers before it, with a cache of Floats.
   public func attentionCall(layer: Int, tokens: [Int]) throws(AttentionError) -> AttentionCall {
@@ -47,7 +47,7 @@ extension DecoderModel {
   ///   - tokens: one or more, as many as ``context`` at most.
   ///   - body: gets the number of each layer and what makes its call, whose tensors are good until `body` returns true: the next layers write
   ///     over them. False ends the pass.
-  /// - Throws: ``AttentionError`` where a token is out of range, or there are too few or too many; what `body` throws.
+  /// - Throws: ``Attention/AttentionError`` where a token is out of range, or there are too few or too many; what `body` throws.
   ///
   /// One pass, with a cache of Floats: looking at all layers costs little more than reading the tokens.
   public func forEachAttentionCall(

@@ -8,7 +8,7 @@ extension DecoderModel {
   /// - Parameters:
   ///   - tokens: those that the step appends, sequence after sequence.
   ///   - step: of a pool that ``makePool(keys:values:pageSize:pages:)`` made.
-  /// - Throws: ``AttentionError`` where a token is not below the vocabulary, the step does not append as many tokens, its pool is of
+  /// - Throws: ``Attention/AttentionError`` where a token is not below the vocabulary, the step does not append as many tokens, its pool is of
   ///   another model's shape, or a sequence outgrows ``context``.
   ///
   /// Queries are Floats where the weights are Float32 or Float16, and bfloat16 for other weights.
@@ -32,7 +32,7 @@ extension DecoderModel {
   /// - Parameters:
   ///   - states: what ``states(_:_:)`` returned.
   ///   - rows: indices of its rows; one output each.
-  /// - Throws: ``AttentionError`` where a row is out of range, or there is no memory.
+  /// - Throws: ``Attention/AttentionError`` where a row is out of range, or there is no memory.
   public func logits(of states: Tensor<Float>, rows: [Int]) throws(AttentionError) -> Tensor<Float> {
     let logits = try head(states.gathered(rows), on: workers)
     guard let softcap = configuration.logitSoftcap, softcap > 0 else { return logits }

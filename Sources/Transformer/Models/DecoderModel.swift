@@ -57,7 +57,7 @@ public struct DecoderModel: Sendable {
   ///   - values: what values are stored in.
   ///   - pageSize: rows of a page.
   ///   - pages: how many.
-  /// - Throws: ``AttentionError`` where a number is out of range or there is no memory.
+  /// - Throws: ``Attention/AttentionError`` where a number is out of range or there is no memory.
   public func makePool(
     keys: KeyValueType = .bfloat16, values: KeyValueType = .bfloat16, pageSize: Int = 64, pages: Int
   ) throws(AttentionError) -> KeyValuePool {

@@ -43,7 +43,7 @@ public struct EncoderModel: Sendable {
   ///
   /// Queries, keys and values are Floats where the weights are Float32 or Float16, and bfloat16 for other weights.
   /// - Parameter tokens: the tokens of each sequence, special ones included.
-  /// - Throws: ``AttentionError`` where a token is not below the vocabulary, a sequence is longer than
+  /// - Throws: ``Attention/AttentionError`` where a token is not below the vocabulary, a sequence is longer than
   ///   ``EncoderConfiguration/positions``, or there is no memory.
   public func states(_ tokens: [[Int]]) throws(AttentionError) -> Tensor<Float> {
     let x = try sums(of: tokens)

@@ -4,7 +4,9 @@ extension Tokenizer {
   /// The bytes of all tokens are put together first, so that a character may lie in several of them; bytes that are no
   /// UTF-8 become U+FFFD. SentencePiece's space in front of the text goes, and WordPiece's words get spaces, as in
   /// Hugging Face's `decode`. Ids out of range are left out.
-  /// - Parameter skippingSpecialTokens: leaves control tokens out.
+  /// - Parameters:
+  ///   - tokens: their ids, in order.
+  ///   - skippingSpecialTokens: leaves control tokens out.
   public func decode(_ tokens: some Sequence<Int>, skippingSpecialTokens: Bool = false) -> String {
     var decoder = StreamingDecoder(self, skippingSpecialTokens: skippingSpecialTokens)
     for token in tokens { decoder.take(token) }

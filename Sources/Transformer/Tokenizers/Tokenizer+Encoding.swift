@@ -4,6 +4,7 @@ extension Tokenizer {
   /// Any text has tokens: characters that the vocabulary lacks become bytes or the unknown token. English text takes
   /// a second for some 30 MB byte-level, 12 MB SentencePiece, 5 MB WordPiece; a word of n characters takes n log n.
   /// - Parameters:
+  ///   - text: any text.
   ///   - addingSpecialTokens: puts the tokens around the text that the tokenizer's files ask for, such as Gemma's
   ///     `<bos>` or BERT's `[CLS]` and `[SEP]`.
   ///   - recognisingSpecialTokens: `<|im_end|>` in the text becomes that token. Pass false for text that users

@@ -2,7 +2,7 @@
 ///
 /// One view serves all layers. It holds the pages that it sees; they are given back when the last reference to it is gone.
 ///
-/// `@unchecked Sendable`: the memory of ``sequences`` is written before `init` returns, and read from then on.
+/// `@unchecked Sendable`: the memory of `sequences` is written before `init` returns, and read from then on.
 public final class CacheView: @unchecked Sendable {
   let pool: KeyValuePool
   /// How many sequences there are, in the order in which the step has them.

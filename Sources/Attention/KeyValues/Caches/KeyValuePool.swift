@@ -50,6 +50,14 @@ public final class KeyValuePool: Sendable {
   ///   - memory: at least ``byteCount(layers:heads:depth:width:keys:values:pageSize:pages:)`` bytes from a multiple of 64 on. Nobody else
   ///     touches them while the pool, or a view of it, is alive.
   ///   - owner: what keeps the memory valid; released with the pool.
+  ///   - layers: how many layers append to a sequence together.
+  ///   - heads: `Hkv`.
+  ///   - depth: `D`, the width of a key.
+  ///   - width: `Dv`, the width of a value; `depth` when nil.
+  ///   - keys: what keys are stored in; all but `int4`.
+  ///   - values: what values are stored in; all but `planes`.
+  ///   - pageSize: rows of a page.
+  ///   - pages: how many pages.
   /// - Throws: ``AttentionError`` as for a pool of its own memory, and where `memory` is too small or not aligned.
   public convenience init(
     over memory: UnsafeMutableRawBufferPointer, owner: some Sendable, layers: Int, heads: Int, depth: Int,

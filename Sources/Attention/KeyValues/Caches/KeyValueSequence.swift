@@ -3,7 +3,7 @@
 /// It grows by ``KeyValueStep`` alone. Its pages are given back when the last reference to it, to steps with it and to views of it
 /// is gone.
 ///
-/// `@unchecked Sendable`: ``state`` and ``openStep`` are touched under the lock of the pool's ledger alone.
+/// `@unchecked Sendable`: `state` and `openStep` are touched under the lock of the pool's ledger alone.
 public final class KeyValueSequence: @unchecked Sendable {
   /// The pool that the rows are in.
   public let pool: KeyValuePool

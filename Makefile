@@ -13,12 +13,13 @@
 # make test-kernels, make test-neon   check the C kernels alone: this machine's (SANITIZE=1 with sanitizers), and AArch64's in an emulator
 # make test-threads  runs the random test of caches, steps of several threads included, under ThreadSanitizer, in a debug build
 # make example       builds, tests and runs the packages in Examples, with the two models of `make models` that they use
+# make docs         writes the documentation of all modules into .build/docs, a folder of web pages; a link that leads nowhere fails
 # make format  rewrites the Swift sources in the repository's style; make lint only checks it
 
 SHELL := /bin/bash
 comma := ,
 .DELETE_ON_ERROR:
-.PHONY: test generate test-kernels test-neon test-threads bench bench-against models peers report report-setup test-report example format lint setup
+.PHONY: test generate test-kernels test-neon test-threads bench bench-against models peers report report-setup test-report example docs format lint setup
 
 SWIFT_SOURCES := Package.swift Sources Tests Benchmarks Examples
 ARGS ?=
@@ -103,6 +104,23 @@ example: setup
 	@programs=$(EXAMPLE_BUILD)/release; "$$programs/TinyLlama" && "$$programs/Serving" && "$$programs/Arrays" \
 	  && "$$programs/SemanticSearch" docs "How is the memory of old tokens given back?" --count 3 \
 	  && echo "What is the capital of France?" | "$$programs/Chat" && Examples/CompletionsServer/try.sh "$$programs/CompletionsServer"
+
+# Compilers say what is public, docc makes pages of it and of the articles. Attention exports Tensors and Parallelism, and has their pages:
+# the same symbol in two modules would be two pages, and links would lead to either.
+DOCS_BUILD := .build/docs-build
+DOCS_MODULES := Attention AttentionInspection Decompositions LinearAlgebra TensorFiles Transformer
+
+docs: setup
+	@command -v docc >/dev/null || { echo "No docc on PATH: it lies beside swift in the toolchain" >&2; exit 1; }
+	for target in AttentionInspection Transformer; do \
+	  swift build --scratch-path $(DOCS_BUILD) --target $$target \
+	    -Xswiftc -emit-symbol-graph -Xswiftc -emit-symbol-graph-dir -Xswiftc "$(CURDIR)/$(DOCS_BUILD)/graphs" || exit 1; done
+	@rm -rf $(DOCS_BUILD)/chosen .build/docs && mkdir -p $(DOCS_BUILD)/chosen
+	@shopt -s nullglob; for module in $(DOCS_MODULES); do \
+	  cp $(DOCS_BUILD)/graphs/$$module.symbols.json $(DOCS_BUILD)/graphs/$$module@*.symbols.json $(DOCS_BUILD)/chosen || exit 1; done
+	docc convert Sources/Attention/Attention.docc --additional-symbol-graph-dir $(DOCS_BUILD)/chosen --output-path .build/docs \
+	  --fallback-bundle-identifier swift-attention --fallback-display-name swift-attention --warnings-as-errors
+	@echo "python3 -m http.server -d .build/docs, then http://localhost:8000/documentation/swift-attention"
 
 format:
 	swift format -i -r $(SWIFT_SOURCES)

@@ -63,7 +63,7 @@ let package = Package(
     .target(
       name: "AttentionCommand",
       dependencies: [
-        "Attention", "AttentionInspection", "COneBLASThread", "Parallelism", "TensorFiles", "Transformer",
+        "Attention", "AttentionInspection", "CAttention", "COneBLASThread", "Parallelism", "TensorFiles", "Transformer",
         .product(
           name: "ArgumentParser", package: "swift-argument-parser", condition: .when(traits: ["Commands"])),
       ],
@@ -78,7 +78,8 @@ let package = Package(
     .target(
       name: "AttentionBench",
       dependencies: [
-        "Attention", "AttentionReference", "BenchmarkKit", "CAttentionKernels", "COneBLASThread",
+        "Attention", "AttentionC", "AttentionReference", "BenchmarkKit", "CAttention", "CAttentionKernels",
+        "COneBLASThread",
         "LinearAlgebra", "Parallelism", "TensorFiles", "Transformer",
         .product(
           name: "ArgumentParser", package: "swift-argument-parser", condition: .when(traits: ["Commands"])),

@@ -13,13 +13,15 @@
 # make test-kernels, make test-neon   check the C kernels alone: this machine's (SANITIZE=1 with sanitizers), and AArch64's in an emulator
 # make test-threads  runs the random test of caches, steps of several threads included, under ThreadSanitizer, in a debug build
 # make example       builds, tests and runs the packages in Examples, with the two models of `make models` that they use
+# make install PREFIX=/usr/local   builds libattention.so, which needs the C library and nothing else, and installs it with its headers and a
+#              pkg-config file; DESTDIR=folder stages it. make example-c compiles and runs the examples in C, C++ and Rust against it
 # make docs         writes the documentation of all modules into .build/docs, a folder of web pages; a link that leads nowhere fails
 # make format  rewrites the Swift sources in the repository's style; make lint only checks it
 
 SHELL := /bin/bash
 comma := ,
 .DELETE_ON_ERROR:
-.PHONY: test generate test-kernels test-neon test-threads bench bench-against models peers report report-setup test-report example docs format lint setup
+.PHONY: test generate test-kernels test-neon test-threads bench bench-against models peers report report-setup test-report example libattention install example-c docs format lint setup
 
 SWIFT_SOURCES := Package.swift Sources Tests Benchmarks Examples
 ARGS ?=
@@ -121,6 +123,31 @@ docs: setup
 	docc convert Sources/Attention/Attention.docc --additional-symbol-graph-dir $(DOCS_BUILD)/chosen --output-path .build/docs \
 	  --fallback-bundle-identifier swift-attention --fallback-display-name swift-attention --warnings-as-errors
 	@echo "python3 -m http.server -d .build/docs, then http://localhost:8000/documentation/swift-attention"
+
+# The C face. SwiftPM builds its objects beside those of the programs; the link is our own.
+LIBATTENTION := .build/c
+PREFIX ?= /usr/local
+DESTDIR ?=
+VERSION := $(shell sed -n 's/^\#define ATTENTION_VERSION "\(.*\)"/\1/p' Sources/CAttention/include/attention.h)
+
+libattention: setup
+	$(call install,command -v g++,g++)
+	@swift build -c release --product AttentionC >&2
+	@Bindings/c/link.sh $(LIBATTENTION)
+
+install: libattention
+	@install -d "$(DESTDIR)$(PREFIX)/lib/pkgconfig" "$(DESTDIR)$(PREFIX)/include"
+	@cp -a $(LIBATTENTION)/libattention.so* "$(DESTDIR)$(PREFIX)/lib/"
+	@install -m 644 Sources/CAttention/include/attention.h Sources/CAttention/include/attention_cache.h "$(DESTDIR)$(PREFIX)/include/"
+	@sed -e 's|@PREFIX@|$(abspath $(PREFIX))|' -e 's|@VERSION@|$(VERSION)|' Bindings/c/attention.pc.in > "$(DESTDIR)$(PREFIX)/lib/pkgconfig/attention.pc"
+	@echo "Installed libattention $(VERSION) in $(DESTDIR)$(PREFIX)" >&2
+
+# Compiled as a user would, against an installed prefix; all three have to print the same lines.
+C_EXAMPLES := .build/c-examples
+example-c:
+	@$(MAKE) --no-print-directory install PREFIX=$(C_EXAMPLES)/prefix
+	$(call install,command -v rustc,rustc)
+	Examples/try-c.sh $(C_EXAMPLES)
 
 format:
 	swift format -i -r $(SWIFT_SOURCES)

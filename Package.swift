@@ -12,6 +12,8 @@ let package = Package(
     .library(name: "Decompositions", targets: ["Decompositions"]),
     .library(name: "TensorFiles", targets: ["TensorFiles"]),
     .library(name: "Transformer", targets: ["Transformer"]),
+    // For programs in C and in all that call C: `attention.h`.
+    .library(name: "AttentionC", type: .dynamic, targets: ["AttentionC"]),
     .executable(name: "attention", targets: ["AttentionMain"]),
     .executable(name: "attention-bench", targets: ["AttentionBenchMain"]),
     // The insides of both, for what attacks them.
@@ -49,6 +51,8 @@ let package = Package(
       dependencies: ["Tensors", "LinearAlgebra", "Parallelism", "CAttentionKernels", "TensorFiles"]),
     .target(
       name: "AttentionInspection", dependencies: ["Attention", "Decompositions", "Parallelism", "Tensors"]),
+    .target(name: "CAttention"),
+    .target(name: "AttentionC", dependencies: ["Attention", "CAttention", "Parallelism", "Tensors"]),
     .target(name: "AttentionReference", dependencies: ["Tensors"]),
     .target(name: "COneBLASThread"),
     .target(name: "CTensorFiles"),
@@ -59,7 +63,7 @@ let package = Package(
     .target(
       name: "AttentionCommand",
       dependencies: [
-        "Attention", "AttentionInspection", "COneBLASThread", "Parallelism", "TensorFiles", "Transformer",
+        "Attention", "AttentionInspection", "CAttention", "COneBLASThread", "Parallelism", "TensorFiles", "Transformer",
         .product(
           name: "ArgumentParser", package: "swift-argument-parser", condition: .when(traits: ["Commands"])),
       ],
@@ -74,7 +78,8 @@ let package = Package(
     .target(
       name: "AttentionBench",
       dependencies: [
-        "Attention", "AttentionReference", "BenchmarkKit", "CAttentionKernels", "COneBLASThread",
+        "Attention", "AttentionC", "AttentionReference", "BenchmarkKit", "CAttention", "CAttentionKernels",
+        "COneBLASThread",
         "LinearAlgebra", "Parallelism", "TensorFiles", "Transformer",
         .product(
           name: "ArgumentParser", package: "swift-argument-parser", condition: .when(traits: ["Commands"])),

@@ -1,10 +1,12 @@
 import ArgumentParser
+import CAttention
 
 /// How fast attention runs on this machine, and whether it is right.
 struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "attention-bench",
     abstract: "How fast attention runs on this machine, and whether it is right.",
+    version: ATTENTION_VERSION,
     subcommands: [
       MeasureCommand.self, ModelCommand.self, PlanesCommand.self, CompareCommand.self, AccuracyCommand.self,
       ReportCommand.self,

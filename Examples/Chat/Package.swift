@@ -4,7 +4,7 @@ import PackageDescription
 
 let package = Package(
   name: "Chat",
-  dependencies: [.package(name: "swift-attention", path: "../..")],
+  dependencies: [.package(name: "swift-attention", path: "../..", traits: [])],
   targets: [
     .executableTarget(
       name: "Chat", dependencies: [.product(name: "Transformer", package: "swift-attention")]),

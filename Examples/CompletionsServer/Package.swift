@@ -5,7 +5,7 @@ import PackageDescription
 let package = Package(
   name: "CompletionsServer",
   dependencies: [
-    .package(name: "swift-attention", path: "../.."),
+    .package(name: "swift-attention", path: "../..", traits: []),
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
   ],
   targets: [

@@ -4,7 +4,7 @@ import PackageDescription
 
 let package = Package(
   name: "SemanticSearch",
-  dependencies: [.package(name: "swift-attention", path: "../..")],
+  dependencies: [.package(name: "swift-attention", path: "../..", traits: [])],
   targets: [
     .executableTarget(
       name: "SemanticSearch", dependencies: [.product(name: "Transformer", package: "swift-attention")]),

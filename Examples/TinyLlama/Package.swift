@@ -4,7 +4,7 @@ import PackageDescription
 
 let package = Package(
   name: "TinyLlama",
-  dependencies: [.package(name: "swift-attention", path: "../..")],
+  dependencies: [.package(name: "swift-attention", path: "../..", traits: [])],
   targets: [
     .target(
       name: "Llama",

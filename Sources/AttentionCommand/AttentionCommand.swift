@@ -1,4 +1,5 @@
 import ArgumentParser
+import CAttention
 import TensorFiles
 
 #if canImport(Glibc)
@@ -24,7 +25,7 @@ struct AttentionCommand: ParsableCommand {
         attention embed all-minilm-l6-v2 --similar 10 < sentences.txt
         attention generate model.gguf "The capital of France is"
       """,
-    version: "0.1.0",
+    version: ATTENTION_VERSION,
     subcommands: [RunCommand.self, InspectCommand.self, EmbedCommand.self, GenerateCommand.self])
 
   static func main() {

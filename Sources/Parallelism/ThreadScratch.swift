@@ -26,14 +26,25 @@ public enum ThreadScratch {
   public static func withBytes<Result, Failure: Error>(
     _ byteCount: Int, _ body: (UnsafeMutableRawBufferPointer) throws(Failure) -> Result
   ) throws(Failure) -> Result {
+    guard let result = try withBytesIfAvailable(byteCount, body) else {
+      // As with Swift's own collections, there is no way on without memory.
+      preconditionFailure("no memory for \(byteCount) bytes of scratch")
+    }
+    return result
+  }
+
+  /// The same for sizes that come from data: nil, with `body` not called, where the system has not so much memory.
+  public static func withBytesIfAvailable<Result, Failure: Error>(
+    _ byteCount: Int, _ body: (UnsafeMutableRawBufferPointer) throws(Failure) -> Result
+  ) throws(Failure) -> Result? {
     precondition(byteCount >= 0, "the number of bytes must not be negative, and is \(byteCount)")
     if byteCount <= maximumKeptByteCount, let block = ScratchBlock.firstFree() {
+      guard let base = block.pointee.memory(byteCount: byteCount) else { return nil }
       block.pointee.isInUse = true
       defer { block.pointee.isInUse = false }
-      let base = block.pointee.memory(byteCount: byteCount)
       return try body(UnsafeMutableRawBufferPointer(start: base, count: byteCount))
     }
-    let base = ScratchBlock.allocate(byteCount: byteCount)
+    guard let base = ScratchBlock.allocate(byteCount: byteCount) else { return nil }
     defer { free(base) }
     return try body(UnsafeMutableRawBufferPointer(start: base, count: byteCount))
   }
@@ -85,22 +96,19 @@ private struct ScratchBlock {
   }
 
   /// The block's memory, grown where it is too small. What it held is not kept.
-  mutating func memory(byteCount: Int) -> UnsafeMutableRawPointer {
+  mutating func memory(byteCount: Int) -> UnsafeMutableRawPointer? {
     if let base, byteCount <= capacity { return base }
     free(base)
+    base = nil
     // Doubling bounds the number of allocations by the logarithm of the largest request; 64 KiB is a typical tile.
-    capacity = min(max(byteCount, 2 * capacity, 64 << 10), ThreadScratch.maximumKeptByteCount)
-    let grown = Self.allocate(byteCount: capacity)
-    base = grown
-    return grown
+    let doubled = min(max(byteCount, 2 * capacity, 64 << 10), ThreadScratch.maximumKeptByteCount)
+    base = Self.allocate(byteCount: doubled)
+    capacity = base == nil ? 0 : doubled
+    return base
   }
 
-  static func allocate(byteCount: Int) -> UnsafeMutableRawPointer {
+  static func allocate(byteCount: Int) -> UnsafeMutableRawPointer? {
     var memory: UnsafeMutableRawPointer?
-    guard posix_memalign(&memory, 64, max(byteCount, 1)) == 0, let memory else {
-      // As with Swift's own collections, there is no way on without memory.
-      preconditionFailure("no memory for \(byteCount) bytes of scratch")
-    }
-    return memory
+    return posix_memalign(&memory, 64, max(byteCount, 1)) == 0 ? memory : nil
   }
 }

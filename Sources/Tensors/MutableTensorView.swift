@@ -12,6 +12,9 @@ public struct MutableTensorView<Element: TensorElement> {
   /// The distance in elements between neighbours along each axis.
   public let strides: Strides
 
+  /// Whether two indices might share an element, as far as strides in order of their size tell: who writes needs a place for each.
+  public var mayOverlap: Bool { layout.mayOverlap }
+
   /// A window onto memory that the caller keeps valid.
   ///
   /// - Precondition: one stride per axis.
@@ -90,7 +93,7 @@ extension MutableTensorView {
   }
 
   /// The view's own layout, counted from ``base``.
-  private var layout: TensorLayout { TensorLayout(shape: shape, strides: strides) }
+  var layout: TensorLayout { TensorLayout(shape: shape, strides: strides) }
 
   private func view(_ layout: TensorLayout) -> MutableTensorView {
     MutableTensorView(base: base + layout.offset, shape: layout.shape, strides: layout.strides)

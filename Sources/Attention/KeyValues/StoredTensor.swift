@@ -32,6 +32,11 @@ public struct StoredTensor: Sendable {
   }
 }
 
+extension StoredTensor: KeyValueTensor {
+  /// Itself.
+  public var stored: StoredTensor { self }
+}
+
 /// A class, so that rows of numbers carry no second tensor through each call: short ones take a tenth less time for it.
 private final class RowScaleTensor: Sendable {
   let tensor: Tensor<Float>

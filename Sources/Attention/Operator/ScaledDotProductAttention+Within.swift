@@ -70,9 +70,9 @@ extension ScaledDotProductAttention {
     var output: Tensor<Q.Element> = try allocated(layout.outputShape, for: "queries", shape)
     var bounds: Tensor<Float> = try allocated(layout.logSumExpShape, for: "queries", shape)
     var reads = LowByteReads()
-    output.withMutableView { output in
-      bounds.withMutableView { bounds in
-        reads = call.run(into: AttentionResult(output), RowNumbers(ofFloats: bounds), on: pool)
+    try output.withMutableView { (output) throws(AttentionError) in
+      try bounds.withMutableView { (bounds) throws(AttentionError) in
+        reads = try call.run(into: AttentionResult(output), RowNumbers(ofFloats: bounds), on: pool)
       }
     }
     withExtendedLifetime(rows) { withExtendedLifetime(keyValues) {} }
@@ -100,7 +100,7 @@ extension ScaledDotProductAttention {
     let result = try AttentionResult(output, logSumExp: nil, checkedFor: call.problem.layout)
     try check(bounds.shape, is: call.problem.layout.logSumExpShape, named: "bounds")
     try checkDistinct(bounds.shape, bounds.strides, named: "bounds")
-    let reads = call.run(into: result, RowNumbers(ofFloats: bounds), on: pool)
+    let reads = try call.run(into: result, RowNumbers(ofFloats: bounds), on: pool)
     withExtendedLifetime(rows) { withExtendedLifetime(keyValues) {} }
     return reads
   }

@@ -77,7 +77,9 @@ extension ScaledDotProductAttention {
     let rows = queries.queries.rows
     let call = try PlannedAttention(self, rows, keyValues)
     var output: Tensor<Q.Element> = try newTensor(call.problem.layout.outputShape, call)
-    output.withMutableView { call.run(into: AttentionResult($0), on: pool) }
+    try output.withMutableView { (output) throws(AttentionError) in
+      try call.run(into: AttentionResult(output), on: pool)
+    }
     withExtendedLifetime(rows) { withExtendedLifetime(keyValues) {} }
     return output
   }
@@ -114,7 +116,7 @@ extension ScaledDotProductAttention {
     let rows = queries.queries.rows
     let call = try PlannedAttention(self, rows, keyValues)
     let result = try AttentionResult(output, logSumExp: logSumExp, checkedFor: call.problem.layout)
-    call.run(into: result, on: pool)
+    try call.run(into: result, on: pool)
     withExtendedLifetime(rows) { withExtendedLifetime(keyValues) {} }
   }
 
@@ -126,7 +128,7 @@ extension ScaledDotProductAttention {
   public func plan<Q: AttentionQueries>(
     _ queries: Q, _ keyValues: KeyValues
   ) throws(AttentionError) -> AttentionPlan {
-    AttentionPlan(try PlannedAttention(self, queries.queries.rows, keyValues), self)
+    try AttentionPlan(PlannedAttention(self, queries.queries.rows, keyValues), self)
   }
 }
 
@@ -146,9 +148,9 @@ extension ScaledDotProductAttention {
   ) throws(AttentionError) -> (output: Tensor<Element>, logSumExp: Tensor<Element.Accumulator>) {
     var output: Tensor<Element> = try newTensor(call.problem.layout.outputShape, call)
     var logSumExp: Tensor<Element.Accumulator> = try newTensor(call.problem.layout.logSumExpShape, call)
-    output.withMutableView { output in
-      logSumExp.withMutableView { sums in
-        call.run(into: AttentionResult(output, logSumExp: sums), on: pool)
+    try output.withMutableView { (output) throws(AttentionError) in
+      try logSumExp.withMutableView { (sums) throws(AttentionError) in
+        try call.run(into: AttentionResult(output, logSumExp: sums), on: pool)
       }
     }
     return (output, logSumExp)

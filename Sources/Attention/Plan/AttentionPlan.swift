@@ -1,5 +1,11 @@
 import Parallelism
 
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
 /// How a call is computed: the kernel, its tiles, the tasks that threads take, and every byte of scratch memory. It runs, as often as wanted.
 ///
 /// Made by ``ScaledDotProductAttention/plan(_:_:)`` for one call, it serves every call whose tensors have the same sizes, types and
@@ -29,14 +35,19 @@ public final class AttentionPlan: CustomStringConvertible {
   private let attention: ScaledDotProductAttention
   private let memory: UnsafeMutableRawBufferPointer
 
-  init(_ call: PlannedAttention, _ attention: ScaledDotProductAttention) {
+  init(_ call: PlannedAttention, _ attention: ScaledDotProductAttention) throws(AttentionError) {
+    let byteCount = max(64, call.scratch.byteCount)
+    var memory: UnsafeMutableRawPointer?
+    // A cache line, and the width of the widest vector register.
+    guard posix_memalign(&memory, 64, byteCount) == 0 else {
+      throw call.problem.layout.noScratch(byteCount)
+    }
     self.call = call
     self.attention = attention
-    // A cache line, and the width of the widest vector register.
-    self.memory = .allocate(byteCount: max(64, call.scratch.byteCount), alignment: 64)
+    self.memory = UnsafeMutableRawBufferPointer(start: memory, count: byteCount)
   }
 
-  deinit { memory.deallocate() }
+  deinit { free(memory.baseAddress) }
 
   /// Computes the planned call for tensors of the same sizes, into memory of the caller's.
   ///

@@ -75,8 +75,8 @@ extension ScaledDotProductAttention {
   ) throws(AttentionError) {
     let rows = queries.queries.rows
     let call = try PlannedAttention(self, rows, keyValues, variant.variant)
-    call.run(
-      into: try AttentionResult(output, logSumExp: nil, checkedFor: call.problem.layout), on: pool)
+    try call.run(
+      into: AttentionResult(output, logSumExp: nil, checkedFor: call.problem.layout), on: pool)
     withExtendedLifetime((rows, keyValues)) {}
   }
 
@@ -87,7 +87,7 @@ extension ScaledDotProductAttention {
   package func plan<Q: AttentionQueries>(
     _ queries: Q, _ keyValues: KeyValues, forcing variant: ForcedVariant
   ) throws(AttentionError) -> AttentionPlan {
-    AttentionPlan(try PlannedAttention(self, queries.queries.rows, keyValues, variant.variant), self)
+    try AttentionPlan(PlannedAttention(self, queries.queries.rows, keyValues, variant.variant), self)
   }
 
   /// ``scores(_:_:stage:rows:)`` by the kernels of one instruction set.

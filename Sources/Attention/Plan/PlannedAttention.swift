@@ -39,8 +39,13 @@ struct PlannedAttention {
   }
 
   /// Computes the problem with scratch memory of the calling thread's.
-  func run(into result: AttentionResult, on pool: WorkerPool) {
-    ThreadScratch.withBytes(scratch.byteCount) { run(into: result, on: pool, scratch: $0) }
+  ///
+  /// - Throws: ``AttentionError`` where the system has not so much; nothing is written then.
+  func run(into result: AttentionResult, on pool: WorkerPool) throws(AttentionError) {
+    let done: Void? = ThreadScratch.withBytesIfAvailable(scratch.byteCount) {
+      run(into: result, on: pool, scratch: $0)
+    }
+    if done == nil { throw problem.layout.noScratch(scratch.byteCount) }
   }
 
   /// Computes the problem.

@@ -34,7 +34,26 @@ struct PlannedBounds {
   }
 
   /// Computes output and bounds; how many rows of low bytes were read, of how many.
-  func run(into result: AttentionResult, _ bounds: RowNumbers, on pool: WorkerPool) -> LowByteReads {
+  ///
+  /// - Throws: ``AttentionError`` where the system has no scratch memory for it; nothing is written then.
+  func run(
+    into result: AttentionResult, _ bounds: RowNumbers, on pool: WorkerPool
+  ) throws(AttentionError) -> LowByteReads {
+    let workspace = (schedule.workspaceBytes + 4095) / 4096 * 4096
+    let records = (schedule.recordBytes + 63) / 64 * 64
+    let partialBytes = PartialResults.byteCount(
+      rows: schedule.partialRows, valueDimension: problem.sizes.valueDimension)
+    let byteCount = records + threads * workspace + partialBytes
+    let reads = ThreadScratch.withBytesIfAvailable(byteCount) { memory in
+      clearPadding(result, bounds)
+      return run(into: result, bounds, on: pool, memory, records: records, workspace: workspace)
+    }
+    guard let reads else { throw problem.layout.noScratch(byteCount) }
+    return reads
+  }
+
+  /// Writes results and bounds of queries that are no sequence's.
+  private func clearPadding(_ result: AttentionResult, _ bounds: RowNumbers) {
     let padding = problem.layout.paddedRows
     for index in 0..<padding.count {
       result.clear(padding[index], problem.sizes)
@@ -45,25 +64,25 @@ struct PlannedBounds {
         }
       }
     }
-    if schedule.units.isEmpty { return LowByteReads() }
-    let workspace = (schedule.workspaceBytes + 4095) / 4096 * 4096
-    let records = (schedule.recordBytes + 63) / 64 * 64
-    let width = problem.sizes.valueDimension
-    let partialBytes = PartialResults.byteCount(rows: schedule.partialRows, valueDimension: width)
-    return ThreadScratch.withBytes(records + threads * workspace + partialBytes) { memory in
-      guard let base = memory.baseAddress else { preconditionFailure("no memory for a call") }
-      let partial = PartialResults(
-        UnsafeMutableRawBufferPointer(rebasing: memory[(records + threads * workspace)...]),
-        valueDimension: width)
-      let kernel = BoundedAttention(problem, result, bounds, tolerance: tolerance, kernels, partial)
-      var reads = LowByteReads()
-      for wave in schedule.waves {
-        reads += run(schedule.units[wave], kernel, pool, records: base) { thread in
-          base + records + thread * workspace
-        }
+  }
+
+  /// Computes all waves in memory of the call's: records, a workspace for each thread, the results of parts.
+  private func run(
+    into result: AttentionResult, _ bounds: RowNumbers, on pool: WorkerPool,
+    _ memory: UnsafeMutableRawBufferPointer, records: Int, workspace: Int
+  ) -> LowByteReads {
+    var reads = LowByteReads()
+    guard !schedule.units.isEmpty, let base = memory.baseAddress else { return reads }
+    let partial = PartialResults(
+      UnsafeMutableRawBufferPointer(rebasing: memory[(records + threads * workspace)...]),
+      valueDimension: problem.sizes.valueDimension)
+    let kernel = BoundedAttention(problem, result, bounds, tolerance: tolerance, kernels, partial)
+    for wave in schedule.waves {
+      reads += run(schedule.units[wave], kernel, pool, records: base) { thread in
+        base + records + thread * workspace
       }
-      return reads
     }
+    return reads
   }
 
   /// Takes the units of a wave through all passes.

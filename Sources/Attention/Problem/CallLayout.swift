@@ -46,6 +46,14 @@ struct CallLayout: Sendable {
     sequences = try extents.aligned(by: mask, count: sizes.batch)
   }
 
+  /// What a call throws whose scratch memory the system does not have.
+  func noScratch(_ byteCount: Int) -> AttentionError {
+    AttentionError(
+      .outOfMemory, "queries",
+      "shape \(given.queries.shape) beside keys \(given.keys.shape) given, which asks for \(byteCount) bytes of scratch, beyond this machine's memory"
+    )
+  }
+
   /// `[B, Hq, Tq, Dv]`, or `[total, Hq, Dv]` where sequences are packed.
   var outputShape: Shape {
     isPacked

@@ -148,6 +148,23 @@ public final class KeyValueSequence: @unchecked Sendable {
   }
 }
 
+extension KeyValueSequence {
+  /// The rows of several sequences so far, as they will stay in this view: what one call attends over. Holds their pages.
+  ///
+  /// - Parameter sequences: of one pool; the same one may come several times.
+  /// - Throws: ``AttentionError`` where there are none, or some are of another pool.
+  public static func view(of sequences: [KeyValueSequence]) throws(AttentionError) -> CacheView {
+    guard let pool = sequences.first?.pool else {
+      throw AttentionError("sequences", "none given, expected at least one")
+    }
+    if let index = sequences.firstIndex(where: { $0.pool !== pool }) {
+      throw AttentionError(
+        "sequences", "sequence \(index) of another pool given, expected the pool of sequence 0")
+    }
+    return pool.view(of: sequences)
+  }
+}
+
 extension KeyValueSequence.State {
   /// What a view of a list sees, counted as one of its views. Under the lock.
   func rows(_ list: PageList, pageSize: Int, appending rows: Int) -> SequenceRows {

@@ -1,0 +1,103 @@
+import Attention
+import CAttention
+
+@c @implementation
+public func attention_run(
+  _ queries: UnsafePointer<attention_queries>?, _ key_values: UnsafePointer<attention_key_values>?,
+  _ options: UnsafePointer<attention_options>?, _ output: UnsafePointer<attention_tensor>?,
+  _ log_sum_exp: UnsafePointer<attention_tensor>?
+) -> attention_status {
+  reporting { () throws(AttentionError) in
+    try Call(queries, key_values, options).run(Write(output: Operand(output, "output"), logSumExp: log_sum_exp))
+  }
+}
+
+@c @implementation
+public func attention_describe(
+  _ queries: UnsafePointer<attention_queries>?, _ key_values: UnsafePointer<attention_key_values>?,
+  _ options: UnsafePointer<attention_options>?, _ text: UnsafeMutablePointer<CChar>?, _ capacity: Int,
+  _ length: UnsafeMutablePointer<Int>?
+) -> attention_status {
+  reporting { () throws(AttentionError) in
+    let description = try Call(queries, key_values, options).run(Describe())
+    length?.pointee = description.utf8.count
+    guard let text, capacity > 0 else { return }
+    var end = 0
+    for byte in description.utf8.prefix(capacity - 1) {
+      text[end] = CChar(bitPattern: byte)
+      end += 1
+    }
+    text[end] = 0
+  }
+}
+
+/// The operands of a call, checked one by one.
+private struct Call {
+  let attention: ScaledDotProductAttention
+  let queries: Operand
+  let lengths: [Int]?
+  let keyValues: KeyValues
+
+  init(
+    _ queries: UnsafePointer<attention_queries>?, _ keyValues: UnsafePointer<attention_key_values>?,
+    _ options: UnsafePointer<attention_options>?
+  ) throws(AttentionError) {
+    let described = try queries.required("queries").pointee
+    self.queries = try Operand(described.tensor, "queries")
+    lengths = try integers(described.lengths, described.length_count, "queries.lengths")
+    self.keyValues = try AttentionC.keyValues(keyValues)
+    attention = try AttentionC.attention(options)
+  }
+
+  /// Calls `body` with the queries in their type.
+  func run<Body: CallBody>(_ body: Body) throws(AttentionError) -> Body.Result {
+    try queries.withFloatType(Typed(call: self, body: body))
+  }
+
+  private struct Typed<Body: CallBody>: ForEachFloatType {
+    let call: Call
+    let body: Body
+
+    func callAsFunction<Element: AttentionElement>(_ type: Element.Type) throws(AttentionError) -> Body.Result {
+      let tensor = try call.queries.tensor(as: type)
+      let queries: Queries<Element>
+      switch (call.lengths, call.queries.shape.count) {
+      case (nil, _): queries = Queries(tensor)
+      case (.some(let lengths), 3): queries = .packed(tensor, lengths: lengths)
+      case (.some(let lengths), _): queries = .padded(tensor, lengths: lengths)
+      }
+      return try body(call.attention, queries, call.keyValues)
+    }
+  }
+}
+
+/// What is done with a call.
+private protocol CallBody {
+  associatedtype Result
+  func callAsFunction<Element: AttentionElement>(
+    _ attention: ScaledDotProductAttention, _ queries: Queries<Element>, _ keyValues: KeyValues
+  ) throws(AttentionError) -> Result
+}
+
+private struct Write: CallBody {
+  let output: Operand
+  let logSumExp: UnsafePointer<attention_tensor>?
+
+  func callAsFunction<Element: AttentionElement>(
+    _ attention: ScaledDotProductAttention, _ queries: Queries<Element>, _ keyValues: KeyValues
+  ) throws(AttentionError) {
+    let output = try output.view(of: Element.self)
+    guard let logSumExp else { return try attention.write(queries, keyValues, to: output) }
+    try attention.write(
+      queries, keyValues, to: output,
+      logSumExp: Operand(logSumExp, "log_sum_exp").view(of: Element.Accumulator.self))
+  }
+}
+
+private struct Describe: CallBody {
+  func callAsFunction<Element: AttentionElement>(
+    _ attention: ScaledDotProductAttention, _ queries: Queries<Element>, _ keyValues: KeyValues
+  ) throws(AttentionError) -> String {
+    try attention.plan(queries, keyValues).description
+  }
+}

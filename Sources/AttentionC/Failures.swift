@@ -1,0 +1,54 @@
+import CAttention
+import Tensors
+
+/// Runs what a C function does, and turns what it throws into a code and a text.
+func reporting(_ body: () throws(AttentionError) -> Void) -> attention_status {
+  do throws(AttentionError) {
+    try body()
+    return attention_status(ATTENTION_OK)
+  } catch {
+    return report(error)
+  }
+}
+
+/// Sets the calling thread's last error.
+func report(_ error: AttentionError) -> attention_status {
+  error.description.withCString { CAttention_setLastError($0) }
+  switch error.kind {
+  case .outOfMemory: return attention_status(ATTENTION_OUT_OF_MEMORY)
+  case .invalidArgument, .singular, .noConvergence: return attention_status(ATTENTION_INVALID_ARGUMENT)
+  }
+}
+
+extension Optional {
+  /// What a pointer or a handle says, or an error that names the argument.
+  func required(_ argument: String) throws(AttentionError) -> Wrapped {
+    guard let self else { throw AttentionError(argument, "NULL given, expected one") }
+    return self
+  }
+}
+
+/// The numbers that a C array and its length say.
+///
+/// - Throws: ``AttentionError`` where the length is negative or beyond any use, or NULL comes with a length.
+func numbers<Number>(
+  _ base: UnsafePointer<Number>?, _ count: Int64, _ argument: String
+) throws(AttentionError) -> UnsafeBufferPointer<Number> {
+  // More sequences, heads or tokens than this no call computes, and an array of them could not be made.
+  guard count >= 0, count <= Int64(Int32.max) else {
+    throw AttentionError(argument, "a count of \(count) given, expected 0 to \(Int32.max)")
+  }
+  guard let base else {
+    if count == 0 { return UnsafeBufferPointer(start: nil, count: 0) }
+    throw AttentionError(argument, "NULL given for \(count) numbers, expected their address")
+  }
+  return UnsafeBufferPointer(start: base, count: Int(count))
+}
+
+/// An array of C integers, nil where there is no address.
+func integers(
+  _ base: UnsafePointer<Int64>?, _ count: Int64, _ argument: String
+) throws(AttentionError) -> [Int]? {
+  if base == nil, count == 0 { return nil }
+  return try numbers(base, count, argument).map { Int($0) }
+}

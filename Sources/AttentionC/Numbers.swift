@@ -1,0 +1,108 @@
+import Attention
+import CAttention
+
+@c @implementation
+public func attention_dense(
+  _ data: UnsafeMutableRawPointer?, _ type: attention_type, _ rank: Int32, _ shape: UnsafePointer<Int64>?
+) -> attention_tensor {
+  var result = attention_tensor()
+  result.data = data
+  result.type = type
+  // What is wrong with it, whoever takes it says.
+  result.rank = rank
+  guard let shape, (1...4).contains(rank) else { return result }
+  withUnsafeMutableBytes(of: &result.shape) { target in
+    target.copyMemory(from: UnsafeRawBufferPointer(start: shape, count: Int(rank) * MemoryLayout<Int64>.stride))
+  }
+  withUnsafeMutableBytes(of: &result.strides) { bytes in
+    let strides = bytes.assumingMemoryBound(to: Int64.self)
+    var step: Int64 = 1
+    for axis in (0..<Int(rank)).reversed() {
+      strides[axis] = step
+      step = step.multipliedReportingOverflow(by: max(1, shape[axis])).partialValue
+    }
+  }
+  return result
+}
+
+@c @implementation
+public func attention_merge(
+  _ outputs: UnsafePointer<attention_tensor>?, _ log_sum_exps: UnsafePointer<attention_tensor>?, _ count: Int64,
+  _ output: UnsafePointer<attention_tensor>?, _ log_sum_exp: UnsafePointer<attention_tensor>?
+) -> attention_status {
+  reporting { () throws(AttentionError) in
+    let target = try Operand(output, "output")
+    try target.withFloatType(
+      Merge(
+        outputs: try operands(outputs, count, "outputs"),
+        logSumExps: try operands(log_sum_exps, count, "log_sum_exps"), output: target,
+        logSumExp: try Operand(log_sum_exp, "log_sum_exp")))
+  }
+}
+
+private func operands(
+  _ base: UnsafePointer<attention_tensor>?, _ count: Int64, _ argument: String
+) throws(AttentionError) -> [Operand] {
+  var operands: [Operand] = []
+  for (index, tensor) in try numbers(base, count, argument).enumerated() {
+    operands.append(try Operand(tensor, "\(argument)[\(index)]"))
+  }
+  return operands
+}
+
+private struct Merge: ForEachFloatType {
+  let outputs: [Operand]
+  let logSumExps: [Operand]
+  let output: Operand
+  let logSumExp: Operand
+
+  func callAsFunction<Element: AttentionElement>(_ type: Element.Type) throws(AttentionError) {
+    let (target, sums) = (try output.view(of: type), try logSumExp.view(of: Element.Accumulator.self))
+    var parts: [(output: Tensor<Element>, logSumExp: Tensor<Element.Accumulator>)] = []
+    for (output, logSumExp) in zip(outputs, logSumExps) {
+      parts.append((try output.tensor(as: type), try logSumExp.tensor(as: Element.Accumulator.self)))
+    }
+    let merged = try mergeAttention(parts)
+    try checkResult(target, "output", merged.output.shape)
+    try checkResult(sums, "log_sum_exp", merged.logSumExp.shape)
+    try target.assign(from: merged.output)
+    try sums.assign(from: merged.logSumExp)
+  }
+}
+
+@c @implementation
+public func attention_quantize(
+  _ numbers: UnsafePointer<attention_tensor>?, _ integers: UnsafePointer<attention_tensor>?,
+  _ scales: UnsafePointer<attention_tensor>?
+) -> attention_status {
+  reporting { () throws(AttentionError) in
+    let numbers = try Operand(numbers, "numbers")
+    let rounded = try numbers.withFloatType(Quantize(numbers: numbers))
+    let target = try Operand(integers, "integers").view(of: Int8.self)
+    let targetScales = try Operand(scales, "scales").view(of: Float.self)
+    try checkResult(target, "integers", rounded.integers.shape)
+    try checkResult(targetScales, "scales", rounded.scales.shape)
+    try target.assign(from: rounded.integers)
+    try targetScales.assign(from: rounded.scales)
+  }
+}
+
+private struct Quantize: ForEachFloatType {
+  let numbers: Operand
+
+  func callAsFunction<Element: AttentionElement>(_ type: Element.Type) throws(AttentionError) -> QuantizedTensor {
+    try QuantizedTensor(quantizing: numbers.tensor(as: type))
+  }
+}
+
+/// Throws where a result's memory has another shape, or not a place for each element.
+private func checkResult<Element>(
+  _ view: MutableTensorView<Element>, _ argument: String, _ shape: Shape
+) throws(AttentionError) {
+  guard view.shape == shape else {
+    throw AttentionError(argument, "shape \(view.shape) given, expected \(shape)")
+  }
+  guard !view.mayOverlap else {
+    throw AttentionError(argument, "strides \(view.strides) of shape \(shape) given, expected a place for each element")
+  }
+}

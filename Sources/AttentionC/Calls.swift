@@ -8,7 +8,8 @@ public func attention_run(
   _ log_sum_exp: UnsafePointer<attention_tensor>?
 ) -> attention_status {
   reporting { () throws(AttentionError) in
-    try Call(queries, key_values, options).run(Write(output: Operand(output, "output"), logSumExp: log_sum_exp))
+    try Call(queries, key_values, options).run(
+      Write(output: Operand(output, "output"), logSumExp: log_sum_exp))
   }
 }
 
@@ -58,7 +59,8 @@ private struct Call {
     let call: Call
     let body: Body
 
-    func callAsFunction<Element: AttentionElement>(_ type: Element.Type) throws(AttentionError) -> Body.Result {
+    func callAsFunction<Element: AttentionElement>(_ type: Element.Type) throws(AttentionError) -> Body.Result
+    {
       let tensor = try call.queries.tensor(as: type)
       let queries: Queries<Element>
       switch (call.lengths, call.queries.shape.count) {

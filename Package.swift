@@ -63,7 +63,8 @@ let package = Package(
     .target(
       name: "AttentionCommand",
       dependencies: [
-        "Attention", "AttentionInspection", "CAttention", "COneBLASThread", "Parallelism", "TensorFiles", "Transformer",
+        "Attention", "AttentionInspection", "CAttention", "COneBLASThread", "Parallelism", "TensorFiles",
+        "Transformer",
         .product(
           name: "ArgumentParser", package: "swift-argument-parser", condition: .when(traits: ["Commands"])),
       ],

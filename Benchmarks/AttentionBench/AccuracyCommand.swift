@@ -3,19 +3,55 @@ import Attention
 import BenchmarkKit
 import Foundation
 
-/// Measures what the storage types of caches cost in accuracy.
+/// Measures how exact everything is: kernels, functions, and what the storage types of caches cost.
 struct AccuracyCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "accuracy",
-    abstract: "Measure what storage types of keys and values cost in accuracy, on real numbers.",
+    abstract: "Measure how exact kernels, functions and storage types are. Nothing is timed.",
     discussion: """
-      Layer 3 of all-MiniLM-L6-v2 over a real text: its keys and values are written into the pages of a pool, in each \
+      First, every kernel of this machine's instruction set beside the naive kernel, and beside other engines where \
+      --peers names some: the largest error against attention in Float64 over the same numbers, for each shape and \
+      element type, with logits of a standard deviation of 1 to 1e5. Then exp and tanh, in units in the last place. \
+      ATTENTION_KERNELS=avx2 and so on measures another instruction set. Then storage types, on real numbers: layer 3 of all-MiniLM-L6-v2 over a real text: its keys and values are written into the pages of a pool, in each \
       type of keys with each type of values, and read from there with Float32 queries, one a call (decode) and all in \
       one call (prefill). Errors are those against attention in Float64 over the numbers before they were stored. \
-      Nothing is timed. Two Markdown tables go to standard output.
+      Markdown goes to standard output.
+
+      EXAMPLES:
+        attention-bench accuracy
+        attention-bench accuracy --peers pytorch,onnxruntime
       """)
 
+  @Option(
+    help: ArgumentHelp(
+      "Other engines to measure beside ours: pytorch, onnxruntime, openvino, numpy, vllm, zentorch, flex, as `make peers` installed them.",
+      valueName: "name,…"), transform: { try CommaList<PeerName>(argument: $0).values })
+  var peers: [PeerName] = []
+
   func run() throws {
+    let pool = WorkerPool.shared
+    var setUp: [Peer] = []
+    defer { for peer in setUp { peer.stop() } }
+    if !peers.isEmpty {
+      let setup = try PeerSetup(python: nil)
+      for name in peers { setUp.append(try setup.peer(name, threads: pool.threadCount)) }
+    }
+    let study = KernelAccuracy(pool: pool, peers: setUp)
+    let header = KernelAccuracy.header + setUp.map(\.name)
+    Self.write(
+      "The largest error against Float64, kernels of \(FunctionAccuracy.set):", header, [0, 1],
+      try study.rows())
+    Self.write(
+      "Functions of \(FunctionAccuracy.set):", FunctionAccuracy.header, [0, 1], FunctionAccuracy.rows())
+    try measureStorage()
+  }
+
+  private static func write(_ title: String, _ header: [String], _ words: Set<Int>, _ rows: [[String]]) {
+    let table = TextTable(.markdown, header, words: words, rows: rows)
+    Output.write([title, ""] + table.heading + rows.map(table.line) + [""])
+  }
+
+  private func measureStorage() throws {
     let study = try AccuracyStudy()
     let (tokens, heads, depth) = study.sizes
     Output.write([

@@ -71,6 +71,13 @@ final class Peer: AttentionEngine {
 
   func contender<E: BenchElement>(_ inputs: BenchInputs<E>, in bench: Bench) throws -> any AttentionContender
   {
+    try contender(inputs)
+  }
+
+  /// A problem, prepared.
+  ///
+  /// - Throws: ``Unsuitable`` where it cannot.
+  func contender<E: BenchElement>(_ inputs: BenchInputs<E>) throws -> PeerContender<E> {
     try PeerContender(inputs, of: self, in: try running())
   }
 

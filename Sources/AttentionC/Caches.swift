@@ -10,7 +10,8 @@ public func attention_cache_create(
     return try KeyValuePool(
       layers: Int(sizes.layers), heads: Int(sizes.heads), depth: Int(sizes.depth),
       width: sizes.width == 0 ? nil : Int(sizes.width), keys: KeyValueType(c: sizes.keys, "keys"),
-      values: KeyValueType(c: sizes.values, "values"), pageSize: Int(sizes.page_size), pages: Int(sizes.pages))
+      values: KeyValueType(c: sizes.values, "values"), pageSize: Int(sizes.page_size), pages: Int(sizes.pages)
+    )
   }
 }
 
@@ -23,7 +24,8 @@ extension KeyValueType {
     case ATTENTION_CACHE_INT8: self = .int8
     case ATTENTION_CACHE_INT4: self = .int4
     default:
-      throw AttentionError(argument, "cache type \(type) given, expected ATTENTION_CACHE_FLOAT32 to ATTENTION_CACHE_INT4")
+      throw AttentionError(
+        argument, "cache type \(type) given, expected ATTENTION_CACHE_FLOAT32 to ATTENTION_CACHE_INT4")
     }
   }
 }
@@ -98,7 +100,9 @@ public func attention_sequence_count(_ sequence: OpaquePointer?) -> Int64 {
 }
 
 @c @implementation
-public func attention_sequence_save(_ sequence: OpaquePointer?, _ path: UnsafePointer<CChar>?) -> attention_status {
+public func attention_sequence_save(_ sequence: OpaquePointer?, _ path: UnsafePointer<CChar>?)
+  -> attention_status
+{
   reporting { () throws(AttentionError) in
     let path = String(cString: try path.required("path"))
     try handle(sequence, as: KeyValueSequence.self, "sequence").save(to: path)
@@ -116,4 +120,6 @@ public func attention_sequence_load(
 }
 
 @c @implementation
-public func attention_sequence_destroy(_ sequence: OpaquePointer?) { destroy(sequence, as: KeyValueSequence.self) }
+public func attention_sequence_destroy(_ sequence: OpaquePointer?) {
+  destroy(sequence, as: KeyValueSequence.self)
+}

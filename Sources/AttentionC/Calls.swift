@@ -8,7 +8,8 @@ public func attention_run(
   _ log_sum_exp: UnsafePointer<attention_tensor>?
 ) -> attention_status {
   reporting { () throws(AttentionError) in
-    try Call(queries, key_values, options).run(Write(output: Operand(output, "output"), logSumExp: log_sum_exp))
+    try Call(queries, key_values, options).run(
+      Write(output: Operand(output, "output"), logSumExp: log_sum_exp))
   }
 }
 
@@ -31,8 +32,8 @@ public func attention_describe(
   }
 }
 
-/// The operands of a call, checked one by one.
-private struct Call {
+/// The operands of a call, checked one by one. Not copyable: copies would count references for a microsecond.
+private struct Call: ~Copyable {
   let attention: ScaledDotProductAttention
   let queries: Operand
   let lengths: [Int]?
@@ -43,31 +44,32 @@ private struct Call {
     _ options: UnsafePointer<attention_options>?
   ) throws(AttentionError) {
     let described = try queries.required("queries").pointee
-    self.queries = try Operand(described.tensor, "queries")
-    lengths = try integers(described.lengths, described.length_count, "queries.lengths")
-    self.keyValues = try AttentionC.keyValues(keyValues)
-    attention = try AttentionC.attention(options)
+    let operand = try Operand(described.tensor, "queries")
+    let lengths = try integers(described.lengths, described.length_count, "queries.lengths")
+    let rows = try AttentionC.keyValues(keyValues)
+    let attention = try AttentionC.attention(options)
+    (self.queries, self.lengths) = (operand, lengths)
+    (self.keyValues, self.attention) = (rows, attention)
   }
 
   /// Calls `body` with the queries in their type.
-  func run<Body: CallBody>(_ body: Body) throws(AttentionError) -> Body.Result {
-    try queries.withFloatType(Typed(call: self, body: body))
+  borrowing func run<Body: CallBody>(_ body: Body) throws(AttentionError) -> Body.Result {
+    switch queries.type {
+    case .float32: try body(attention, typed(Float.self), keyValues)
+    case .float64: try body(attention, typed(Double.self), keyValues)
+    case .float16: try body(attention, typed(Float16.self), keyValues)
+    case .bfloat16: try body(attention, typed(BFloat16.self), keyValues)
+    case .int64, .int32, .int8, .uint8, .bool:
+      throw queries.refused("float32, float64, float16 or bfloat16")
+    }
   }
 
-  private struct Typed<Body: CallBody>: ForEachFloatType {
-    let call: Call
-    let body: Body
-
-    func callAsFunction<Element: AttentionElement>(_ type: Element.Type) throws(AttentionError) -> Body.Result {
-      let tensor = try call.queries.tensor(as: type)
-      let queries: Queries<Element>
-      switch (call.lengths, call.queries.shape.count) {
-      case (nil, _): queries = Queries(tensor)
-      case (.some(let lengths), 3): queries = .packed(tensor, lengths: lengths)
-      case (.some(let lengths), _): queries = .padded(tensor, lengths: lengths)
-      }
-      return try body(call.attention, queries, call.keyValues)
-    }
+  private borrowing func typed<Element: AttentionElement>(
+    _ type: Element.Type
+  ) throws(AttentionError) -> Queries<Element> {
+    let tensor = try queries.tensor(as: type)
+    guard let lengths else { return Queries(tensor) }
+    return queries.shape.count == 3 ? .packed(tensor, lengths: lengths) : .padded(tensor, lengths: lengths)
   }
 }
 

@@ -6,7 +6,8 @@ import CAttention
 
 /// Makes a handle, where there is a place for it.
 func make<Object: AnyObject>(
-  _ target: UnsafeMutablePointer<OpaquePointer?>?, _ argument: String, _ body: () throws(AttentionError) -> Object
+  _ target: UnsafeMutablePointer<OpaquePointer?>?, _ argument: String,
+  _ body: () throws(AttentionError) -> Object
 ) -> attention_status {
   reporting { () throws(AttentionError) in
     let target = try target.required(argument)

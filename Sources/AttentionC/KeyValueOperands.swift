@@ -46,7 +46,8 @@ private func keyValues(
       described.sequences, described.sequence_count, as: KeyValueSequence.self, "sequences")
     return try KeyValueSequence.view(of: sequences).keyValues(layer: Int(described.layer))
   default:
-    throw AttentionError(argument, "source \(described.source) given, expected ATTENTION_PADDED to ATTENTION_SEQUENCES")
+    throw AttentionError(
+      argument, "source \(described.source) given, expected ATTENTION_PADDED to ATTENTION_SEQUENCES")
   }
 }
 
@@ -67,7 +68,8 @@ private func stored(
     ).stored
   }
   guard scales.data == nil, scales.rank == 0 else {
-    throw AttentionError(scaleArgument, "scales given for \(operand.type) \(argument), expected none but for int8")
+    throw AttentionError(
+      scaleArgument, "scales given for \(operand.type) \(argument), expected none but for int8")
   }
   return try operand.withFloatType(Stored(operand: operand))
 }
@@ -75,7 +77,8 @@ private func stored(
 private struct Stored: ForEachFloatType {
   let operand: Operand
 
-  func callAsFunction<Element: AttentionElement>(_ type: Element.Type) throws(AttentionError) -> StoredTensor {
+  func callAsFunction<Element: AttentionElement>(_ type: Element.Type) throws(AttentionError) -> StoredTensor
+  {
     try operand.tensor(as: type).stored
   }
 }

@@ -12,7 +12,8 @@ public func attention_dense(
   result.rank = rank
   guard let shape, (1...4).contains(rank) else { return result }
   withUnsafeMutableBytes(of: &result.shape) { target in
-    target.copyMemory(from: UnsafeRawBufferPointer(start: shape, count: Int(rank) * MemoryLayout<Int64>.stride))
+    target.copyMemory(
+      from: UnsafeRawBufferPointer(start: shape, count: Int(rank) * MemoryLayout<Int64>.stride))
   }
   withUnsafeMutableBytes(of: &result.strides) { bytes in
     let strides = bytes.assumingMemoryBound(to: Int64.self)
@@ -27,7 +28,8 @@ public func attention_dense(
 
 @c @implementation
 public func attention_merge(
-  _ outputs: UnsafePointer<attention_tensor>?, _ log_sum_exps: UnsafePointer<attention_tensor>?, _ count: Int64,
+  _ outputs: UnsafePointer<attention_tensor>?, _ log_sum_exps: UnsafePointer<attention_tensor>?,
+  _ count: Int64,
   _ output: UnsafePointer<attention_tensor>?, _ log_sum_exp: UnsafePointer<attention_tensor>?
 ) -> attention_status {
   reporting { () throws(AttentionError) in
@@ -90,7 +92,9 @@ public func attention_quantize(
 private struct Quantize: ForEachFloatType {
   let numbers: Operand
 
-  func callAsFunction<Element: AttentionElement>(_ type: Element.Type) throws(AttentionError) -> QuantizedTensor {
+  func callAsFunction<Element: AttentionElement>(_ type: Element.Type) throws(AttentionError)
+    -> QuantizedTensor
+  {
     try QuantizedTensor(quantizing: numbers.tensor(as: type))
   }
 }
@@ -103,6 +107,7 @@ private func checkResult<Element>(
     throw AttentionError(argument, "shape \(view.shape) given, expected \(shape)")
   }
   guard !view.mayOverlap else {
-    throw AttentionError(argument, "strides \(view.strides) of shape \(shape) given, expected a place for each element")
+    throw AttentionError(
+      argument, "strides \(view.strides) of shape \(shape) given, expected a place for each element")
   }
 }

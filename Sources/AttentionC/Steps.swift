@@ -14,7 +14,8 @@ public func attention_step_create(
     for (index, count) in counts.enumerated() {
       let (sum, overflow) = total.addingReportingOverflow(count)
       guard count >= 0, !overflow, sum <= Int(Int32.max) else {
-        throw AttentionError("counts", "\(count) tokens to sequence \(index) given, expected 0 or more, \(Int32.max) in all")
+        throw AttentionError(
+          "counts", "\(count) tokens to sequence \(index) given, expected 0 or more, \(Int32.max) in all")
       }
       total = sum
     }
@@ -123,7 +124,9 @@ public func attention_rotary_apply(
     let tensor = try Operand(tensor, "tensor")
     let list = try numbers(positions, position_count, "positions")
     try tensor.withFloatType(
-      Rotate(rotary: handle(rotary, as: RotaryHandle.self, "rotary").rotary, tensor: tensor, positions: Array(list)))
+      Rotate(
+        rotary: handle(rotary, as: RotaryHandle.self, "rotary").rotary, tensor: tensor, positions: Array(list)
+      ))
   }
 }
 

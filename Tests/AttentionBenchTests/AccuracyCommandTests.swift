@@ -11,19 +11,54 @@ import Testing
   private typealias Table = [String: (bytes: Int, output: Double, logSumExp: Double)]
 
   private static func tables() throws -> [Table] {
-    let outcome = try BenchProcess(["accuracy"]).outcome()
-    #expect(outcome.code == 0 && outcome.errors.isEmpty, "\(outcome)")
     var tables: [Table] = []
-    for line in outcome.output.split(separator: "\n") where line.hasPrefix("|") {
-      let cells = line.split(separator: "|").map { $0.trimmingCharacters(in: .whitespaces) }
+    for cells in try lines() {
+      let line = cells.joined(separator: " ")
       if cells.first == "keys" { tables.append([:]) }
       guard cells.count == 9, types.contains(cells[0]), let bytes = Int(cells[2]) else { continue }
       let numbers = cells[3...].compactMap { Double($0) }
       try #require(numbers.count == 6 && numbers.allSatisfy(\.isFinite), "\(line)")
       tables[tables.count - 1]["\(cells[0]) \(cells[1])"] = (bytes, numbers[2], numbers[4])
     }
-    #expect(tables.map(\.count) == [20, 20], "\(outcome)")
+    #expect(tables.map(\.count) == [20, 20])
     return tables
+  }
+
+  /// The cells of all lines of all tables; the study runs once.
+  private static func lines() throws -> [[String]] { try study.get() }
+
+  private static let study = Result {
+    let outcome = try BenchProcess(["accuracy"]).outcome()
+    #expect(outcome.code == 0 && outcome.errors.isEmpty, "\(outcome)")
+    return outcome.output.split(separator: "\n").filter { $0.hasPrefix("|") }.map { line in
+      line.split(separator: "|").map { $0.trimmingCharacters(in: .whitespaces) }
+    }
+  }
+
+  /// The contract at every size of logits: twice the naive kernel's error and 1e-5; and half a step of the type, which the output is rounded by.
+  @Test func kernelsKeepTheContractAtAllLogits() throws {
+    let halfSteps = ["f32": 0, "f64": 0, "f16": 0x1p-11, "bf16": 0x1p-8]
+    let rows = try Self.lines().filter { $0.count == 8 && halfSteps[$0[1]] != nil }
+    #expect(rows.count == 4 * 4 * 6)
+    for row in rows {
+      let naive = try #require(Double(row[3]))
+      // Outputs are below 4: averages of normal numbers.
+      let bound = 2 * naive + 1e-5 + 4 * (halfSteps[row[1]] ?? 0)
+      let chosen = try #require(Double(row[7]))
+      #expect(chosen <= bound, "\(row)")
+    }
+  }
+
+  /// exp within 2 ulp, tanh within 6.
+  @Test func functionsAreAsExactAsTheySay() throws {
+    let rows = try Self.lines().filter { $0.count == 5 && $0[0].hasSuffix("(x)") }
+    #expect(rows.count >= 2)
+    for row in rows {
+      let error = try #require(Double(row[3]))
+      #expect(error <= (row[0] == "exp(x)" ? 2 : 6), "\(row)")
+      // An error of nothing at all would be one that was not measured.
+      #expect(error > 0.5, "\(row)")
+    }
   }
 
   /// The largest error that Int8 keys can make in a score of the layer: half a scale in each component of a key, and queries that are

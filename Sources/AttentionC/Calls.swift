@@ -1,3 +1,6 @@
+// The headers document what is public here.
+// swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
+
 import Attention
 import CAttention
 

@@ -1,3 +1,4 @@
+import Decompositions
 import LinearAlgebra
 import Tensors
 import TestSupport

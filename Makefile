@@ -11,17 +11,20 @@
 # make report        writes .build/report.html from the results that are committed for such machines, or from RESULTS="a.json b.json";
 #                    CHARTS=folder keeps the charts as well; make test-report checks what writes it
 # make test-kernels, make test-neon   check the C kernels alone: this machine's (SANITIZE=1 with sanitizers), and AArch64's in an emulator
-# make test-threads  runs the random test of caches, steps of several threads included, under ThreadSanitizer, in a debug build
+# make sanitize      the kernel driver under Address and Undefined-behaviour Sanitizer and in valgrind, chosen Swift suites under these two and
+#              ThreadSanitizer; make test-threads, make test-memory and make test-valgrind are its parts
 # make example       builds, tests and runs the packages in Examples, with the two models of `make models` that they use
 # make install PREFIX=/usr/local   builds libattention.so, which needs the C library and nothing else, and installs it with its headers and a
 #              pkg-config file; DESTDIR=folder stages it. make example-c compiles and runs the examples in C, C++ and Rust against it
 # make docs         writes the documentation of all modules into .build/docs, a folder of web pages; a link that leads nowhere fails
+# make release-check   what must pass before a version is tagged and takes hours: .ci/run, then sanitizers, PyTorch and real models from Python,
+#              fuzzing and the hammer for SECONDS=300 each, documentation, and the API beside the last tag
 # make format  rewrites the Swift sources in the repository's style; make lint only checks it
 
 SHELL := /bin/bash
 comma := ,
 .DELETE_ON_ERROR:
-.PHONY: test generate test-kernels test-neon test-threads bench bench-against models peers report report-setup test-report example libattention install example-c docs format lint setup
+.PHONY: test generate test-kernels test-neon test-threads test-memory test-valgrind sanitize bench bench-against models peers report report-setup test-report example libattention install example-c docs check-version check-api release-check format lint setup
 
 SWIFT_SOURCES := Package.swift Sources Tests Benchmarks Examples
 ARGS ?=
@@ -149,6 +152,21 @@ example-c:
 	$(call install,command -v rustc,rustc)
 	Examples/try-c.sh $(C_EXAMPLES)
 
+# The header has the version; what cannot read it there has to say the same.
+check-version:
+	@grep -q '^version: "*$(VERSION)"*$$' CITATION.cff && grep -q '^## \[$(VERSION)\]' CHANGELOG.md \
+	  || { echo "attention.h says $(VERSION): CITATION.cff and CHANGELOG.md have to say so too" >&2; exit 1; }
+
+check-api:
+	@tag="$$(git describe --tags --abbrev=0 2>/dev/null)"; \
+	if [ -n "$$tag" ]; then swift package diagnose-api-breaking-changes "$$tag"; else echo "No tag to compare the API with"; fi
+
+release-check: SECONDS ?= 300
+release-check:
+	.ci/run
+	@for part in check-api docs test-report sanitize test-torch "fuzz SECONDS=$(SECONDS)" "hammer SECONDS=$(SECONDS)"; do \
+	  echo "release-check: $$part"; $(MAKE) --no-print-directory $$part || exit 1; done
+
 format:
 	swift format -i -r $(SWIFT_SOURCES)
 
@@ -188,8 +206,31 @@ test-neon:
 	qemu-aarch64 $(DRIVERS)/neon-clang/driver & first=$$!; qemu-aarch64 $(DRIVERS)/neon-gcc/driver && wait $$first
 endif
 
+# Debug builds: a sanitizer wants to see each access. Chosen suites, since such code runs ten to a hundred times slower: those of threads, caches
+# and determinism under ThreadSanitizer; readers of files, masks, caches and random problems under the other two. Left out are suites that count
+# allocations or start processes, whose malloc and whose children are not the sanitizer's.
+THREAD_SUITES := ParallelismTests|CacheModelTests|CacheSequenceTests|DeterminismTests|PropertyTests
+MEMORY_SUITES := TensorFilesTests|TensorsTests|KeyValuesErrorTests|AttentionErrorTests|CacheModelTests|CacheSaveErrorTests|CacheWriteTests|BoundedEdgeTests|EdgeTests|PropertyTests|FuzzCorpusTests
+SANITIZED_DRAWS := 200
+
 test-threads: setup
-	swift test --sanitize=thread --scratch-path .build/threads --filter CacheModelTests
+	ATTENTION_PROPERTY_DRAWS=40 swift test --sanitize=thread --scratch-path .build/threads --filter '$(THREAD_SUITES)'
+
+test-memory: setup
+	ATTENTION_PROPERTY_DRAWS=$(SANITIZED_DRAWS) ASAN_OPTIONS=detect_leaks=0 swift test --sanitize=address --scratch-path .build/address --filter '$(MEMORY_SUITES)'
+	ATTENTION_PROPERTY_DRAWS=$(SANITIZED_DRAWS) UBSAN_OPTIONS=halt_on_error=1 swift test --sanitize=undefined --scratch-path .build/undefined --filter '$(MEMORY_SUITES)'
+
+# valgrind knows no AVX-512.
+test-valgrind:
+	$(call install,command -v valgrind,valgrind libc6-dbg)
+	@$(KERNEL_DRIVER) CC=clang CFLAGS="-g" OUT=$(DRIVERS)/valgrind
+	valgrind --quiet --error-exitcode=9 $(DRIVERS)/valgrind/driver
+
+sanitize:
+	@$(MAKE) --no-print-directory test-kernels SANITIZE=1
+	@$(MAKE) --no-print-directory test-valgrind
+	@$(MAKE) --no-print-directory test-memory
+	@$(MAKE) --no-print-directory test-threads
 
 # What the package links against.
 setup:

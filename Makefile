@@ -11,6 +11,7 @@
 # make report        writes .build/report.html from the results that are committed for such machines, or from RESULTS="a.json b.json";
 #                    CHARTS=folder keeps the charts as well; make test-report checks what writes it
 # make test-kernels, make test-neon   check the C kernels alone: this machine's (SANITIZE=1 with sanitizers), and AArch64's in an emulator
+# make test-c  checks attention.h and the library behind it, in C; make hammer SECONDS=300 runs the same calls on many threads, pools and forks at once
 # make test-threads  runs the random test of caches, steps of several threads included, under ThreadSanitizer, in a debug build
 # make example       builds, tests and runs the packages in Examples, with the two models of `make models` that they use
 # make format  rewrites the Swift sources in the repository's style; make lint only checks it
@@ -18,7 +19,7 @@
 SHELL := /bin/bash
 comma := ,
 .DELETE_ON_ERROR:
-.PHONY: test generate test-kernels test-neon test-threads bench bench-against models peers report report-setup test-report example format lint setup
+.PHONY: test generate test-kernels test-neon test-c hammer libattention test-threads bench bench-against models peers report report-setup test-report example format lint setup
 
 SWIFT_SOURCES := Package.swift Sources Tests Benchmarks Examples
 ARGS ?=
@@ -142,6 +143,27 @@ test-neon:
 	@$(KERNEL_DRIVER) CC=$(CROSS)-gcc CFLAGS="-O3 -ffp-contract=off -Wno-unknown-pragmas" LDFLAGS=-static OUT=$(DRIVERS)/neon-gcc
 	qemu-aarch64 $(DRIVERS)/neon-clang/driver & first=$$!; qemu-aarch64 $(DRIVERS)/neon-gcc/driver && wait $$first
 endif
+
+# The library of attention.h, for whoever links it.
+LIBRARY := .build/c
+libattention: setup
+	@swift build -c release --product AttentionC >&2
+	@mkdir -p $(LIBRARY) && Bindings/c/link.sh $(LIBRARY)
+
+# The headers as C11 without extensions and as C++, then the library behind them, by a program of two compilers.
+C_CHECKS := .build/c-checks
+C_DRIVER := $(MAKE) -s -j2 -f Tests/CFace/Makefile LIBRARY=$(LIBRARY)
+test-c: libattention
+	for compiler in clang gcc; do \
+	  $$compiler -fsyntax-only -std=c11 -pedantic -Wall -Wextra -Werror -x c Sources/CAttention/include/attention.h || exit 1; done
+	g++ -fsyntax-only -std=c++11 -pedantic -Wall -Wextra -Werror -x c++ Sources/CAttention/include/attention.h
+	for compiler in clang gcc; do \
+	  $(C_DRIVER) CC=$$compiler OUT=$(C_CHECKS)/$$compiler && $(C_CHECKS)/$$compiler/driver || exit 1; done
+
+SECONDS ?= 300
+hammer: libattention
+	@$(C_DRIVER) CC=clang OUT=$(C_CHECKS)/clang
+	Tests/CFace/hammer.sh $(C_CHECKS)/clang/hammer $(SECONDS)
 
 test-threads: setup
 	swift test --sanitize=thread --scratch-path .build/threads --filter CacheModelTests

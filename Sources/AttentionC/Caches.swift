@@ -10,7 +10,8 @@ public func attention_cache_create(
     return try KeyValuePool(
       layers: Int(sizes.layers), heads: Int(sizes.heads), depth: Int(sizes.depth),
       width: sizes.width == 0 ? nil : Int(sizes.width), keys: KeyValueType(c: sizes.keys, "keys"),
-      values: KeyValueType(c: sizes.values, "values"), pageSize: Int(sizes.page_size), pages: Int(sizes.pages))
+      values: KeyValueType(c: sizes.values, "values"), pageSize: Int(sizes.page_size), pages: Int(sizes.pages)
+    )
   }
 }
 
@@ -23,7 +24,8 @@ extension KeyValueType {
     case ATTENTION_CACHE_INT8: self = .int8
     case ATTENTION_CACHE_INT4: self = .int4
     default:
-      throw AttentionError(argument, "cache type \(type) given, expected ATTENTION_CACHE_FLOAT32 to ATTENTION_CACHE_INT4")
+      throw AttentionError(
+        argument, "cache type \(type) given, expected ATTENTION_CACHE_FLOAT32 to ATTENTION_CACHE_INT4")
     }
   }
 }
@@ -71,8 +73,10 @@ public func attention_sequence_create_reusing(
   _ sequence: UnsafeMutablePointer<OpaquePointer?>?
 ) -> attention_status {
   make(sequence, "sequence") { () throws(AttentionError) in
-    try handle(cache, as: KeyValuePool.self, "cache").makeSequence(
-      reusing: integers(tokens, count, "tokens") ?? [])
+    let tokens = try integers(tokens, count, "tokens") ?? []
+    // A page's number, the prefix of ids that it holds, and the ids once more.
+    try askForLists(of: tokens.count, 8 * MemoryLayout<Int>.stride, "tokens")
+    return try handle(cache, as: KeyValuePool.self, "cache").makeSequence(reusing: tokens)
   }
 }
 
@@ -81,7 +85,10 @@ public func attention_sequence_fork(
   _ sequence: OpaquePointer?, _ fork: UnsafeMutablePointer<OpaquePointer?>?
 ) -> attention_status {
   make(fork, "fork") { () throws(AttentionError) in
-    try handle(sequence, as: KeyValueSequence.self, "sequence").fork()
+    let sequence = try handle(sequence, as: KeyValueSequence.self, "sequence")
+    // Page by page, of one token at least.
+    try askForLists(of: sequence.count, 2 * MemoryLayout<Int32>.stride, "sequence")
+    return try sequence.fork()
   }
 }
 
@@ -98,10 +105,15 @@ public func attention_sequence_count(_ sequence: OpaquePointer?) -> Int64 {
 }
 
 @c @implementation
-public func attention_sequence_save(_ sequence: OpaquePointer?, _ path: UnsafePointer<CChar>?) -> attention_status {
+public func attention_sequence_save(_ sequence: OpaquePointer?, _ path: UnsafePointer<CChar>?)
+  -> attention_status
+{
   reporting { () throws(AttentionError) in
     let path = String(cString: try path.required("path"))
-    try handle(sequence, as: KeyValueSequence.self, "sequence").save(to: path)
+    let sequence = try handle(sequence, as: KeyValueSequence.self, "sequence")
+    // The ids, and pieces of rows put together.
+    try askForLists(of: sequence.count + (1 << 16), 4 * MemoryLayout<Int>.stride, "sequence")
+    try sequence.save(to: path)
   }
 }
 
@@ -116,4 +128,6 @@ public func attention_sequence_load(
 }
 
 @c @implementation
-public func attention_sequence_destroy(_ sequence: OpaquePointer?) { destroy(sequence, as: KeyValueSequence.self) }
+public func attention_sequence_destroy(_ sequence: OpaquePointer?) {
+  destroy(sequence, as: KeyValueSequence.self)
+}

@@ -8,7 +8,8 @@ public func attention_run(
   _ log_sum_exp: UnsafePointer<attention_tensor>?
 ) -> attention_status {
   reporting { () throws(AttentionError) in
-    try Call(queries, key_values, options).run(Write(output: Operand(output, "output"), logSumExp: log_sum_exp))
+    try Call(queries, key_values, options).run(
+      Write(output: Operand(output, "output"), logSumExp: log_sum_exp))
   }
 }
 
@@ -21,9 +22,11 @@ public func attention_describe(
   reporting { () throws(AttentionError) in
     let description = try Call(queries, key_values, options).run(Describe())
     length?.pointee = description.utf8.count
-    guard let text, capacity > 0 else { return }
+    guard let text, capacity != 0 else { return }
+    // A size_t beyond Int.max comes as a negative number.
+    let most = capacity < 0 ? Int.max : capacity - 1
     var end = 0
-    for byte in description.utf8.prefix(capacity - 1) {
+    for byte in description.utf8.prefix(most) {
       text[end] = CChar(bitPattern: byte)
       end += 1
     }
@@ -45,6 +48,8 @@ private struct Call {
     let described = try queries.required("queries").pointee
     self.queries = try Operand(described.tensor, "queries")
     lengths = try integers(described.lengths, described.length_count, "queries.lengths")
+    // What a plan notes of a sequence and of its blocks.
+    try askForLists(of: lengths?.count ?? self.queries.shape[0], 640, "queries")
     self.keyValues = try AttentionC.keyValues(keyValues)
     attention = try AttentionC.attention(options)
   }
@@ -58,7 +63,8 @@ private struct Call {
     let call: Call
     let body: Body
 
-    func callAsFunction<Element: AttentionElement>(_ type: Element.Type) throws(AttentionError) -> Body.Result {
+    func callAsFunction<Element: AttentionElement>(_ type: Element.Type) throws(AttentionError) -> Body.Result
+    {
       let tensor = try call.queries.tensor(as: type)
       let queries: Queries<Element>
       switch (call.lengths, call.queries.shape.count) {

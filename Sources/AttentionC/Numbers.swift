@@ -12,7 +12,8 @@ public func attention_dense(
   result.rank = rank
   guard let shape, (1...4).contains(rank) else { return result }
   withUnsafeMutableBytes(of: &result.shape) { target in
-    target.copyMemory(from: UnsafeRawBufferPointer(start: shape, count: Int(rank) * MemoryLayout<Int64>.stride))
+    target.copyMemory(
+      from: UnsafeRawBufferPointer(start: shape, count: Int(rank) * MemoryLayout<Int64>.stride))
   }
   withUnsafeMutableBytes(of: &result.strides) { bytes in
     let strides = bytes.assumingMemoryBound(to: Int64.self)
@@ -27,7 +28,8 @@ public func attention_dense(
 
 @c @implementation
 public func attention_merge(
-  _ outputs: UnsafePointer<attention_tensor>?, _ log_sum_exps: UnsafePointer<attention_tensor>?, _ count: Int64,
+  _ outputs: UnsafePointer<attention_tensor>?, _ log_sum_exps: UnsafePointer<attention_tensor>?,
+  _ count: Int64,
   _ output: UnsafePointer<attention_tensor>?, _ log_sum_exp: UnsafePointer<attention_tensor>?
 ) -> attention_status {
   reporting { () throws(AttentionError) in
@@ -60,9 +62,13 @@ private struct Merge: ForEachFloatType {
     let (target, sums) = (try output.view(of: type), try logSumExp.view(of: Element.Accumulator.self))
     var parts: [(output: Tensor<Element>, logSumExp: Tensor<Element.Accumulator>)] = []
     for (output, logSumExp) in zip(outputs, logSumExps) {
+      let rows = Shape(output.shape.dropLast())
+      guard logSumExp.shape == rows else {
+        throw logSumExp.refused(shape: "\(rows) for \(output.argument) \(output.shape)")
+      }
       parts.append((try output.tensor(as: type), try logSumExp.tensor(as: Element.Accumulator.self)))
     }
-    let merged = try mergeAttention(parts)
+    let merged = try naming("parts", "outputs") { () throws(AttentionError) in try mergeAttention(parts) }
     try checkResult(target, "output", merged.output.shape)
     try checkResult(sums, "log_sum_exp", merged.logSumExp.shape)
     try target.assign(from: merged.output)
@@ -90,8 +96,13 @@ public func attention_quantize(
 private struct Quantize: ForEachFloatType {
   let numbers: Operand
 
-  func callAsFunction<Element: AttentionElement>(_ type: Element.Type) throws(AttentionError) -> QuantizedTensor {
-    try QuantizedTensor(quantizing: numbers.tensor(as: type))
+  func callAsFunction<Element: AttentionElement>(_ type: Element.Type) throws(AttentionError)
+    -> QuantizedTensor
+  {
+    let numbers = try numbers.tensor(as: type)
+    return try naming("tensor", "numbers") { () throws(AttentionError) in
+      try QuantizedTensor(quantizing: numbers)
+    }
   }
 }
 
@@ -103,6 +114,7 @@ private func checkResult<Element>(
     throw AttentionError(argument, "shape \(view.shape) given, expected \(shape)")
   }
   guard !view.mayOverlap else {
-    throw AttentionError(argument, "strides \(view.strides) of shape \(shape) given, expected a place for each element")
+    throw AttentionError(
+      argument, "strides \(view.strides) of shape \(shape) given, expected a place for each element")
   }
 }

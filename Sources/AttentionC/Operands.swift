@@ -26,7 +26,8 @@ struct Operand {
     shape = Shape(first: rank, of: described.shape)
     strides = Strides(first: rank, of: described.strides)
     guard let count = shape.checkedElementCount else {
-      throw AttentionError(argument, "shape \(shape) given, expected lengths of 0 or more whose product fits 64 bits")
+      throw AttentionError(
+        argument, "shape \(shape) given, expected lengths of 0 or more whose product fits 64 bits")
     }
     guard count > 0 else {
       // Never read. Aligned as any element asks.
@@ -37,10 +38,12 @@ struct Operand {
       throw AttentionError(argument, "NULL given for shape \(shape), expected the address of its elements")
     }
     guard UInt(bitPattern: data).isMultiple(of: UInt(type.byteCount)) else {
-      throw AttentionError(argument, "the address \(data) given, expected a multiple of \(type.byteCount) for \(type)")
+      throw AttentionError(
+        argument, "the address \(data) given, expected a multiple of \(type.byteCount) for \(type)")
     }
     guard Self.fits(shape, strides, type.byteCount) else {
-      throw AttentionError(argument, "strides \(strides) of shape \(shape) given, expected elements within 63 bits of addresses")
+      throw AttentionError(
+        argument, "strides \(strides) of shape \(shape) given, expected elements within 63 bits of addresses")
     }
     base = data
   }
@@ -62,7 +65,8 @@ struct Operand {
   func tensor<Element: TensorElement>(as _: Element.Type) throws(AttentionError) -> Tensor<Element> {
     guard type == Element.elementType else { throw refused("\(Element.elementType)") }
     return try Tensor(
-      unsafeExternal: UnsafePointer(base.assumingMemoryBound(to: Element.self)), shape: shape, strides: strides,
+      unsafeExternal: UnsafePointer(base.assumingMemoryBound(to: Element.self)), shape: shape,
+      strides: strides,
       owner: Borrowed())
   }
 
@@ -75,10 +79,14 @@ struct Operand {
   func refused(_ expected: String) -> AttentionError {
     AttentionError(argument, "\(type) given, expected \(expected)")
   }
+
+  func refused(shape expected: String) -> AttentionError {
+    AttentionError(argument, "shape \(shape) given, expected \(expected)")
+  }
 }
 
 /// The caller keeps the memory for the length of the call; a value without content costs no reference.
-private struct Borrowed: Sendable {}
+struct Borrowed: Sendable {}
 
 extension AxisValues {
   /// The first of the four numbers that a C struct has.
@@ -101,7 +109,9 @@ extension ElementType {
     case ATTENTION_INT8: self = .int8
     case ATTENTION_BOOL: self = .bool
     case ATTENTION_INT32: self = .int32
-    default: throw AttentionError(argument, "element type \(type) given, expected ATTENTION_FLOAT32 to ATTENTION_INT32")
+    default:
+      throw AttentionError(
+        argument, "element type \(type) given, expected ATTENTION_FLOAT32 to ATTENTION_INT32")
     }
   }
 }

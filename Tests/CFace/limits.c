@@ -51,7 +51,7 @@ static int run_child(const struct limit_case *each, size_t margin, char *text, s
   const pid_t child = fork();
   if (child == 0) {
     dup2(ends[1], STDERR_FILENO);
-    alarm(60);
+    alarm(20);
     const int end = attempt_within(each, margin);
     if (end == was_wrong || end == stays_wrong)
       fprintf(stderr, "%s", CALL(attention_last_error)());

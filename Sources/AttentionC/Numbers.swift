@@ -63,7 +63,7 @@ private struct Merge: ForEachFloatType {
     var parts: [(output: Tensor<Element>, logSumExp: Tensor<Element.Accumulator>)] = []
     for (output, logSumExp) in zip(outputs, logSumExps) {
       let rows = Shape(output.shape.dropLast())
-      guard logSumExp.shape == rows else {
+      guard logSumExp.shape == rows || output.shape != outputs[0].shape else {
         throw logSumExp.refused(shape: "\(rows) for \(output.argument) \(output.shape)")
       }
       parts.append((try output.tensor(as: type), try logSumExp.tensor(as: Element.Accumulator.self)))

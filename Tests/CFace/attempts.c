@@ -77,7 +77,10 @@ void refuse_bad_tensors(attention_tensor *tensor, const char *argument, attempt_
   for (int i = 0; i < 5; i++) {
     BAD("such a rank", bad.rank = ranks[i]);
   }
-  BAD("an axis less", if (--bad.rank == 0) bad.rank = 3);
+  // Scales of another rank are told of the integers.
+  if (!strstr(argument, "key_scales")) {
+    BAD("an axis less", if (--bad.rank == 0) bad.rank = 3);
+  }
   for (int axis = 0; axis < good.rank; axis++) {
     BAD("a negative length", bad.shape[axis] = -1);
     BAD("the least length", bad.shape[axis] = INT64_MIN);

@@ -22,6 +22,9 @@ static attention_status run_attempt(void *context) {
 static void check_tensors(void) {
   struct attempt a;
   make_attempt(&a);
+  // With lengths, three axes are packed queries.
+  a.queries.lengths = NULL;
+  a.queries.length_count = 0;
   refuse_bad_tensors(&a.queries.tensor, "queries", run_attempt, &a);
   refuse_bad_tensors(&a.key_values.keys, "keys", run_attempt, &a);
   refuse_bad_tensors(&a.key_values.values, "values", run_attempt, &a);

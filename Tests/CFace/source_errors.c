@@ -67,8 +67,8 @@ static void check_paged(void) {
   REFUSED("page_table", page(&a); page_numbers[0][2] = 5);
   REFUSED("page_table", page(&a); page_numbers[0][1] = -1);
   REFUSED("page_table", page(&a); page_numbers[1][0] = INT32_MIN);
-  REFUSED("page_table", page(&a); a.key_values.page_table.shape[0] = 1);
-  REFUSED("keys", page(&a); a.key_values.keys.shape[1] = 0);
+  REFUSED("lengths", page(&a); a.key_values.page_table.shape[0] = 1);
+  REFUSED("values", page(&a); a.key_values.keys.shape[1] = 0);
 }
 
 // Int8 keys of the attempt's shape, with scales.
@@ -87,8 +87,10 @@ static void check_integers(void) {
   refuse_bad_tensors(&all.key_values.key_scales, "key_scales", run, &all);
   free_attempt(&all);
   REFUSED("key_scales", quantize(&a); memset(&a.key_values.key_scales, 0, sizeof(attention_tensor)));
-  REFUSED("key_scales", quantize(&a); a.key_values.key_scales.shape[2] = 4);
-  REFUSED("key_scales", quantize(&a); a.key_values.key_scales.shape[1] = 1);
+  // Scales that are no tensor are told of them; those of another shape, of the keys.
+  REFUSED("keys", quantize(&a); a.key_values.key_scales.shape[2] = 4);
+  REFUSED("keys", quantize(&a); a.key_values.key_scales.shape[1] = 1);
+  REFUSED("keys", quantize(&a); a.key_values.key_scales.rank = 2);
   REFUSED("keys", a.key_values.keys.type = ATTENTION_FLOAT64; a.key_values.keys.shape[3] = 4;
           a.queries.tensor.shape[3] = 4);
 }

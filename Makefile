@@ -13,6 +13,7 @@
 # make test-kernels, make test-neon   check the C kernels alone: this machine's (SANITIZE=1 with sanitizers), and AArch64's in an emulator
 # make sanitize      the kernel driver under Address and Undefined-behaviour Sanitizer and in valgrind, chosen Swift suites under these two and
 #              ThreadSanitizer; make test-threads, make test-memory and make test-valgrind are its parts
+# make test-c  checks attention.h and the library behind it, in C; make hammer SECONDS=300 runs the same calls on many threads, pools and forks at once
 # make example       builds, tests and runs the packages in Examples, with the two models of `make models` that they use
 # make install PREFIX=/usr/local   builds libattention.so, which needs the C library and nothing else, and installs it with its headers and a
 #              pkg-config file; DESTDIR=folder stages it. make example-c compiles and runs the examples in C, C++ and Rust against it
@@ -24,7 +25,7 @@
 SHELL := /bin/bash
 comma := ,
 .DELETE_ON_ERROR:
-.PHONY: test generate test-kernels test-neon test-threads test-memory test-valgrind sanitize bench bench-against models peers report report-setup test-report example libattention install example-c docs check-version check-api release-check format lint setup
+.PHONY: test generate test-kernels test-neon test-c hammer test-threads test-memory test-valgrind sanitize bench bench-against models peers report report-setup test-report example libattention install example-c docs check-version check-api release-check format lint setup
 
 SWIFT_SOURCES := Package.swift Sources Tests Benchmarks Examples
 ARGS ?=
@@ -161,7 +162,6 @@ check-api:
 	@tag="$$(git describe --tags --abbrev=0 2>/dev/null)"; \
 	if [ -n "$$tag" ]; then swift package diagnose-api-breaking-changes "$$tag"; else echo "No tag to compare the API with"; fi
 
-release-check: SECONDS ?= 300
 release-check:
 	.ci/run
 	@for part in check-api docs test-report sanitize test-torch "fuzz SECONDS=$(SECONDS)" "hammer SECONDS=$(SECONDS)"; do \
@@ -205,6 +205,21 @@ test-neon:
 	@$(KERNEL_DRIVER) CC=$(CROSS)-gcc CFLAGS="-O3 -ffp-contract=off -Wno-unknown-pragmas" LDFLAGS=-static OUT=$(DRIVERS)/neon-gcc
 	qemu-aarch64 $(DRIVERS)/neon-clang/driver & first=$$!; qemu-aarch64 $(DRIVERS)/neon-gcc/driver && wait $$first
 endif
+
+# The headers as C11 without extensions and as C++, then the library behind them, by a program of two compilers.
+C_CHECKS := .build/c-checks
+C_DRIVER := $(MAKE) -s -j2 -f Tests/CFace/Makefile LIBRARY=$(LIBATTENTION)
+test-c: libattention
+	for compiler in clang gcc; do \
+	  $$compiler -fsyntax-only -std=c11 -pedantic -Wall -Wextra -Werror -x c Sources/CAttention/include/attention.h || exit 1; done
+	g++ -fsyntax-only -std=c++11 -pedantic -Wall -Wextra -Werror -x c++ Sources/CAttention/include/attention.h
+	for compiler in clang gcc; do \
+	  $(C_DRIVER) CC=$$compiler OUT=$(C_CHECKS)/$$compiler && $(C_CHECKS)/$$compiler/driver || exit 1; done
+
+SECONDS ?= 300
+hammer: libattention
+	@$(C_DRIVER) CC=clang OUT=$(C_CHECKS)/clang
+	Tests/CFace/hammer.sh $(C_CHECKS)/clang/hammer $(SECONDS)
 
 # Debug builds: a sanitizer wants to see each access. Chosen suites, since such code runs ten to a hundred times slower: those of threads, caches
 # and determinism under ThreadSanitizer; readers of files, masks, caches and random problems under the other two. Left out are suites that count

@@ -76,8 +76,10 @@ public func attention_sequence_create_reusing(
   _ sequence: UnsafeMutablePointer<OpaquePointer?>?
 ) -> attention_status {
   make(sequence, "sequence") { () throws(AttentionError) in
-    try handle(cache, as: KeyValuePool.self, "cache").makeSequence(
-      reusing: integers(tokens, count, "tokens") ?? [])
+    let tokens = try integers(tokens, count, "tokens") ?? []
+    // A page's number, the prefix of ids that it holds, and the ids once more.
+    try askForLists(of: tokens.count, 8 * MemoryLayout<Int>.stride, "tokens")
+    return try handle(cache, as: KeyValuePool.self, "cache").makeSequence(reusing: tokens)
   }
 }
 
@@ -86,7 +88,10 @@ public func attention_sequence_fork(
   _ sequence: OpaquePointer?, _ fork: UnsafeMutablePointer<OpaquePointer?>?
 ) -> attention_status {
   make(fork, "fork") { () throws(AttentionError) in
-    try handle(sequence, as: KeyValueSequence.self, "sequence").fork()
+    let sequence = try handle(sequence, as: KeyValueSequence.self, "sequence")
+    // Page by page, of one token at least.
+    try askForLists(of: sequence.count, 2 * MemoryLayout<Int32>.stride, "sequence")
+    return try sequence.fork()
   }
 }
 
@@ -108,7 +113,10 @@ public func attention_sequence_save(_ sequence: OpaquePointer?, _ path: UnsafePo
 {
   reporting { () throws(AttentionError) in
     let path = String(cString: try path.required("path"))
-    try handle(sequence, as: KeyValueSequence.self, "sequence").save(to: path)
+    let sequence = try handle(sequence, as: KeyValueSequence.self, "sequence")
+    // The ids, and pieces of rows put together.
+    try askForLists(of: sequence.count + (1 << 16), 4 * MemoryLayout<Int>.stride, "sequence")
+    try sequence.save(to: path)
   }
 }
 

@@ -25,9 +25,11 @@ public func attention_describe(
   reporting { () throws(AttentionError) in
     let description = try Call(queries, key_values, options).run(Describe())
     length?.pointee = description.utf8.count
-    guard let text, capacity > 0 else { return }
+    guard let text, capacity != 0 else { return }
+    // A size_t beyond Int.max comes as a negative number.
+    let most = capacity < 0 ? Int.max : capacity - 1
     var end = 0
-    for byte in description.utf8.prefix(capacity - 1) {
+    for byte in description.utf8.prefix(most) {
       text[end] = CChar(bitPattern: byte)
       end += 1
     }
@@ -49,6 +51,8 @@ private struct Call: ~Copyable {
     let described = try queries.required("queries").pointee
     let operand = try Operand(described.tensor, "queries")
     let lengths = try integers(described.lengths, described.length_count, "queries.lengths")
+    // What a plan notes of a sequence and of its blocks.
+    try askForLists(of: lengths?.count ?? operand.shape[0], 640, "queries")
     let rows = try AttentionC.keyValues(keyValues)
     let attention = try AttentionC.attention(options)
     (self.queries, self.lengths) = (operand, lengths)

@@ -13,10 +13,39 @@ func reporting(_ body: () throws(AttentionError) -> Void) -> attention_status {
 
 /// Sets the calling thread's last error.
 func report(_ error: AttentionError) -> attention_status {
-  error.description.withCString { CAttention_setLastError($0) }
+  "\(nameInC(error.argument)): \(error.reason)".withCString { CAttention_setLastError($0) }
   switch error.kind {
   case .outOfMemory: return attention_status(ATTENTION_OUT_OF_MEMORY)
   case .invalidArgument, .singular, .noConvergence: return attention_status(ATTENTION_INVALID_ARGUMENT)
+  }
+}
+
+/// What C calls an argument that Swift names otherwise. What several members of the options say together is told of the options.
+private func nameInC(_ argument: String) -> String {
+  switch argument {
+  case "appending": "counts"
+  case "headDimension": "depth"
+  case "keepingFirst": "keeping_first"
+  case "keyPages", "packedKeys": "keys"
+  case "keyValues": "key_values"
+  case "logSumExp": "log_sum_exp"
+  case "longestAppend": "longest_append"
+  case "mask": "options"
+  case "pageSize": "page_size"
+  case "pageTable": "page_table"
+  case "rotaryDimension": "rotated"
+  case "valuePages": "values"
+  case "view": "tensor"
+  default: argument
+  }
+}
+
+/// Calls `body`; its errors about `argument` become errors about what C calls `name` there.
+func naming<Result>(
+  _ argument: String, _ name: String, _ body: () throws(AttentionError) -> Result
+) throws(AttentionError) -> Result {
+  do throws(AttentionError) { return try body() } catch {
+    throw error.argument == argument ? AttentionError(error.kind, name, error.reason) : error
   }
 }
 
@@ -50,5 +79,7 @@ func integers(
   _ base: UnsafePointer<Int64>?, _ count: Int64, _ argument: String
 ) throws(AttentionError) -> [Int]? {
   if base == nil, count == 0 { return nil }
-  return try numbers(base, count, argument).map { Int($0) }
+  let numbers = try numbers(base, count, argument)
+  try askForLists(of: numbers.count, 2 * MemoryLayout<Int>.stride, argument)
+  return numbers.map { Int($0) }
 }

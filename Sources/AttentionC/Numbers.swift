@@ -65,9 +65,13 @@ private struct Merge: ForEachFloatType {
     let (target, sums) = (try output.view(of: type), try logSumExp.view(of: Element.Accumulator.self))
     var parts: [(output: Tensor<Element>, logSumExp: Tensor<Element.Accumulator>)] = []
     for (output, logSumExp) in zip(outputs, logSumExps) {
+      let rows = Shape(output.shape.dropLast())
+      guard logSumExp.shape == rows || output.shape != outputs[0].shape else {
+        throw logSumExp.refused(shape: "\(rows) for \(output.argument) \(output.shape)")
+      }
       parts.append((try output.tensor(as: type), try logSumExp.tensor(as: Element.Accumulator.self)))
     }
-    let merged = try mergeAttention(parts)
+    let merged = try naming("parts", "outputs") { () throws(AttentionError) in try mergeAttention(parts) }
     try checkResult(target, "output", merged.output.shape)
     try checkResult(sums, "log_sum_exp", merged.logSumExp.shape)
     try target.assign(from: merged.output)
@@ -98,7 +102,10 @@ private struct Quantize: ForEachFloatType {
   func callAsFunction<Element: AttentionElement>(_ type: Element.Type) throws(AttentionError)
     -> QuantizedTensor
   {
-    try QuantizedTensor(quantizing: numbers.tensor(as: type))
+    let numbers = try numbers.tensor(as: type)
+    return try naming("tensor", "numbers") { () throws(AttentionError) in
+      try QuantizedTensor(quantizing: numbers)
+    }
   }
 }
 

@@ -79,10 +79,14 @@ struct Operand {
   func refused(_ expected: String) -> AttentionError {
     AttentionError(argument, "\(type) given, expected \(expected)")
   }
+
+  func refused(shape expected: String) -> AttentionError {
+    AttentionError(argument, "shape \(shape) given, expected \(expected)")
+  }
 }
 
 /// The caller keeps the memory for the length of the call; a value without content costs no reference.
-private struct Borrowed: Sendable {}
+struct Borrowed: Sendable {}
 
 extension AxisValues {
   /// The first of the four numbers that a C struct has.

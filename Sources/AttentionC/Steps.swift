@@ -12,6 +12,7 @@ public func attention_step_create(
   make(step, "step") { () throws(AttentionError) in
     let sequences = try handles(sequences, sequence_count, as: KeyValueSequence.self, "sequences")
     let counts = try numbers(counts, sequence_count, "counts").map { Int($0) }
+    try askForLists(of: sequences.count, sequenceBytes, "sequences")
     guard let tokens else { return try KeyValueStep(sequences, appending: counts) }
     var total = 0
     for (index, count) in counts.enumerated() {
@@ -22,6 +23,7 @@ public func attention_step_create(
       }
       total = sum
     }
+    try askForLists(of: total, tokenBytes, "counts")
     var next = 0
     return try KeyValueStep(
       sequences,
@@ -31,6 +33,10 @@ public func attention_step_create(
       })
   }
 }
+
+/// What the lists of a step take for each of its sequences, and for each token of known id: at most, with pages of one token.
+private let sequenceBytes = 256
+private let tokenBytes = 128
 
 @c @implementation
 public func attention_step_write(
@@ -89,7 +95,13 @@ public func attention_step_positions(
 
 @c @implementation
 public func attention_step_commit(_ step: OpaquePointer?) -> attention_status {
-  reporting { () throws(AttentionError) in try handle(step, as: KeyValueStep.self, "step").commit() }
+  reporting { () throws(AttentionError) in
+    let step = try handle(step, as: KeyValueStep.self, "step")
+    // The ids of all tokens may move.
+    let kept = step.sequences.reduce(0) { $0 + $1.count }
+    try askForLists(of: kept + step.totalRows, tokenBytes, "step")
+    try step.commit()
+  }
 }
 
 @c @implementation
@@ -127,19 +139,22 @@ public func attention_rotary_apply(
     let tensor = try Operand(tensor, "tensor")
     let list = try numbers(positions, position_count, "positions")
     try tensor.withFloatType(
-      Rotate(
-        rotary: handle(rotary, as: RotaryHandle.self, "rotary").rotary, tensor: tensor, positions: Array(list)
-      ))
+      Rotate(rotary: handle(rotary, as: RotaryHandle.self, "rotary").rotary, tensor: tensor, positions: list))
   }
 }
 
 private struct Rotate: ForEachFloatType {
   let rotary: RotaryEmbedding
   let tensor: Operand
-  let positions: [Int64]
+  let positions: UnsafeBufferPointer<Int64>
 
   func callAsFunction<Element: AttentionElement>(_ type: Element.Type) throws(AttentionError) {
-    try rotary.apply(
-      to: tensor.view(of: type), positions: .ids(Tensor(positions, shape: [positions.count])))
+    let ids: Tensor<Int64>
+    if let base = positions.baseAddress {
+      ids = try Tensor(unsafeExternal: base, shape: [positions.count], owner: Borrowed())
+    } else {
+      ids = try Tensor([], shape: [0])
+    }
+    try rotary.apply(to: tensor.view(of: type), positions: .ids(ids))
   }
 }

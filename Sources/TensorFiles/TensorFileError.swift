@@ -15,14 +15,25 @@ public struct TensorFileError: Error, Sendable, CustomStringConvertible {
   /// `path: reason`, on one line whatever the path or the file contains.
   public var description: String { "\(onOneLine(path)): \(reason)" }
 
+  /// What a system call failed with.
+  private let code: Int32?
+
+  /// Whether the system had no memory.
+  package var isOutOfMemory: Bool { code == ENOMEM }
+
   init(path: String, reason: String) {
+    self.init(path: path, reason: reason, code: nil)
+  }
+
+  private init(path: String, reason: String, code: Int32?) {
     self.path = path
     self.reason = reason
+    self.code = code
   }
 
   /// A system call that failed with `code`.
   init(path: String, failed action: String, code: Int32) {
-    self.init(path: path, reason: "cannot \(action): \(String(cString: strerror(code)))")
+    self.init(path: path, reason: "cannot \(action): \(String(cString: strerror(code)))", code: code)
   }
 }
 

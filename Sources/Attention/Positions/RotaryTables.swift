@@ -60,7 +60,8 @@ struct RotaryTable<Scalar: AttentionAccumulator>: Sendable {
   ) throws(AttentionError) -> Tensor<Scalar> {
     guard let table = Tensor<Scalar>.uninitialized([rows, pairs]) else {
       throw AttentionError(
-        argument, "\(rows) positions of \(pairs) pairs ask for tables beyond this machine's memory")
+        .outOfMemory, argument,
+        "\(rows) positions of \(pairs) pairs ask for tables beyond this machine's memory")
     }
     return table
   }

@@ -39,7 +39,8 @@ public func mergeAttention<Element: AttentionElement>(
   }
   var output: Tensor<Element> = try allocated(shape, for: "parts", shape)
   var logSumExp: Tensor<Element.Accumulator> = try allocated(rowShape, for: "parts", shape)
-  let sources = parts.map { ($0.output.contiguous(), $0.logSumExp.contiguous()) }
+  var sources: [(output: Tensor<Element>, logSumExp: Tensor<Element.Accumulator>)] = []
+  for part in parts { sources.append((try rowMajor(part.output), try rowMajor(part.logSumExp))) }
   output.withMutableView { output in
     logSumExp.withMutableView { logSumExp in
       let rows = rowShape.reduce(1, *)
@@ -54,6 +55,16 @@ public func mergeAttention<Element: AttentionElement>(
     }
   }
   return (output, logSumExp)
+}
+
+/// The tensor where its rows follow each other, else a copy; throws where there is no memory for that.
+private func rowMajor<Element: TensorElement>(_ tensor: Tensor<Element>) throws(AttentionError) -> Tensor<
+  Element
+> {
+  if tensor.isContiguous { return tensor }
+  var copy: Tensor<Element> = try allocated(tensor.shape, for: "parts", tensor.shape)
+  try copy.withMutableView { (view) throws(AttentionError) in try view.assign(from: tensor) }
+  return copy
 }
 
 /// Rows of some 16 KiB at a time: a task is worth handing over, and its sum stays in the first-level cache.

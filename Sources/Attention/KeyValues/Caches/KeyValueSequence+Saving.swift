@@ -100,5 +100,7 @@ private struct GatheredPieces {
 func convertingErrors<Result>(
   of argument: String, _ body: () throws(TensorFileError) -> Result
 ) throws(AttentionError) -> Result {
-  do throws(TensorFileError) { return try body() } catch { throw AttentionError(argument, "\(error)") }
+  do throws(TensorFileError) { return try body() } catch {
+    throw AttentionError(error.isOutOfMemory ? .outOfMemory : .invalidArgument, argument, "\(error)")
+  }
 }

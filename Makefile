@@ -13,12 +13,15 @@
 # make test-kernels, make test-neon   check the C kernels alone: this machine's (SANITIZE=1 with sanitizers), and AArch64's in an emulator
 # make test-threads  runs the random test of caches, steps of several threads included, under ThreadSanitizer, in a debug build
 # make example       builds, tests and runs the packages in Examples, with the two models of `make models` that they use
+# make wheel         builds libattention.so and a Python package around it, .build/wheels/*.whl, and checks on which systems that loads
+# make test-python   builds the package, installs it with NumPy into .build/python and tests it; make test-torch does so with PyTorch, Transformers
+#                    and two models, in .build/python-torch (3.1 GB, most of it CUDA, without which this PyTorch does not load)
 # make format  rewrites the Swift sources in the repository's style; make lint only checks it
 
 SHELL := /bin/bash
 comma := ,
 .DELETE_ON_ERROR:
-.PHONY: test generate test-kernels test-neon test-threads bench bench-against models peers report report-setup test-report example format lint setup
+.PHONY: wheel test-python test-torch test generate test-kernels test-neon test-threads bench bench-against models peers report report-setup test-report example format lint setup
 
 SWIFT_SOURCES := Package.swift Sources Tests Benchmarks Examples
 ARGS ?=
@@ -90,6 +93,33 @@ report: setup report-setup
 
 test-report: report-setup
 	$(REPORT_PYTHON) -B -m unittest discover -s Benchmarks/Report
+
+# The C library with all that it needs, and the Python package around it.
+PYTHON_BINDINGS := Bindings/python
+WHEELS := .build/wheels
+
+wheel: setup
+	$(call install,python3 -c "import ensurepip$(comma) venv",python3 python3-venv)
+	@swift build -c release --product AttentionC >&2 && mkdir -p .build/c && Bindings/c/link.sh .build/c
+	@$(call python_environment,$(WHEELS)/environment,wheel)
+	@rm -rf $(WHEELS)/build $(WHEELS)/*.whl
+	@$(WHEELS)/environment/bin/pip wheel -q --disable-pip-version-check --no-deps --no-build-isolation -w $(WHEELS) ./$(PYTHON_BINDINGS)
+	@$(PYTHON_BINDINGS)/check_wheel.sh $(WHEELS)/environment $(WHEELS)/*.whl
+
+test-python: wheel
+	@$(call python_environment,.build/python,numpy)
+	@.build/python/bin/pip install -q --disable-pip-version-check --no-deps --force-reinstall $(WHEELS)/*.whl
+	.build/python/bin/python -B -m pytest -q -p no:cacheprovider $(PYTHON_BINDINGS)/tests --ignore $(PYTHON_BINDINGS)/tests/torch
+
+test-torch: wheel
+	@$(MAKE) --no-print-directory models MODELS=smollm2,minilm
+	@$(call python_environment,.build/python-torch,torch)
+	@.build/python-torch/bin/pip install -q --disable-pip-version-check --no-deps --force-reinstall $(WHEELS)/*.whl
+	.build/python-torch/bin/python -B -m pytest -q -p no:cacheprovider $(PYTHON_BINDINGS)/tests
+
+# $(call python_environment,FOLDER,REQUIREMENTS): an environment of Python's with what a file in Bindings/python/requirements lists.
+python_environment = { [ -x $(1)/bin/pip ] || python3 -m venv $(1); } \
+  && $(1)/bin/pip install -q --disable-pip-version-check -r $(PYTHON_BINDINGS)/requirements/$(2).txt
 
 # The tests' build has the programs too: another one would compile the library once more. One build folder spares all but the first package
 # that as well; SwiftPM would take the plan of the package before for that of the next there, unless it keeps none.

@@ -1,0 +1,53 @@
+"""Score modifiers: Python functions that the kernels call."""
+
+from __future__ import annotations
+
+from ctypes import c_double, c_float
+from typing import Callable, NamedTuple
+
+from ._library import FLOAT64, MODIFIER
+
+
+class Scores(NamedTuple):
+    """Scores of one query of one head with consecutive keys.
+
+    ``values`` is a NumPy array over the engine's memory, float32 or float64, to be changed in place and not to be kept: the memory goes on to
+    other scores. ``values[n]`` belongs to key ``key + n``; ``position`` is the key that the query stands on.
+    """
+
+    values: "numpy.ndarray"  # noqa: F821
+    key: int
+    sequence: int
+    head: int
+    query: int
+    position: int
+
+
+class Modifier:
+    """A function as the library calls it, and the first exception that came out of it."""
+
+    __slots__ = ("callback", "error")
+
+    def __init__(self, function: Callable[[Scores], None]):
+        from numpy import ctypeslib
+
+        self.error: BaseException | None = None
+
+        def call(_, pointer):
+            # Once it failed, the call's results are lost anyway.
+            if self.error is not None:
+                return
+            try:
+                scores = pointer.contents
+                element = c_double if scores.type == FLOAT64 else c_float
+                values = ctypeslib.as_array((element * scores.count).from_address(scores.scores))
+                function(Scores(values, scores.key, scores.sequence, scores.head, scores.query, scores.position))
+            except BaseException as error:  # noqa: BLE001: no exception can pass through C, and the caller gets it.
+                self.error = error
+
+        self.callback = MODIFIER(call)
+
+    def check(self) -> None:
+        """Raises what the function raised."""
+        if self.error is not None:
+            raise self.error

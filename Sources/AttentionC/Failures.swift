@@ -13,11 +13,30 @@ func reporting(_ body: () throws(AttentionError) -> Void) -> attention_status {
 
 /// Sets the calling thread's last error.
 func report(_ error: AttentionError) -> attention_status {
-  error.description.withCString { CAttention_setLastError($0) }
+  "\(cName(error.argument)): \(error.reason)".withCString { CAttention_setLastError($0) }
   switch error.kind {
   case .outOfMemory: return attention_status(ATTENTION_OUT_OF_MEMORY)
   case .invalidArgument, .singular, .noConvergence: return attention_status(ATTENTION_INVALID_ARGUMENT)
   }
+}
+
+/// What attention.h calls an argument of a Swift function: another word where the table has one, else the same in snake case.
+private func cName(_ argument: String) -> String {
+  switch argument {
+  case "headDimension": return "depth"
+  case "rotaryDimension": return "rotated"
+  case "keyPages", "packedKeys": return "keys"
+  case "valuePages": return "values"
+  case "softmaxPrecision": return "softmax_in_float64"
+  case "appending": return "counts"
+  default: break
+  }
+  var name = ""
+  for character in argument {
+    if character.isUppercase { name.append("_") }
+    name += character.lowercased()
+  }
+  return name
 }
 
 extension Optional {

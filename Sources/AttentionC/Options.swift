@@ -2,7 +2,9 @@ import Attention
 import CAttention
 
 /// The operator that a C caller's options describe.
-func attention(_ described: UnsafePointer<attention_options>?) throws(AttentionError) -> ScaledDotProductAttention {
+func attention(_ described: UnsafePointer<attention_options>?) throws(AttentionError)
+  -> ScaledDotProductAttention
+{
   guard let options = described?.pointee else { return ScaledDotProductAttention() }
   return ScaledDotProductAttention(
     scale: options.scale?.pointee, mask: try mask(options),
@@ -30,6 +32,11 @@ private func mask(_ options: attention_options) throws(AttentionError) -> Attent
   var mask = AttentionMask.none
   if options.causal != 0 { mask = .causal(alignment) }
   let (left, right) = (options.window_left?.pointee, options.window_right?.pointee)
+  for (argument, keys) in [
+    ("window_left", left ?? 0), ("window_right", right ?? 0), ("keeping_first", options.keeping_first),
+  ] where keys < 0 {
+    throw AttentionError(argument, "\(keys) keys given, expected 0 or more")
+  }
   if left != nil || right != nil {
     mask =
       mask
@@ -73,7 +80,8 @@ private func alignment(_ options: attention_options) throws(AttentionError) -> Q
 private struct Additive: ForEachFloatType {
   let operand: Operand
 
-  func callAsFunction<Element: AttentionElement>(_ type: Element.Type) throws(AttentionError) -> AttentionMask {
+  func callAsFunction<Element: AttentionElement>(_ type: Element.Type) throws(AttentionError) -> AttentionMask
+  {
     .additive(try operand.tensor(as: type))
   }
 }
@@ -90,7 +98,8 @@ private struct CModifier: @unchecked Sendable {
     for row in 0..<block.rowCount {
       let (scores, place) = (block.scores(row), block.place(row))
       var described = attention_scores(
-        type: attention_type(type), scores: UnsafeMutableRawPointer(scores.baseAddress), key: Int64(place.key),
+        type: attention_type(type), scores: UnsafeMutableRawPointer(scores.baseAddress),
+        key: Int64(place.key),
         count: Int64(scores.count), sequence: Int64(place.sequence), head: Int64(place.head),
         query: Int64(place.query), position: Int64(place.position))
       modify(context, &described)

@@ -160,7 +160,7 @@ def _pack_operands(frame, query, key, value, key_scales, value_scales, page_tabl
 
 
 # How the library calls what `attention` calls otherwise.
-_NAMES = {"queries": "query", "queries.lengths": "query_lengths", "output": "out"}
+_NAMES = {"queries": "query", "queries.lengths": "query_lengths", "output": "out", "window_left": "window", "window_right": "window"}
 _TENSOR_NAMES = _NAMES | {"keys": "key", "values": "value"}
 
 

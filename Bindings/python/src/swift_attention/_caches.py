@@ -46,8 +46,8 @@ class Cache:
         return Sequence(self, Handle(library.sequence_create, library.sequence_destroy, self._handle.pointer))
 
     def ring(self, window: int, *, keeping_first: int = 0, longest_append: int) -> Sequence:
-        """A sequence that keeps its first tokens and a window before each query, and takes ``longest_append`` tokens a step at most. Say what a
-        query sees with ``causal=True, window=(window, None), keeping_first=keeping_first``."""
+        """A sequence that keeps its first tokens and a window before each query of a step, which takes ``longest_append`` tokens at most. Say what
+        a query sees with ``causal=True, window=(window, None), keeping_first=keeping_first``: a wider window reads what the ring still has."""
         sizes = integer(window, "window"), integer(keeping_first, "keeping_first"), integer(longest_append, "longest_append")
         return Sequence(self, Handle(library.sequence_create_ring, library.sequence_destroy, self._handle.pointer, *sizes))
 

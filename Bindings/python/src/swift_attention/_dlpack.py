@@ -72,7 +72,11 @@ class Lent:
         _rename(capsule, used)
         self._managed, self._deleter = address, managed.deleter
         self.is_read_only = kind is _Versioned and bool(managed.flags & READ_ONLY)
-        self._read(managed.tensor, argument)
+        try:
+            self._read(managed.tensor, argument)
+        except AttentionError:
+            self.give_back()
+            raise
 
     def _read(self, tensor: _Tensor, argument: str) -> None:
         if tensor.device_type != CPU:
@@ -96,9 +100,13 @@ class Lent:
             self.strides = tuple(reversed(strides))
         self.address = (tensor.data or 0) + tensor.byte_offset
 
-    def __del__(self):
-        if self._deleter:
-            _DELETER(self._deleter)(self._managed)
+    def give_back(self) -> None:
+        """Ends the loan, once."""
+        deleter, self._deleter = self._deleter, None
+        if deleter:
+            _DELETER(deleter)(self._managed)
+
+    __del__ = give_back
 
 
 def _capsule(tensor, argument: str):

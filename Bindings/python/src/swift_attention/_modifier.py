@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 from ctypes import c_double, c_float
-from typing import Callable, NamedTuple
+from typing import Callable
 
 from ._library import FLOAT64, MODIFIER
 
 
-class Scores(NamedTuple):
+class Scores:
     """Scores of one query of one head with consecutive keys.
 
-    ``values`` is a NumPy array over the engine's memory, float32 or float64, to be changed in place and not to be kept: the memory goes on to
-    other scores. ``values[n]`` belongs to key ``key + n``; ``position`` is the key that the query stands on.
+    ``values`` is a NumPy array over the engine's memory, float32 or float64. Change it in place, or assign to it, which writes there too; do not
+    keep it: the memory goes on to other scores. ``values[n]`` belongs to key ``key + n``; ``position`` is the key that the query stands on.
     """
 
-    values: "numpy.ndarray"  # noqa: F821
-    key: int
-    sequence: int
-    head: int
-    query: int
-    position: int
+    __slots__ = ("_values", "key", "sequence", "head", "query", "position")
+
+    def __init__(self, values, key: int, sequence: int, head: int, query: int, position: int):
+        self._values = values
+        self.key, self.sequence, self.head, self.query, self.position = key, sequence, head, query, position
+
+    @property
+    def values(self):
+        return self._values
+
+    @values.setter
+    def values(self, changed) -> None:
+        if changed is not self._values:
+            self._values[...] = changed
 
 
 class Modifier:

@@ -52,7 +52,7 @@ def attend(query, key, value, mask, is_causal, scale, enable_gqa, threads):
         return _attend(query, key, value, mask, is_causal, scale, enable_gqa, threads)
     except RuntimeError as error:
         # Sparse and nested tensors have no strides, and others no memory.
-        raise AttentionError("layout", f"strided tensors expected, PyTorch says: {str(error).splitlines()[0]}") from None
+        raise AttentionError("query, key, value", f"strided tensors expected, PyTorch says: {str(error).splitlines()[0][:120]}") from None
 
 
 def _attend(query, key, value, mask, is_causal, scale, enable_gqa, threads):
@@ -73,8 +73,11 @@ def _attend(query, key, value, mask, is_causal, scale, enable_gqa, threads):
         if mask is not None:
             check_mask(mask.shape, (q[0], q[1], q[2], k[2]))
         batch, heads, rows, width = q[0], q[1], q[2], v[3]
-        # As PyTorch's own kernel for CPUs lays it out: a model that then puts heads side by side copies nothing.
-        output = query.new_empty_strided((batch, heads, rows, width), (rows * heads * width, width, heads * width, 1))
+        # Laid out as the queries are, which is how PyTorch's kernel for CPUs does it: a model that took heads out of [B, T, H * D] puts them
+        # side by side again without a copy.
+        _, head, row, _ = query.stride()
+        strides = (rows * heads * width, width, heads * width, 1) if head < row else (heads * rows * width, rows * width, width, 1)
+        output = query.new_empty_strided((batch, heads, rows, width), strides)
         run(query, key, value, mask, is_causal, scale, output, threads)
         return output
     return _spread(query, key, value, mask, is_causal, scale, enable_gqa, threads)

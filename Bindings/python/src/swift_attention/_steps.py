@@ -28,7 +28,7 @@ class Step:
     ``appending`` has for each sequence the tokens, which lets others reuse them, or how many: all lists, or all counts. The block's end
     commits; an exception in it cancels, and no sequence has changed then. ``commit`` and ``cancel`` do so without a block.
 
-    Raises AttentionError where pages are short, a sequence is in another open step, or a ring takes fewer tokens a step.
+    Raises AttentionMemoryError where pages are short, AttentionError where a sequence is in another open step or a ring takes fewer tokens a step.
     """
 
     __slots__ = ("sequences", "counts", "_handle")
@@ -47,15 +47,15 @@ class Step:
     def write(self, layer: int, keys, values, *, rotary: Rotary | None = None, threads: Threads | None = None) -> None:
         """Writes a layer's keys [total, Hkv, D] and values [total, Hkv, Dv] of the appended tokens, one sequence after the other; the keys are
         turned by their positions where ``rotary`` is given. Layers in any order, any float type, any strides."""
-        handle = self._open()
         if rotary is not None and not isinstance(rotary, Rotary):
             raise AttentionError("rotary", f"{rotary!r} given, expected a Rotary or None")
         with frames.frame() as frame:
+            pointer = self._hold(frame)
             pack(frame, 0, keys, "keys")
             pack(frame, TENSOR_BYTES, values, "values")
             turned = None if rotary is None else rotary._handle.pointer
             number, pool = integer(layer, "layer"), pool_of(threads)
-            library.check(library.step_write(handle.pointer, number, frame.address, frame.address + TENSOR_BYTES, turned, pool))
+            library.check(library.step_write(pointer, number, frame.address, frame.address + TENSOR_BYTES, turned, pool))
 
     def key_values(self, layer: int) -> KeyValues:
         """A layer of the step's sequences for ``attention``, the appended tokens included once the layer is written."""
@@ -64,14 +64,16 @@ class Step:
     @property
     def positions(self) -> array:
         """The position of each appended token, as array('q')."""
-        handle, total = self._open(), sum(self.counts)
+        total = sum(self.counts)
         positions = array("q", bytes(8 * total))
-        library.check(library.step_positions(handle.pointer, positions.buffer_info()[0], total))
+        with frames.frame() as frame:
+            library.check(library.step_positions(self._hold(frame), positions.buffer_info()[0], total))
         return positions
 
     def commit(self) -> None:
         """Makes the tokens part of their sequences. Raises AttentionError where a layer was not written; the step stays open then."""
-        library.check(library.step_commit(self._open().pointer))
+        with frames.frame() as frame:
+            library.check(library.step_commit(self._hold(frame)))
         self._handle = None
 
     def cancel(self) -> None:
@@ -79,12 +81,11 @@ class Step:
         self._handle = None
 
     def pack(self, frame: Frame, offset: int, layer: int) -> None:
-        handle = self._open()
-        frame.keep.append(handle)
-        frames.SEQUENCES_FIELD.pack_into(frame.memory, offset, handle.pointer, 0, 0, layer)
+        frames.SEQUENCES_FIELD.pack_into(frame.memory, offset, self._hold(frame), 0, 0, layer)
 
     def __enter__(self) -> Step:
-        self._open()
+        if self._handle is None:
+            raise AttentionError("step", _ENDED)
         return self
 
     def __exit__(self, error_type, error, traceback) -> None:
@@ -94,11 +95,16 @@ class Step:
         finally:
             self.cancel()
 
-    def _open(self) -> Handle:
-        handle = self._handle
-        if handle is None:
-            raise AttentionError("step", "a step given that was committed or cancelled, expected an open one")
-        return handle
+    def _hold(self, frame: Frame) -> int:
+        """The step's pointer, which lives as long as the frame holds the handle. A variable would hold it as well, and then the traceback of an
+        error, so that a cancelled step kept its pages until the error was forgotten."""
+        frame.keep.append(self._handle)
+        if frame.keep[-1] is None:
+            raise AttentionError("step", _ENDED)
+        return frame.keep[-1].pointer
+
+
+_ENDED = "a step given that was committed or cancelled, expected an open one"
 
 
 def _appended(appending) -> tuple[list[int], list[int] | None]:

@@ -56,8 +56,24 @@ def options(**shape):
             dict(lengths=[9, 0], query_lengths=[3, 5], causal=True),
         ),
         "all": (
-            dict(causal=True, window=(6, None), masks=[visible, bias], alibi_slopes=[0.1] * 4, softcap=3.0, sinks=[1.0] * 4, lengths=[7, 9]),
-            dict(causal=True, window=(6, None), masks=[visible, bias], alibi_slopes=[0.1] * 4, softcap=3.0, sinks=[1.0] * 4, lengths=[7, 9]),
+            dict(
+                causal=True,
+                window=(6, None),
+                masks=[visible, bias],
+                alibi_slopes=[0.1] * 4,
+                softcap=3.0,
+                sinks=[1.0] * 4,
+                lengths=[7, 9],
+            ),
+            dict(
+                causal=True,
+                window=(6, None),
+                masks=[visible, bias],
+                alibi_slopes=[0.1] * 4,
+                softcap=3.0,
+                sinks=[1.0] * 4,
+                lengths=[7, 9],
+            ),
         ),
     }
 

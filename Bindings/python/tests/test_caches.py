@@ -4,7 +4,7 @@ import threading
 
 import numpy as np
 import pytest
-from oracle import attend, check, random
+from oracle import check, random
 
 from swift_attention import AttentionError, Cache, Rotary, Step, attention, key_values
 
@@ -151,7 +151,10 @@ def test_rotary():
     positions = np.array([0, 3, 31, 7])
     angles = positions[:, None] * 100.0 ** (-2 * np.arange(DEPTH // 2) / DEPTH)
     halves = x[..., : DEPTH // 2].astype(np.float64), x[..., DEPTH // 2 :].astype(np.float64)
-    expected = [halves[0] * np.cos(angles) - halves[1] * np.sin(angles), halves[1] * np.cos(angles) + halves[0] * np.sin(angles)]
+    expected = [
+        halves[0] * np.cos(angles) - halves[1] * np.sin(angles),
+        halves[1] * np.cos(angles) + halves[0] * np.sin(angles),
+    ]
     turned = x.copy()
     assert rotary.apply(turned, positions) is turned
     # One rounding of each product and sum, of tables rounded once.
@@ -172,7 +175,12 @@ def test_rotary():
 
 def test_what_does_not_fit():
     cache, other = make(pages=2), make()
-    for wrong, argument in ((dict(keys="int3"), "keys"), (dict(keys="int4"), "keys"), (dict(pages=-1), "pages"), (dict(pages=1.5), "pages")):
+    for wrong, argument in (
+        (dict(keys="int3"), "keys"),
+        (dict(keys="int4"), "keys"),
+        (dict(pages=-1), "pages"),
+        (dict(pages=1.5), "pages"),
+    ):
         with pytest.raises(AttentionError) as caught:
             make(**wrong)
         assert caught.value.argument == argument
@@ -213,7 +221,9 @@ def test_a_step_ended_by_another_thread():
         begun.set()
         try:
             while True:
-                results.append(np.array_equal(attention(q, step.key_values(0), causal=True, query_lengths=[900]), expected))
+                results.append(
+                    np.array_equal(attention(q, step.key_values(0), causal=True, query_lengths=[900]), expected)
+                )
         except AttentionError as error:
             results.append(error.argument == "step")
 

@@ -15,7 +15,15 @@ def packed(x, lengths):
 def test_packed():
     q, k, v = operands(rows=6, count=9)
     rows, counts = [6, 2], [3, 9]
-    y, lse = attention(packed(q, rows), packed(k, counts), packed(v, counts), causal=True, query_lengths=rows, lengths=counts, return_lse=True)
+    y, lse = attention(
+        packed(q, rows),
+        packed(k, counts),
+        packed(v, counts),
+        causal=True,
+        query_lengths=rows,
+        lengths=counts,
+        return_lse=True,
+    )
     expected, sums = attend(q, k, v, causal=True, query_lengths=rows, lengths=counts)
     np.testing.assert_allclose(y, packed(expected, rows), rtol=0, atol=2e-6)
     np.testing.assert_allclose(lse, packed(sums[..., None], rows)[..., 0].T, rtol=2e-6, atol=2e-6)
@@ -79,7 +87,13 @@ def test_types_of_their_own():
 def test_a_description_has_its_own():
     q, k, v = operands()
     pair = KeyValues.padded(k, v)
-    for name, other in (("value", v), ("lengths", [1, 1]), ("page_table", np.zeros((2, 1), np.int32)), ("key_scales", k), ("value_scales", v)):
+    for name, other in (
+        ("value", v),
+        ("lengths", [1, 1]),
+        ("page_table", np.zeros((2, 1), np.int32)),
+        ("key_scales", k),
+        ("value_scales", v),
+    ):
         with pytest.raises(AttentionError) as caught:
             attention(q, pair, **{name: other})
         assert caught.value.argument == name

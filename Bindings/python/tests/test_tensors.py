@@ -64,7 +64,13 @@ def test_dlpack(versioned, strided, dtype):
 
 def test_dlpack_is_given_back_after_errors():
     q, k, v = (Producer(x, versioned=True) for x in operands())
-    for wrong, change in ((k, dict(device=2)), (v, dict(lanes=2)), (k, dict(major=2)), (v, dict(code=5)), (q, dict(axes=5))):
+    for wrong, change in (
+        (k, dict(device=2)),
+        (v, dict(lanes=2)),
+        (k, dict(major=2)),
+        (v, dict(code=5)),
+        (q, dict(axes=5)),
+    ):
         wrong.change(**change)
         with pytest.raises(AttentionError) as caught:
             attention(q, k, v)
@@ -102,7 +108,10 @@ def test_a_capsule_that_was_used():
         (lambda x: x[None], r"shape \[1, 2, 4, 5, 16\] given"),
         (lambda x: np.array(x[0, 0, 0, 0]), r"shape \[\] given"),
         (lambda x: np.zeros(x.shape, [("a", "f4"), ("b", "u1")])["a"], "multiples of 4"),
-        (lambda x: np.frombuffer(b"\0" * (x.nbytes + 1), np.uint8)[1:].view(np.float32).reshape(x.shape), "multiple of 4"),
+        (
+            lambda x: np.frombuffer(b"\0" * (x.nbytes + 1), np.uint8)[1:].view(np.float32).reshape(x.shape),
+            "multiple of 4",
+        ),
         (lambda x: None, "NoneType given"),
     ],
 )
@@ -115,7 +124,11 @@ def test_what_is_no_operand(wrong, text):
 
 def test_results_that_cannot_be():
     q, k, v = operands()
-    for out in (np.zeros((2, 4, 5, 15), np.float32), np.zeros((2, 4, 5, 16)), np.broadcast_to(np.float32(0), (2, 4, 5, 16)).copy()[:, :, :, :8]):
+    for out in (
+        np.zeros((2, 4, 5, 15), np.float32),
+        np.zeros((2, 4, 5, 16)),
+        np.broadcast_to(np.float32(0), (2, 4, 5, 16)).copy()[:, :, :, :8],
+    ):
         with pytest.raises(AttentionError) as caught:
             attention(q, k, v, out=out)
         assert caught.value.argument == "out"

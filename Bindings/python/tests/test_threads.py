@@ -29,7 +29,10 @@ def test_pools_give_the_same_bits():
 def test_eight_python_threads_at_once():
     shapes = [dict(seed=n, rows=n + 1, count=40 * n + 1, depth=16 + 8 * n) for n in range(8)]
     work = [operands(**shape) for shape in shapes]
-    options = [dict(causal=n % 2 == 0, lengths=[1 + n, 40 * n + 1], masks=[np.ones((1, 40 * n + 1), bool)] * (n % 6)) for n in range(8)]
+    options = [
+        dict(causal=n % 2 == 0, lengths=[1 + n, 40 * n + 1], masks=[np.ones((1, 40 * n + 1), bool)] * (n % 6))
+        for n in range(8)
+    ]
     expected = [attention(*each, **others) for each, others in zip(work, options)]
     start, wrong = threading.Barrier(8), []
 
@@ -55,7 +58,9 @@ def test_a_child_computes_the_same():
     child = os.fork()
     if child == 0:
         try:
-            same = np.array_equal(attention(q, k, v), expected) and np.array_equal(attention(q, k, v, threads=pool), expected)
+            same = np.array_equal(attention(q, k, v), expected) and np.array_equal(
+                attention(q, k, v, threads=pool), expected
+            )
             del pool
             os._exit(0 if same else 1)
         finally:
@@ -74,7 +79,9 @@ def test_modifier(dtype):
     def change(scores):
         assert scores.values.dtype == dtype
         positions.add((scores.query, scores.position))
-        scores.values += bias[scores.sequence, scores.head, scores.query, scores.key : scores.key + len(scores.values)].astype(dtype)
+        scores.values += bias[
+            scores.sequence, scores.head, scores.query, scores.key : scores.key + len(scores.values)
+        ].astype(dtype)
 
     y = attention(q, k, v, modifier=change)
     check(y, q, k, v, masks=[bias.astype(dtype)])

@@ -7,10 +7,8 @@ from typing import Callable
 
 from . import _frames as frames
 from . import _library as library
-from ._errors import AttentionError
-from ._key_values import KeyValues, pack_key_values
 from ._modifier import Scores
-from ._numbers import integers
+from ._operands import names_of, pack_operands
 from ._options import pack_options
 from ._results import log_sum_exp_type, maker_like, was_written
 from ._tensors import pack
@@ -81,7 +79,9 @@ def attention(
     """
     frame = frames.take()
     try:
-        type, shape, width = _pack_operands(frame, query, key, value, key_scales, value_scales, page_table, lengths, query_lengths)
+        type, shape, width = pack_operands(
+            frame, query, key, value, key_scales, value_scales, page_table, lengths, query_lengths
+        )
         changes = pack_options(
             frame, scale=scale, causal=causal, alignment=alignment, window=window, keeping_first=keeping_first, masks=masks,
             alibi_slopes=alibi_slopes, softcap=softcap, sinks=sinks, threads=threads, softmax_float64=softmax_float64, modifier=modifier,
@@ -104,7 +104,7 @@ def attention(
         if changes is not None:
             changes.check()
         if status:
-            library.check(status, _names(key))
+            library.check(status, names_of(key))
     finally:
         frames.give_back(frame)
     if out is not None:
@@ -112,7 +112,18 @@ def attention(
     return output if sums is None else (output, sums)
 
 
-def describe(query, key, value=None, *, lengths=None, query_lengths=None, key_scales=None, value_scales=None, page_table=None, **options) -> str:
+def describe(
+    query,
+    key,
+    value=None,
+    *,
+    lengths=None,
+    query_lengths=None,
+    key_scales=None,
+    value_scales=None,
+    page_table=None,
+    **options,
+) -> str:
     """How ``attention`` would compute a call, as text: kernel, tiles, threads and memory, and why. The arguments are those of ``attention``, but
     for ``out`` and ``return_lse``."""
     unset = dict(
@@ -123,47 +134,11 @@ def describe(query, key, value=None, *, lengths=None, query_lengths=None, key_sc
         if name not in unset:
             raise TypeError(f"describe() got an unexpected keyword argument {name!r}")
     with frames.frame() as frame:
-        _pack_operands(frame, query, key, value, key_scales, value_scales, page_table, lengths, query_lengths)
+        pack_operands(frame, query, key, value, key_scales, value_scales, page_table, lengths, query_lengths)
         pack_options(frame, **(unset | options))
         operands = [frame.address + place for place in (frames.QUERIES, frames.KEY_VALUES, frames.OPTIONS_AT)]
         length = ctypes.c_size_t()
-        library.check(library.describe(*operands, None, 0, length), _names(key))
+        library.check(library.describe(*operands, None, 0, length), names_of(key))
         text = ctypes.create_string_buffer(length.value + 1)
-        library.check(library.describe(*operands, ctypes.addressof(text), len(text), length), _names(key))
+        library.check(library.describe(*operands, ctypes.addressof(text), len(text), length), names_of(key))
         return text.value.decode()
-
-
-def _pack_operands(frame, query, key, value, key_scales, value_scales, page_table, lengths, query_lengths) -> tuple[int, tuple, int]:
-    """Queries, keys and values; returns the queries' type and shape, and how wide a value is."""
-    type, shape = pack(frame, frames.QUERIES, query, "query")
-    if len(shape) < 3:
-        raise AttentionError("query", f"shape {list(shape)} given, expected [B, Hq, Tq, D], or [total, Hq, D] with query_lengths")
-    if query_lengths is None:
-        if len(shape) == 3:
-            raise AttentionError("query_lengths", f"None given for queries of shape {list(shape)}, expected the length of each packed sequence")
-        frame.memory[frames.QUERY_LENGTHS : frames.QUERY_LENGTHS + frames.LENGTHS.size] = frames.NO_LENGTHS
-    else:
-        kept, address, count = integers(query_lengths, "query_lengths")
-        frame.keep.append(kept)
-        frames.LENGTHS.pack_into(frame.memory, frames.QUERY_LENGTHS, address, count)
-    if isinstance(key, KeyValues):
-        for name, given in (("value", value), ("lengths", lengths), ("key_scales", key_scales), ("value_scales", value_scales), ("page_table", page_table)):
-            if given is not None:
-                raise AttentionError(name, "given beside a KeyValues, which has its own, expected None")
-        return type, shape, key.pack(frame, frames.KEY_VALUES)
-    source = library.PADDED if page_table is None else library.PAGED
-    if source == library.PADDED and lengths is not None and len(getattr(key, "shape", ())) == 3:
-        source = library.PACKED
-    return type, shape, pack_key_values(
-        frame, frames.KEY_VALUES, source, key, value, key_scales, value_scales, lengths, page_table, ("key", "value")
-    )
-
-
-# How the library calls what `attention` calls otherwise.
-_NAMES = {"queries": "query", "queries.lengths": "query_lengths", "output": "out", "window_left": "window", "window_right": "window"}
-_TENSOR_NAMES = _NAMES | {"keys": "key", "values": "value"}
-
-
-def _names(key) -> dict[str, str]:
-    """The names of our arguments by those of the library. A KeyValues has keys and values of its own."""
-    return _NAMES if isinstance(key, KeyValues) else _TENSOR_NAMES

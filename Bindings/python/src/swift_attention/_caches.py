@@ -26,13 +26,33 @@ class Cache:
     __slots__ = ("_handle", "layers", "heads", "depth", "width", "page_size", "pages")
 
     def __init__(
-        self, *, layers: int, heads: int, depth: int, pages: int, page_size: int = 64, width: int = 0, keys: str = "float32", values: str = "float32"
+        self,
+        *,
+        layers: int,
+        heads: int,
+        depth: int,
+        pages: int,
+        page_size: int = 64,
+        width: int = 0,
+        keys: str = "float32",
+        values: str = "float32",
     ):
-        self.layers, self.heads, self.depth = integer(layers, "layers"), integer(heads, "heads"), integer(depth, "depth")
+        self.layers, self.heads, self.depth = (
+            integer(layers, "layers"),
+            integer(heads, "heads"),
+            integer(depth, "depth"),
+        )
         self.width = integer(width, "width") or self.depth
         self.page_size, self.pages = integer(page_size, "page_size"), integer(pages, "pages")
         sizes = CacheSizes(
-            self.layers, self.heads, self.depth, self.width, _storage(keys, "keys"), _storage(values, "values"), self.page_size, self.pages
+            self.layers,
+            self.heads,
+            self.depth,
+            self.width,
+            _storage(keys, "keys"),
+            _storage(values, "values"),
+            self.page_size,
+            self.pages,
         )
         self._handle = Handle(library.cache_create, library.cache_destroy, sizes)
 
@@ -48,18 +68,29 @@ class Cache:
     def ring(self, window: int, *, keeping_first: int = 0, longest_append: int) -> Sequence:
         """A sequence that keeps its first tokens and a window before each query of a step, which takes ``longest_append`` tokens at most. Say what
         a query sees with ``causal=True, window=(window, None), keeping_first=keeping_first``: a wider window reads what the ring still has."""
-        sizes = integer(window, "window"), integer(keeping_first, "keeping_first"), integer(longest_append, "longest_append")
-        return Sequence(self, Handle(library.sequence_create_ring, library.sequence_destroy, self._handle.pointer, *sizes))
+        sizes = (
+            integer(window, "window"),
+            integer(keeping_first, "keeping_first"),
+            integer(longest_append, "longest_append"),
+        )
+        return Sequence(
+            self, Handle(library.sequence_create_ring, library.sequence_destroy, self._handle.pointer, *sizes)
+        )
 
     def reusing(self, tokens) -> Sequence:
         """A sequence that starts with as many of these tokens as whole pages of the cache hold; ``len`` says how many."""
         kept, address, count = integers(tokens, "tokens")
-        return Sequence(self, Handle(library.sequence_create_reusing, library.sequence_destroy, self._handle.pointer, address, count))
+        return Sequence(
+            self,
+            Handle(library.sequence_create_reusing, library.sequence_destroy, self._handle.pointer, address, count),
+        )
 
     def load(self, path: str | os.PathLike) -> Sequence:
         """The sequence that ``Sequence.save`` wrote, into a cache of the same layers, heads, widths and types. Raises AttentionError for a file
         that is not there, cut, altered, or of other sizes; no page is taken then."""
-        return Sequence(self, Handle(library.sequence_load, library.sequence_destroy, self._handle.pointer, _path(path)))
+        return Sequence(
+            self, Handle(library.sequence_load, library.sequence_destroy, self._handle.pointer, _path(path))
+        )
 
 
 class Sequence:

@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 import ctypes
-from ctypes import POINTER, Structure, c_char_p, c_int32, c_int64, c_uint8, c_uint16, c_uint32, c_uint64, c_void_p, py_object
+from ctypes import (
+    POINTER,
+    Structure,
+    c_char_p,
+    c_int32,
+    c_int64,
+    c_uint8,
+    c_uint16,
+    c_uint32,
+    c_uint64,
+    c_void_p,
+    py_object,
+)
 
 from ._errors import AttentionError
 from ._library import BFLOAT16, BOOL, FLOAT16, FLOAT32, FLOAT64, INT8, INT32
@@ -11,7 +23,15 @@ from ._library import BFLOAT16, BOOL, FLOAT16, FLOAT32, FLOAT64, INT8, INT32
 CPU = 1
 READ_ONLY = 1
 # By code and bits: kDLInt 0, kDLFloat 2, kDLBfloat 4, kDLBool 6.
-TYPES = {(2, 32): FLOAT32, (2, 64): FLOAT64, (2, 16): FLOAT16, (4, 16): BFLOAT16, (0, 8): INT8, (6, 8): BOOL, (0, 32): INT32}
+TYPES = {
+    (2, 32): FLOAT32,
+    (2, 64): FLOAT64,
+    (2, 16): FLOAT16,
+    (4, 16): BFLOAT16,
+    (0, 8): INT8,
+    (6, 8): BOOL,
+    (0, 32): INT32,
+}
 
 
 class _Tensor(Structure):
@@ -59,7 +79,10 @@ class Lent:
     def __init__(self, tensor, argument: str):
         self._deleter = None
         capsule = _capsule(tensor, argument)
-        for name, used, kind in ((b"dltensor_versioned", b"used_dltensor_versioned", _Versioned), (b"dltensor", b"used_dltensor", _Managed)):
+        for name, used, kind in (
+            (b"dltensor_versioned", b"used_dltensor_versioned", _Versioned),
+            (b"dltensor", b"used_dltensor", _Managed),
+        ):
             if _is_valid(capsule, name):
                 break
         else:
@@ -80,11 +103,14 @@ class Lent:
 
     def _read(self, tensor: _Tensor, argument: str) -> None:
         if tensor.device_type != CPU:
-            raise AttentionError(argument, f"a tensor on device type {tensor.device_type} given, expected one on the CPU")
+            raise AttentionError(
+                argument, f"a tensor on device type {tensor.device_type} given, expected one on the CPU"
+            )
         self.type = TYPES.get((tensor.code, tensor.bits), 0) if tensor.lanes == 1 else 0
         if self.type == 0:
             raise AttentionError(
-                argument, f"DLPack type code {tensor.code} of {tensor.bits} bits in {tensor.lanes} lanes given, expected a type in the README's list"
+                argument,
+                f"DLPack type code {tensor.code} of {tensor.bits} bits in {tensor.lanes} lanes given, expected a type in the README's list",
             )
         rank = tensor.ndim
         if not 1 <= rank <= 4:

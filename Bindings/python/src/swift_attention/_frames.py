@@ -21,7 +21,17 @@ OPTIONS = Struct("=QiiQqQQqQqQqdQqi4xQQQ")
 SCALARS = Struct("=dqqq")
 
 # Within attention_key_values.
-SOURCE, KEYS, VALUES, KEY_SCALES, VALUE_SCALES, KEY_LENGTHS, PAGE_TABLE, PARTS, SEQUENCES_OF = 0, 8, 88, 168, 248, 328, 344, 424, 440
+SOURCE, KEYS, VALUES, KEY_SCALES, VALUE_SCALES, KEY_LENGTHS, PAGE_TABLE, PARTS, SEQUENCES_OF = (
+    0,
+    8,
+    88,
+    168,
+    248,
+    328,
+    344,
+    424,
+    440,
+)
 SOURCE_FIELD = Struct("=i4x")
 PARTS_FIELD = Struct("=Qq")
 # step, sequences, sequence_count, layer

@@ -17,9 +17,23 @@ class KeyValues:
     ``key_scales`` and ``value_scales``: float32, one a row, the shape of the integers without their last axis.
     """
 
-    __slots__ = ("source", "keys", "values", "key_scales", "value_scales", "lengths", "page_table", "parts", "owner", "layer", "width")
+    __slots__ = (
+        "source",
+        "keys",
+        "values",
+        "key_scales",
+        "value_scales",
+        "lengths",
+        "page_table",
+        "parts",
+        "owner",
+        "layer",
+        "width",
+    )
 
-    def __init__(self, source: int, keys=None, values=None, *, key_scales=None, value_scales=None, lengths=None, page_table=None):
+    def __init__(
+        self, source: int, keys=None, values=None, *, key_scales=None, value_scales=None, lengths=None, page_table=None
+    ):
         self.source, self.keys, self.values = source, keys, values
         self.key_scales, self.value_scales = key_scales, value_scales
         self.lengths, self.page_table = lengths, page_table
@@ -40,7 +54,15 @@ class KeyValues:
     def paged(cls, keys, values, page_table, lengths, *, key_scales=None, value_scales=None) -> KeyValues:
         """Keys [pages, page size, Hkv, D] and values likewise; row b of ``page_table`` (int32 [B, pages of a sequence]) names the pages of a
         sequence, of which ``lengths[b]`` rows are in use. Entries past those are never looked at."""
-        return cls(library.PAGED, keys, values, page_table=page_table, lengths=lengths, key_scales=key_scales, value_scales=value_scales)
+        return cls(
+            library.PAGED,
+            keys,
+            values,
+            page_table=page_table,
+            lengths=lengths,
+            key_scales=key_scales,
+            value_scales=value_scales,
+        )
 
     @classmethod
     def joined(cls, *parts: KeyValues) -> KeyValues:
@@ -68,7 +90,17 @@ class KeyValues:
             frames.SOURCE_FIELD.pack_into(frame.memory, offset, self.source)
             self.owner.pack(frame, offset + frames.SEQUENCES_OF, self.layer)
             return self.width
-        return pack_key_values(frame, offset, self.source, self.keys, self.values, self.key_scales, self.value_scales, self.lengths, self.page_table)
+        return pack_key_values(
+            frame,
+            offset,
+            self.source,
+            self.keys,
+            self.values,
+            self.key_scales,
+            self.value_scales,
+            self.lengths,
+            self.page_table,
+        )
 
     def _pack_parts(self, frame: Frame, offset: int) -> int:
         inner = Frame(max(1, len(self.parts)) * frames.KEY_VALUES_BYTES)
@@ -81,7 +113,16 @@ class KeyValues:
 
 
 def pack_key_values(
-    frame: Frame, offset: int, source: int, keys, values, key_scales, value_scales, lengths, page_table, names=("keys", "values")
+    frame: Frame,
+    offset: int,
+    source: int,
+    keys,
+    values,
+    key_scales,
+    value_scales,
+    lengths,
+    page_table,
+    names=("keys", "values"),
 ) -> int:
     """Fills in keys and values that lie in tensors, and says how wide a value is. `names` are those of the arguments."""
     memory = frame.memory

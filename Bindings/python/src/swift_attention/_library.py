@@ -11,7 +11,15 @@ from ._errors import AttentionError, AttentionMemoryError
 
 # Types of elements, places of keys and values, and alignments, by attention.h.
 FLOAT32, FLOAT64, FLOAT16, BFLOAT16, INT8, BOOL, INT32 = range(1, 8)
-TYPE_NAMES = {FLOAT32: "float32", FLOAT64: "float64", FLOAT16: "float16", BFLOAT16: "bfloat16", INT8: "int8", BOOL: "bool", INT32: "int32"}
+TYPE_NAMES = {
+    FLOAT32: "float32",
+    FLOAT64: "float64",
+    FLOAT16: "float16",
+    BFLOAT16: "bfloat16",
+    INT8: "int8",
+    BOOL: "bool",
+    INT32: "int32",
+}
 TYPE_SIZES = {FLOAT32: 4, FLOAT64: 8, FLOAT16: 2, BFLOAT16: 2, INT8: 1, BOOL: 1, INT32: 4}
 PADDED, PACKED, PAGED, JOINED, STEP, SEQUENCES = range(6)
 BOTTOM_RIGHT, TOP_LEFT, OFFSETS = range(3)

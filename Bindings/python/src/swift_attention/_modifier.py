@@ -50,7 +50,7 @@ class Modifier:
                 element = c_double if scores.type == FLOAT64 else c_float
                 values = ctypeslib.as_array((element * scores.count).from_address(scores.scores))
                 function(Scores(values, scores.key, scores.sequence, scores.head, scores.query, scores.position))
-            except BaseException as error:  # noqa: BLE001: no exception can pass through C, and the caller gets it.
+            except BaseException as error:  # No exception can pass through C, and the caller gets it.
                 self.error = error
 
         self.callback = MODIFIER(call)

@@ -13,7 +13,9 @@ def integers(values, argument: str) -> tuple[array, int, int]:
     try:
         numbers = array("q", values.tolist() if hasattr(values, "tolist") else values)
     except (TypeError, ValueError, OverflowError):
-        raise AttentionError(argument, f"{_short(values)} given, expected integers of 64 bits, one after the other") from None
+        raise AttentionError(
+            argument, f"{_short(values)} given, expected integers of 64 bits, one after the other"
+        ) from None
     return numbers, *numbers.buffer_info()
 
 

@@ -16,7 +16,20 @@ ALIGNMENTS = {"bottom_right": library.BOTTOM_RIGHT, "top_left": library.TOP_LEFT
 
 
 def pack_options(
-    frame: Frame, *, scale, causal, alignment, window, keeping_first, masks, alibi_slopes, softcap, sinks, threads, softmax_float64, modifier
+    frame: Frame,
+    *,
+    scale,
+    causal,
+    alignment,
+    window,
+    keeping_first,
+    masks,
+    alibi_slopes,
+    softcap,
+    sinks,
+    threads,
+    softmax_float64,
+    modifier,
 ) -> Modifier | None:
     """Fills in a frame's options. The result, where there is one, says after the call what the modifier raised."""
     offsets = offset_count = slopes = slope_count = sink_numbers = sink_count = callback = 0
@@ -25,7 +38,9 @@ def pack_options(
         kind, offsets, offset_count = _alignment(frame, alignment)
     left, right = (None, None) if window is None else _window(window)
     address = frame.address + SCALARS_AT
-    SCALARS.pack_into(frame.memory, SCALARS_AT, 0.0 if scale is None else number(scale, "scale"), left or 0, right or 0, 0)
+    SCALARS.pack_into(
+        frame.memory, SCALARS_AT, 0.0 if scale is None else number(scale, "scale"), left or 0, right or 0, 0
+    )
     mask_address, mask_count = (0, 0) if masks is None else _masks(frame, masks)
     if alibi_slopes is not None:
         kept, slopes, slope_count = doubles(alibi_slopes, "alibi_slopes")
@@ -71,7 +86,10 @@ def pack_options(
 def _alignment(frame: Frame, alignment) -> tuple[int, int, int]:
     if isinstance(alignment, str):
         if alignment not in ALIGNMENTS:
-            raise AttentionError("alignment", f"{alignment!r} given, expected 'bottom_right', 'top_left', an offset or one for each sequence")
+            raise AttentionError(
+                "alignment",
+                f"{alignment!r} given, expected 'bottom_right', 'top_left', an offset or one for each sequence",
+            )
         return ALIGNMENTS[alignment], 0, 0
     kept, address, count = integers([alignment] if isinstance(alignment, int) else alignment, "alignment")
     frame.keep.append(kept)
@@ -82,7 +100,9 @@ def _window(window) -> tuple[int | None, int | None]:
     try:
         left, right = window
     except (TypeError, ValueError):
-        raise AttentionError("window", f"{window!r} given, expected (left, right), each a number of keys or None") from None
+        raise AttentionError(
+            "window", f"{window!r} given, expected (left, right), each a number of keys or None"
+        ) from None
     return (None if left is None else integer(left, "window"), None if right is None else integer(right, "window"))
 
 

@@ -67,7 +67,9 @@ def _other(type: int, shape: tuple):
         return (_libraries.get("numpy") or _numpy())(type, shape)
     if find_spec("torch"):
         return (_libraries.get("torch") or _torch())(type, shape)
-    raise AttentionError("out", f"None given without NumPy or PyTorch installed to make a {TYPE_NAMES[type]} result, expected a tensor")
+    raise AttentionError(
+        "out", f"None given without NumPy or PyTorch installed to make a {TYPE_NAMES[type]} result, expected a tensor"
+    )
 
 
 def was_written(tensor) -> None:

@@ -22,9 +22,13 @@ class Rotary:
 
     __slots__ = ("_handle",)
 
-    def __init__(self, depth: int, positions: int, *, base: float = 10000.0, rotated: int = 0, interleaved: bool = False):
+    def __init__(
+        self, depth: int, positions: int, *, base: float = 10000.0, rotated: int = 0, interleaved: bool = False
+    ):
         sizes = integer(depth, "depth"), integer(rotated, "rotated"), integer(positions, "positions")
-        self._handle = Handle(library.rotary_create, library.rotary_destroy, *sizes, number(base, "base"), 1 if interleaved else 0)
+        self._handle = Handle(
+            library.rotary_create, library.rotary_destroy, *sizes, number(base, "base"), 1 if interleaved else 0
+        )
 
     def apply(self, tensor, positions):
         """Turns ``tensor`` [B, H, T, D] in place; ``positions`` has one for each of the T rows, the same for all sequences and heads. Any strides,

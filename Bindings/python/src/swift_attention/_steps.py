@@ -37,12 +37,17 @@ class Step:
         self.sequences: list[Sequence] = _sequences(sequences)
         self.counts, tokens = _appended(appending)
         if len(self.counts) != len(self.sequences):
-            raise AttentionError("appending", f"{len(self.counts)} entries given for {len(self.sequences)} sequences, expected one for each")
-        pointers, (kept, counts, count) = pointers_of(self.sequences), integers(self.counts, "appending")
+            raise AttentionError(
+                "appending",
+                f"{len(self.counts)} entries given for {len(self.sequences)} sequences, expected one for each",
+            )
+        pointers, (_kept, counts, count) = pointers_of(self.sequences), integers(self.counts, "appending")
         ids = None if tokens is None else integers(tokens, "appending")
         # An address even where no token comes: it says that tokens are known.
         address = None if ids is None else ids[1] or counts
-        self._handle: Handle | None = Handle(library.step_create, library.step_destroy, pointers, count, counts, address)
+        self._handle: Handle | None = Handle(
+            library.step_create, library.step_destroy, pointers, count, counts, address
+        )
 
     def write(self, layer: int, keys, values, *, rotary: Rotary | None = None, threads: Threads | None = None) -> None:
         """Writes a layer's keys [total, Hkv, D] and values [total, Hkv, Dv] of the appended tokens, one sequence after the other; the keys are
@@ -55,11 +60,15 @@ class Step:
             pack(frame, TENSOR_BYTES, values, "values")
             turned = None if rotary is None else rotary._handle.pointer
             number, pool = integer(layer, "layer"), pool_of(threads)
-            library.check(library.step_write(pointer, number, frame.address, frame.address + TENSOR_BYTES, turned, pool))
+            library.check(
+                library.step_write(pointer, number, frame.address, frame.address + TENSOR_BYTES, turned, pool)
+            )
 
     def key_values(self, layer: int) -> KeyValues:
         """A layer of the step's sequences for ``attention``, the appended tokens included once the layer is written."""
-        return KeyValues.cached(library.STEP, self, integer(layer, "layer"), self.sequences[0].cache.width if self.sequences else 0)
+        return KeyValues.cached(
+            library.STEP, self, integer(layer, "layer"), self.sequences[0].cache.width if self.sequences else 0
+        )
 
     @property
     def positions(self) -> array:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from . import _frames as frames
 from . import _library as library
 from ._errors import AttentionError
 from ._frames import TENSOR_BYTES, Frame

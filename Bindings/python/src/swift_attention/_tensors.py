@@ -16,7 +16,15 @@ from ._errors import AttentionError
 from ._frames import TENSOR, Frame
 from ._library import BFLOAT16, BOOL, FLOAT16, FLOAT32, FLOAT64, INT8, INT32, TYPE_SIZES
 
-NAMES = {"float32": FLOAT32, "float64": FLOAT64, "float16": FLOAT16, "bfloat16": BFLOAT16, "int8": INT8, "bool": BOOL, "int32": INT32}
+NAMES = {
+    "float32": FLOAT32,
+    "float64": FLOAT64,
+    "float16": FLOAT16,
+    "bfloat16": BFLOAT16,
+    "int8": INT8,
+    "bool": BOOL,
+    "int32": INT32,
+}
 EXPECTED = "expected float32, float64, float16, bfloat16, int8, int32 or bool"
 
 Packed = tuple[int, tuple]
@@ -51,15 +59,21 @@ def _packer(tensor, argument: str) -> Packer:
     for ancestor in kind.__mro__:
         if ancestor.__module__ == "numpy" and ancestor.__name__ == "ndarray":
             if any(each.__name__ == "MaskedArray" for each in kind.__mro__):
-                raise AttentionError(argument, "a masked array given, whose mask would be lost, expected an array and masks=")
+                raise AttentionError(
+                    argument, "a masked array given, whose mask would be lost, expected an array and masks="
+                )
             return _packers.setdefault(kind, _numpy_packer())
         if ancestor.__module__ == "torch" and ancestor.__name__ == "Tensor":
             if kind is not ancestor and kind.__name__ != "Parameter":
-                raise AttentionError(argument, f"{kind.__qualname__} given, a subclass of torch.Tensor, expected a plain tensor")
+                raise AttentionError(
+                    argument, f"{kind.__qualname__} given, a subclass of torch.Tensor, expected a plain tensor"
+                )
             return _packers.setdefault(kind, _torch_packer())
     if hasattr(tensor, "__dlpack__"):
         return _packers.setdefault(kind, _pack_lent)
-    raise AttentionError(argument, f"{kind.__qualname__} given, expected a NumPy array, a PyTorch tensor or one with __dlpack__")
+    raise AttentionError(
+        argument, f"{kind.__qualname__} given, expected a NumPy array, a PyTorch tensor or one with __dlpack__"
+    )
 
 
 def _pack_lent(frame: Frame, offset: int, tensor, argument: str, written: bool) -> Packed:
@@ -92,7 +106,9 @@ def _numpy_packer() -> Packer:
         steps = [stride // size for stride in strides]
         # Views of fields of records can lie at other distances. Sizes are powers of 2, so one look at all bits is enough.
         if (reduce(or_, strides) if rank != 4 else strides[0] | strides[1] | strides[2] | strides[3]) & (size - 1):
-            raise AttentionError(argument, f"strides of {list(strides)} bytes given, expected multiples of {size} for {array.dtype}")
+            raise AttentionError(
+                argument, f"strides of {list(strides)} bytes given, expected multiples of {size} for {array.dtype}"
+            )
         TENSOR[rank].pack_into(frame.memory, offset, address_of(array), code, rank, *shape, *steps)
         return code, shape
 
@@ -127,7 +143,8 @@ def _torch_packer() -> Packer:
             raise AttentionError(argument, f"a nested or {tensor.layout} tensor given, expected a strided one")
         if tensor.requires_grad and is_grad_enabled():
             raise AttentionError(
-                argument, "a tensor that requires gradients given, expected torch.no_grad() or inference_mode(): none are computed here"
+                argument,
+                "a tensor that requires gradients given, expected torch.no_grad() or inference_mode(): none are computed here",
             )
         code = types.get(tensor.dtype)
         if code is None:
@@ -141,7 +158,9 @@ def _torch_packer() -> Packer:
         try:
             address = tensor.data_ptr()
         except RuntimeError as error:
-            raise AttentionError(argument, f"a tensor without memory of its own given: {str(error).splitlines()[0]}") from None
+            raise AttentionError(
+                argument, f"a tensor without memory of its own given: {str(error).splitlines()[0]}"
+            ) from None
         TENSOR[rank].pack_into(frame.memory, offset, address, code, rank, *shape, *tensor.stride())
         return code, shape
 

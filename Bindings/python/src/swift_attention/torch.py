@@ -1,8 +1,8 @@
 """PyTorch's ``scaled_dot_product_attention`` on this engine, by its own signature, and in its place.
 
-    with swift_attention.torch.replace_sdpa() as replaced:
-        output = model(tokens)
-    print(replaced)
+with swift_attention.torch.replace_sdpa() as replaced:
+    output = model(tokens)
+print(replaced)
 """
 
 from __future__ import annotations
@@ -16,7 +16,16 @@ __all__ = ["Replacement", "disable", "enable", "replace_sdpa", "scaled_dot_produ
 
 
 def scaled_dot_product_attention(
-    query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None, enable_gqa=False, *, threads: Threads | None = None
+    query,
+    key,
+    value,
+    attn_mask=None,
+    dropout_p=0.0,
+    is_causal=False,
+    scale=None,
+    enable_gqa=False,
+    *,
+    threads: Threads | None = None,
 ):
     """``torch.nn.functional.scaled_dot_product_attention``, for inference on the CPU.
 

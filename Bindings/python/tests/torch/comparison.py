@@ -13,7 +13,9 @@ def expected(query, key, value, attn_mask=None, **options):
     """PyTorch's own computation, its plain formula, in float64."""
     wide = attn_mask if attn_mask is None or attn_mask.dtype == torch.bool else attn_mask.double()
     with sdpa_kernel(SDPBackend.MATH):
-        return torch.nn.functional.scaled_dot_product_attention(query.double(), key.double(), value.double(), attn_mask=wide, **options)
+        return torch.nn.functional.scaled_dot_product_attention(
+            query.double(), key.double(), value.double(), attn_mask=wide, **options
+        )
 
 
 def check(result, query, key, value, attn_mask=None, **options):

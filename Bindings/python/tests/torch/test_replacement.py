@@ -34,7 +34,6 @@ def test_calls_and_results():
     assert replaced.calls == 2
 
 
-
 class Named(torch.Tensor):
     """A subclass."""
 
@@ -80,7 +79,9 @@ def _outcome(call):
 
 
 def test_programs_that_are_compiled_see_pytorchs_function():
-    compiled = torch.compile(lambda x: functional.scaled_dot_product_attention(x, x, x), backend="eager", fullgraph=True)
+    compiled = torch.compile(
+        lambda x: functional.scaled_dot_product_attention(x, x, x), backend="eager", fullgraph=True
+    )
     with replace_sdpa() as replaced:
         torch.testing.assert_close(compiled(X), BUILTIN[0](X, X, X))
     assert replaced.calls == 0

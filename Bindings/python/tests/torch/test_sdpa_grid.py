@@ -13,7 +13,11 @@ names = lambda x: str(x).removeprefix("torch.")  # noqa: E731
 def qkv(batch, heads, rows, count, depth, width=None, kv_heads=None, dtype=torch.float32):
     kv_heads = heads if kv_heads is None else kv_heads
     draw = lambda *shape: torch.randn(shape, dtype=torch.float64).to(dtype)  # noqa: E731
-    return draw(batch, heads, rows, depth), draw(batch, kv_heads, count, depth), draw(batch, kv_heads, count, width or depth)
+    return (
+        draw(batch, heads, rows, depth),
+        draw(batch, kv_heads, count, depth),
+        draw(batch, kv_heads, count, width or depth),
+    )
 
 
 def mask_of(kind, shape, dtype):
@@ -43,7 +47,12 @@ def test_shapes(batch, heads, rows, count, depth, is_causal, dtype):
 @pytest.mark.parametrize(("rows_of_mask", "columns_of_mask"), [("all", "all"), (1, "all"), ("all", 1), (1, 1)])
 def test_masks(dtype, kind, batch_of_mask, heads_of_mask, rows, count, rows_of_mask, columns_of_mask):
     operands = qkv(4, 3, rows, count, 24, dtype=dtype)
-    shape = (batch_of_mask, heads_of_mask, rows if rows_of_mask == "all" else 1, count if columns_of_mask == "all" else 1)
+    shape = (
+        batch_of_mask,
+        heads_of_mask,
+        rows if rows_of_mask == "all" else 1,
+        count if columns_of_mask == "all" else 1,
+    )
     mask = mask_of(kind, shape, dtype)
     if dtype == torch.float64 and kind == "float32":
         # PyTorch's plain formula gives such masks float32's range alone; compared with the mask widened, which holds the same numbers.
@@ -99,7 +108,11 @@ def test_layouts(dtype, layout):
         case "packed qkv":
             operands = [x.view(2, 17, 3, 32).transpose(1, 2) for x in draw(2, 17, 3 * 96).chunk(3, dim=-1)]
         case "expanded":
-            operands = [draw(2, 3, 17, 32), draw(1, 1, 17, 32).expand(2, 3, 17, 32), draw(2, 1, 17, 32).expand(2, 3, 17, 32)]
+            operands = [
+                draw(2, 3, 17, 32),
+                draw(1, 1, 17, 32).expand(2, 3, 17, 32),
+                draw(2, 1, 17, 32).expand(2, 3, 17, 32),
+            ]
         case "every other":
             operands = [draw(4, 6, 34, 64)[::2, ::2, ::2, ::2] for _ in "qkv"]
         case "permuted":

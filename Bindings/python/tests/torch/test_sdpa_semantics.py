@@ -33,14 +33,19 @@ def test_leading_axes(leading, is_causal):
     check(attend(q, k, v, is_causal=is_causal), q, k, v, is_causal=is_causal)
 
 
-@pytest.mark.parametrize("shape", [(7, 9), (1, 9), (3, 7, 9), (1, 1, 9), (5, 1, 7, 9), (2, 5, 3, 7, 9), (2, 1, 1, 7, 1), (1, 1, 1, 1, 1)])
+@pytest.mark.parametrize(
+    "shape", [(7, 9), (1, 9), (3, 7, 9), (1, 1, 9), (5, 1, 7, 9), (2, 5, 3, 7, 9), (2, 1, 1, 7, 1), (1, 1, 1, 1, 1)]
+)
 @pytest.mark.parametrize("kind", [torch.bool, torch.float32])
 @pytest.mark.parametrize("permuted", [False, True])
 def test_masks_of_five_axes(shape, kind, permuted):
     q, k, v = torch.randn(2, 5, 3, 7, 16), torch.randn(2, 5, 3, 9, 16), torch.randn(2, 5, 3, 9, 16)
     if permuted:
         # Leading axes that are no one axis in memory.
-        q, k = torch.randn(5, 2, 3, 7, 16).transpose(0, 1), torch.randn(5, 1, 3, 9, 16).transpose(0, 1).expand(2, 5, 3, 9, 16)
+        q, k = (
+            torch.randn(5, 2, 3, 7, 16).transpose(0, 1),
+            torch.randn(5, 1, 3, 9, 16).transpose(0, 1).expand(2, 5, 3, 9, 16),
+        )
     mask = torch.rand(shape) < 0.7 if kind == torch.bool else torch.randn(shape)
     check(attend(q, k, v, attn_mask=mask), q, k, v, attn_mask=mask)
 

@@ -29,7 +29,9 @@ def test_types_and_layouts(dtype, transposed):
     assert lse.dtype == (torch.float64 if dtype == torch.float64 else torch.float32)
     with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
         mask = torch.ones(20, 30, dtype=torch.bool).tril(10)
-        expected = torch.nn.functional.scaled_dot_product_attention(q.double(), k.double(), v.double(), mask, enable_gqa=True)
+        expected = torch.nn.functional.scaled_dot_product_attention(
+            q.double(), k.double(), v.double(), mask, enable_gqa=True
+        )
     close = {torch.float64: 1e-12, torch.float32: 2e-6, torch.float16: 2e-3, torch.bfloat16: 2e-2}[dtype]
     torch.testing.assert_close(y.double(), expected, rtol=0, atol=close)
 
@@ -121,4 +123,6 @@ def test_companions():
     with Step(sequence, torch.tensor([20])) as step:
         step.write(0, k[0].transpose(0, 1).bfloat16(), v[0].transpose(0, 1))
         got = attention(q[0].transpose(0, 1), step.key_values(0), causal=True, query_lengths=[5])
-    torch.testing.assert_close(got.transpose(0, 1), attention(q[:1], k[:1].bfloat16(), v[:1], causal=True)[0], rtol=0, atol=2e-5)
+    torch.testing.assert_close(
+        got.transpose(0, 1), attention(q[:1], k[:1].bfloat16(), v[:1], causal=True)[0], rtol=0, atol=2e-5
+    )

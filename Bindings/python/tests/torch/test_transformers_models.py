@@ -9,13 +9,19 @@ import transformers
 from swift_attention.torch import replace_sdpa
 
 MODELS = Path(__file__).resolve().parents[4] / "Models"
-SENTENCES = ["How do I reset my password?", "It rains.", "The committee adjourned before anybody could raise the question of the budget."]
+SENTENCES = [
+    "How do I reset my password?",
+    "It rains.",
+    "The committee adjourned before anybody could raise the question of the budget.",
+]
 
 
 @pytest.fixture(scope="module")
 def minilm():
     path = MODELS / "all-minilm-l6-v2"
-    return transformers.AutoTokenizer.from_pretrained(path), transformers.AutoModel.from_pretrained(path, attn_implementation="sdpa").eval()
+    return transformers.AutoTokenizer.from_pretrained(path), transformers.AutoModel.from_pretrained(
+        path, attn_implementation="sdpa"
+    ).eval()
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +29,9 @@ def smollm2():
     options = dict(gguf_file="model.gguf")
     path = str(MODELS / "smollm2-135m-instruct")
     tokenizer = transformers.AutoTokenizer.from_pretrained(path, **options)
-    return tokenizer, transformers.AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32, attn_implementation="sdpa", **options).eval()
+    return tokenizer, transformers.AutoModelForCausalLM.from_pretrained(
+        path, dtype=torch.float32, attn_implementation="sdpa", **options
+    ).eval()
 
 
 @pytest.mark.parametrize("padded", [False, True])
@@ -75,11 +83,11 @@ def test_operands_are_read_where_they_lie(minilm, monkeypatch):
     import struct
 
     from swift_attention import _frames as frames
-    from swift_attention import _sdpa
+    from swift_attention import _sdpa, _sdpa_calls
 
     tokenizer, model = minilm
     given, received = [], []
-    attend, run = _sdpa.attend, _sdpa.library.run
+    attend, run = _sdpa.attend, _sdpa_calls.library.run
 
     def watch_attend(query, key, value, *others):
         given.append([query.data_ptr(), key.data_ptr(), value.data_ptr()])
@@ -95,7 +103,7 @@ def test_operands_are_read_where_they_lie(minilm, monkeypatch):
         return run(queries, key_values, options, output, sums)
 
     monkeypatch.setattr("swift_attention._replacement.attend", watch_attend)
-    monkeypatch.setattr(_sdpa.library, "run", watch_run)
+    monkeypatch.setattr(_sdpa_calls.library, "run", watch_run)
     with replace_sdpa() as replaced:
         model(**tokenizer(SENTENCES, padding=True, return_tensors="pt"))
     assert replaced.calls == len(given) == 6 and given == received

@@ -17,6 +17,9 @@
 # make example       builds, tests and runs the packages in Examples, with the two models of `make models` that they use
 # make install PREFIX=/usr/local   builds libattention.so, which needs the C library and nothing else, and installs it with its headers and a
 #              pkg-config file; DESTDIR=folder stages it. make example-c compiles and runs the examples in C, C++ and Rust against it
+# make wheel         builds libattention.so and a Python package around it, .build/wheels/*.whl, and checks on which systems that loads
+# make test-python   builds the package, installs it with NumPy into .build/python and tests it; make test-torch does so with PyTorch, Transformers
+#                    and two models, in .build/python-torch (3.1 GB, most of it CUDA, without which this PyTorch does not load)
 # make docs         writes the documentation of all modules into .build/docs, a folder of web pages; a link that leads nowhere fails
 # make release-check   what must pass before a version is tagged and takes hours: .ci/run, then sanitizers, PyTorch and real models from Python,
 #              fuzzing and the hammer for SECONDS=300 each, documentation, and the API beside the last tag
@@ -25,7 +28,7 @@
 SHELL := /bin/bash
 comma := ,
 .DELETE_ON_ERROR:
-.PHONY: test generate test-kernels test-neon test-c hammer test-threads test-memory test-valgrind sanitize bench bench-against models peers report report-setup test-report example libattention install example-c docs check-version check-api release-check format lint setup
+.PHONY: wheel test-python test-torch test generate test-kernels test-neon test-c hammer test-threads test-memory test-valgrind sanitize bench bench-against models peers report report-setup test-report example libattention install example-c docs check-version check-api release-check format lint setup
 
 SWIFT_SOURCES := Package.swift Sources Tests Benchmarks Examples
 ARGS ?=
@@ -97,6 +100,33 @@ report: setup report-setup
 
 test-report: report-setup
 	$(REPORT_PYTHON) -B -m unittest discover -s Benchmarks/Report
+
+# The C library with all that it needs, and the Python package around it.
+PYTHON_BINDINGS := Bindings/python
+WHEELS := .build/wheels
+
+wheel: setup
+	$(call install,python3 -c "import ensurepip$(comma) venv",python3 python3-venv)
+	@swift build -c release --product AttentionC >&2 && mkdir -p .build/c && Bindings/c/link.sh .build/c
+	@$(call python_environment,$(WHEELS)/environment,wheel)
+	@rm -rf $(WHEELS)/build $(WHEELS)/*.whl
+	@$(WHEELS)/environment/bin/pip wheel -q --disable-pip-version-check --no-deps --no-build-isolation -w $(WHEELS) ./$(PYTHON_BINDINGS)
+	@$(PYTHON_BINDINGS)/check_wheel.sh $(WHEELS)/environment $(WHEELS)/*.whl
+
+test-python: wheel
+	@$(call python_environment,.build/python,numpy)
+	@.build/python/bin/pip install -q --disable-pip-version-check --no-deps --force-reinstall $(WHEELS)/*.whl
+	.build/python/bin/python -B -m pytest -q -p no:cacheprovider $(PYTHON_BINDINGS)/tests --ignore $(PYTHON_BINDINGS)/tests/torch
+
+test-torch: wheel
+	@$(MAKE) --no-print-directory models MODELS=smollm2,minilm
+	@$(call python_environment,.build/python-torch,torch)
+	@.build/python-torch/bin/pip install -q --disable-pip-version-check --no-deps --force-reinstall $(WHEELS)/*.whl
+	.build/python-torch/bin/python -B -m pytest -q -p no:cacheprovider $(PYTHON_BINDINGS)/tests
+
+# $(call python_environment,FOLDER,REQUIREMENTS): an environment of Python's with what a file in Bindings/python/requirements lists.
+python_environment = { [ -x $(1)/bin/pip ] || python3 -m venv $(1); } \
+  && $(1)/bin/pip install -q --disable-pip-version-check -r $(PYTHON_BINDINGS)/requirements/$(2).txt
 
 # The tests' build has the programs too: another one would compile the library once more. One build folder spares all but the first package
 # that as well; SwiftPM would take the plan of the package before for that of the next there, unless it keeps none.

@@ -20,24 +20,26 @@ func report(_ error: AttentionError) -> attention_status {
   }
 }
 
-/// What C calls an argument that Swift names otherwise. What several members of the options say together is told of the options.
+/// What the headers call an argument of a Swift function: another word where the table has one, else the same in snake case. What several members
+/// of the options say together is told of the options.
 private func nameInC(_ argument: String) -> String {
   switch argument {
-  case "appending": "counts"
-  case "headDimension": "depth"
-  case "keepingFirst": "keeping_first"
-  case "keyPages", "packedKeys": "keys"
-  case "keyValues": "key_values"
-  case "logSumExp": "log_sum_exp"
-  case "longestAppend": "longest_append"
-  case "mask": "options"
-  case "pageSize": "page_size"
-  case "pageTable": "page_table"
-  case "rotaryDimension": "rotated"
-  case "valuePages": "values"
-  case "view": "tensor"
-  default: argument
+  case "appending": return "counts"
+  case "headDimension": return "depth"
+  case "keyPages", "packedKeys": return "keys"
+  case "mask": return "options"
+  case "rotaryDimension": return "rotated"
+  case "softmaxPrecision": return "softmax_in_float64"
+  case "valuePages": return "values"
+  case "view": return "tensor"
+  default: break
   }
+  var name = ""
+  for character in argument {
+    if character.isUppercase { name.append("_") }
+    name += character.lowercased()
+  }
+  return name
 }
 
 /// Calls `body`; its errors about `argument` become errors about what C calls `name` there.

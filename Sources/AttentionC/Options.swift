@@ -32,6 +32,11 @@ private func mask(_ options: attention_options) throws(AttentionError) -> Attent
   var mask = AttentionMask.none
   if options.causal != 0 { mask = .causal(alignment) }
   let (left, right) = (options.window_left?.pointee, options.window_right?.pointee)
+  for (argument, keys) in [
+    ("window_left", left ?? 0), ("window_right", right ?? 0), ("keeping_first", options.keeping_first),
+  ] where keys < 0 {
+    throw AttentionError(argument, "\(keys) keys given, expected 0 or more")
+  }
   if left != nil || right != nil {
     mask =
       mask

@@ -12,15 +12,16 @@
 #                    CHARTS=folder keeps the charts as well; make test-report checks what writes it
 # make test-kernels, make test-neon   check the C kernels alone: this machine's (SANITIZE=1 with sanitizers), and AArch64's in an emulator
 # make test-threads  runs the random test of caches, steps of several threads included, under ThreadSanitizer, in a debug build
+# make fuzz SECONDS=60   attacks the readers of files and what computes with libFuzzer, each target so long; TARGETS=gguf,tokenizers picks
 # make example       builds, tests and runs the packages in Examples, with the two models of `make models` that they use
 # make format  rewrites the Swift sources in the repository's style; make lint only checks it
 
 SHELL := /bin/bash
 comma := ,
 .DELETE_ON_ERROR:
-.PHONY: test generate test-kernels test-neon test-threads bench bench-against models peers report report-setup test-report example format lint setup
+.PHONY: test generate test-kernels test-neon test-threads fuzz bench bench-against models peers report report-setup test-report example format lint setup
 
-SWIFT_SOURCES := Package.swift Sources Tests Benchmarks Examples
+SWIFT_SOURCES := Package.swift Sources Tests Benchmarks Examples Fuzz/Package.swift Fuzz/Sources
 ARGS ?=
 RESULTS ?=
 CHARTS ?=
@@ -145,6 +146,16 @@ endif
 
 test-threads: setup
 	swift test --sanitize=thread --scratch-path .build/threads --filter CacheModelTests
+
+# Everything but the kernels' own instructions counts as coverage; AddressSanitizer watches the kernels too.
+FUZZ_BUILD := .build/fuzz/build
+SECONDS ?= 60
+TARGETS ?=
+
+fuzz: setup
+	swift build -c release --package-path Fuzz --scratch-path $(FUZZ_BUILD) --sanitize=address -Xswiftc -sanitize=fuzzer \
+	  --product fuzz >&2
+	@Fuzz/run.sh $(FUZZ_BUILD)/release/fuzz $(SECONDS) $(subst $(comma), ,$(TARGETS))
 
 # What the package links against.
 setup:

@@ -17,7 +17,7 @@ declare -A allocation=([safetensors]=8 [gguf]=8 [npy]=8 [chats]=8 [benchmark-fil
 declare -A longest=([sampling]=300 [key-values]=300 [problems]=100 [command-lines]=400)
 
 # Errors of the arithmetic of masks and NaN are found by comparison; a leak at the end of a process is none.
-export ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 OPENBLAS_NUM_THREADS=1 ATTENTION_NUM_THREADS=2
+export ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 SWIFT_BACKTRACE=enable=no OPENBLAS_NUM_THREADS=1 ATTENTION_NUM_THREADS=2
 
 printf '%-18s %12s %9s %9s %9s %7s\n' target runs runs/s edges corpus faults
 status=0
@@ -26,14 +26,14 @@ for target in "${targets[@]}"; do
   found=$work/found/$target
   mkdir -p "$found"
   dictionary=$here/Dictionaries/$target.dict
-  before=$(ls "$work/crashes" | wc -l)
+  before=$(find "$work/crashes" -name "$target-*" | wc -l)
   log=$work/logs/$target.log
   FUZZ_TARGET=$target "$program" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=4096 \
     -malloc_limit_mb="${allocation[$target]:-2048}" -max_len="${longest[$target]:-16384}" -print_final_stats=1 \
     -artifact_prefix="$work/crashes/$target-" $([ -f "$dictionary" ] && echo "-dict=$dictionary") \
     "$found" "$here/Corpora/$target" >"$log" 2>&1
   code=$?
-  faults=$(($(ls "$work/crashes" | wc -l) - before))
+  faults=$(($(find "$work/crashes" -name "$target-*" | wc -l) - before))
   # A process that ends without naming an input has failed too.
   [ $code -eq 0 ] || [ $faults -gt 0 ] || faults=1
   [ $faults -eq 0 ] || status=1

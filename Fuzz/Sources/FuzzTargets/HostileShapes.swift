@@ -48,8 +48,8 @@ extension InputBytes {
       guard shape.last ?? 0 > 0 else { throw AttentionError("shape", "\(shape) given, expected columns") }
       let quantized = try QuantizedTensor(quantizing: tensor(shape, Float.self))
       if chance(7) { return quantized }
-      return QuantizedTensor(
-        integers: quantized.integers, scales: try tensor(self.shape(Array(shape.dropLast())), Float.self))
+      let scales = try tensor(self.shape(Array(shape.dropLast())), Float.self)
+      return QuantizedTensor(integers: quantized.integers, scales: scales / 127)
     }
   }
 

@@ -45,11 +45,12 @@ struct Problem {
     depth = input.chance(1) ? input.int(1...130) : input.int(1...20)
     width = input.chance(1) ? input.int(1...130) : input.int(1...20)
     let (Tq, Tk) = (queries, keys)
-    var lengths: [Int] = []
-    for _ in 0..<batch { lengths.append(input.chance(3) ? min(Tq, Int(input.byte())) : Tq) }
+    // The first is the longest: masks of packed sequences and of pages have its length.
+    var lengths = [Tq]
+    for _ in 1..<batch { lengths.append(input.chance(3) ? min(Tq, Int(input.byte())) : Tq) }
     queryLengths = lengths
-    lengths = []
-    for _ in 0..<batch { lengths.append(input.chance(3) ? min(Tk, Int(input.byte())) : Tk) }
+    lengths = [Tk]
+    for _ in 1..<batch { lengths.append(input.chance(3) ? min(Tk, Int(input.byte())) : Tk) }
     keyLengths = lengths
     alignment = input.pick([
       nil, .bottomRight, .topLeft, .offset(input.int(-50...50)), .offsets(lengths.map { $0 / 2 - 3 }),

@@ -14,6 +14,7 @@
 # make sanitize      the kernel driver under Address and Undefined-behaviour Sanitizer and in valgrind, chosen Swift suites under these two and
 #              ThreadSanitizer; make test-threads, make test-memory and make test-valgrind are its parts
 # make test-c  checks attention.h and the library behind it, in C; make hammer SECONDS=300 runs the same calls on many threads, pools and forks at once
+# make fuzz SECONDS=60   attacks the readers of files and what computes with libFuzzer, each target so long; TARGETS=gguf,tokenizers picks
 # make example       builds, tests and runs the packages in Examples, with the two models of `make models` that they use
 # make install PREFIX=/usr/local   builds libattention.so, which needs the C library and nothing else, and installs it with its headers and a
 #              pkg-config file; DESTDIR=folder stages it. make example-c compiles and runs the examples in C, C++ and Rust against it
@@ -28,9 +29,9 @@
 SHELL := /bin/bash
 comma := ,
 .DELETE_ON_ERROR:
-.PHONY: wheel test-python test-torch test generate test-kernels test-neon test-c hammer test-threads test-memory test-valgrind sanitize bench bench-against models peers report report-setup test-report example libattention install example-c docs check-version check-api release-check format lint setup
+.PHONY: fuzz wheel test-python test-torch test generate test-kernels test-neon test-c hammer test-threads test-memory test-valgrind sanitize bench bench-against models peers report report-setup test-report example libattention install example-c docs check-version check-api release-check format lint setup
 
-SWIFT_SOURCES := Package.swift Sources Tests Benchmarks Examples
+SWIFT_SOURCES := Package.swift Sources Tests Benchmarks Examples Fuzz/Package.swift Fuzz/Sources
 ARGS ?=
 RESULTS ?=
 CHARTS ?=
@@ -105,9 +106,8 @@ test-report: report-setup
 PYTHON_BINDINGS := Bindings/python
 WHEELS := .build/wheels
 
-wheel: setup
+wheel: libattention
 	$(call install,python3 -c "import ensurepip$(comma) venv",python3 python3-venv)
-	@swift build -c release --product AttentionC >&2 && mkdir -p .build/c && Bindings/c/link.sh .build/c
 	@$(call python_environment,$(WHEELS)/environment,wheel)
 	@rm -rf $(WHEELS)/build $(WHEELS)/*.whl
 	@$(WHEELS)/environment/bin/pip wheel -q --disable-pip-version-check --no-deps --no-build-isolation -w $(WHEELS) ./$(PYTHON_BINDINGS)
@@ -276,6 +276,16 @@ sanitize:
 	@$(MAKE) --no-print-directory test-valgrind
 	@$(MAKE) --no-print-directory test-memory
 	@$(MAKE) --no-print-directory test-threads
+
+# Everything but the kernels' own instructions counts as coverage; AddressSanitizer watches the kernels too.
+FUZZ_BUILD := .build/fuzz/build
+SECONDS ?= 60
+TARGETS ?=
+
+fuzz: setup
+	swift build -c release --package-path Fuzz --scratch-path $(FUZZ_BUILD) --sanitize=address -Xswiftc -sanitize=fuzzer \
+	  --product fuzz >&2
+	@Fuzz/run.sh $(FUZZ_BUILD)/release/fuzz $(SECONDS) $(subst $(comma), ,$(TARGETS))
 
 # What the package links against.
 setup:

@@ -16,9 +16,8 @@ let package = Package(
     .library(name: "AttentionC", type: .dynamic, targets: ["AttentionC"]),
     .executable(name: "attention", targets: ["AttentionMain"]),
     .executable(name: "attention-bench", targets: ["AttentionBenchMain"]),
-    // The insides of both, for what attacks them.
-    .library(
-      name: "AttentionCommands", targets: ["AttentionCommand", "AttentionBench", "AttentionReference"]),
+    // What attacks the libraries and the insides of both, for the package in Fuzz.
+    .library(name: "FuzzTargets", targets: ["FuzzTargets"]),
   ],
   traits: [
     .default(enabledTraits: ["Commands"]),
@@ -89,6 +88,13 @@ let package = Package(
       resources: [.copy("Resources")]),
     .executableTarget(
       name: "AttentionBenchMain", dependencies: ["AttentionBench"], path: "Benchmarks/AttentionBenchMain"),
+    .target(
+      name: "FuzzTargets",
+      dependencies: [
+        "Attention", "AttentionBench", "AttentionCommand", "AttentionReference", "BenchmarkKit",
+        "Parallelism", "TensorFiles", "Tensors", "Transformer",
+      ],
+      path: "Fuzz/Sources/FuzzTargets"),
     .target(name: "CAllocationCount", path: "Tests/CAllocationCount"),
     .target(
       name: "TestSupport", dependencies: ["AttentionReference", "Parallelism", "Tensors"],
@@ -126,6 +132,7 @@ let package = Package(
     .testTarget(
       name: "AttentionBenchTests",
       dependencies: ["AttentionBench", "BenchmarkKit", "TensorFiles", "Tensors", "TestSupport"]),
+    .testTarget(name: "FuzzCorpusTests", dependencies: ["FuzzTargets"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -109,33 +109,43 @@ struct InspectCommand: ParsableCommand {
     let pool = source.pool
     func inspect<Element: AttentionElement>(_: Element.Type) throws {
       try source.warning {
-        try self.inspect(AttentionCase<Element>(file, attributes, on: pool), attributes, metadata, on: pool)
+        let (inspection, warnings) = try inspection(
+          of: AttentionCase<Element>(file, attributes, on: pool), attributes, metadata, on: pool)
+        try show(inspection)
+        return warnings
       }
     }
     try inspect(checkCaseTensors(of: file))
   }
 
-  /// Writes what was asked for.
-  ///
-  /// - Returns: warnings.
-  private func inspect<Element>(
-    _ attentionCase: AttentionCase<Element>, _ attributes: CaseAttributes, _ metadata: [String: String],
+  /// The parts of a case that the flags choose, and warnings.
+  func inspection<Element>(
+    of attentionCase: AttentionCase<Element>, _ attributes: CaseAttributes, _ metadata: [String: String],
     on pool: WorkerPool
-  ) throws -> [String] {
+  ) throws -> (inspection: CaseInspection<Element>, warnings: [String]) {
     let operands = attentionCase.operands
     let inspector = try AttentionInspector(
       attentionCase.attention(on: pool), operands.queries, operands.keyValues)
     let labels = TokenLabels.of(metadata, queries: inspector.queryCount, keys: inspector.keyCount)
     let name = metadata["case"] ?? source.input.map { URL(fileURLWithPath: $0).lastPathComponent } ?? ""
-    try show(inspection(of: inspector, name, (labels.queries, labels.keys)))
-    return warnings(ofIgnored: attributes.ignoredNames) + (labels.warning.map { [$0] } ?? [])
+    return (
+      try inspection(of: inspector, name, (labels.queries, labels.keys)),
+      warnings(ofIgnored: attributes.ignoredNames) + (labels.warning.map { [$0] } ?? [])
+    )
+  }
+
+  /// The report, and the drawing if there is to be one.
+  func texts<E>(of inspection: CaseInspection<E>) throws -> (report: String, drawing: String?) {
+    (
+      try report(of: inspection),
+      try svg.map { _ in try inspection.figure(showsNorms: measure == .norms).svg() }
+    )
   }
 
   /// Writes the report, and the drawing if there is to be one.
   func show<E>(_ inspection: CaseInspection<E>) throws {
-    let report = try report(of: inspection)
     // Both are complete before either is written.
-    let drawing = try svg.map { _ in try inspection.figure(showsNorms: measure == .norms).svg() }
+    let (report, drawing) = try texts(of: inspection)
     if let svg, let drawing { try write(drawing, to: svg) }
     try write(report, to: output)
   }

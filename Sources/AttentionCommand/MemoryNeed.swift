@@ -25,12 +25,16 @@ package struct MemoryNeed: Sendable {
     return overflow ? nil : bytes
   }
 
+  /// What there is, for whoever knows it better than the system: a program that gives each case a share. The system is asked where nil.
+  @TaskLocal package static var share: MemoryBudget?
+
   /// Throws where there is no memory for all of them together: Linux would grant it, and end the process that uses it.
   ///
   /// - Parameters:
   ///   - needs: what is going to be allocated; the first that is too much is named.
-  ///   - budget: what there is. An eighth of it is left for what nobody counts.
-  package static func check(_ needs: [MemoryNeed], budget: MemoryBudget = .current) throws(CaseError) {
+  ///   - budget: what there is; ``share``, else what the system has, when nil. An eighth of it is left for what nobody counts.
+  package static func check(_ needs: [MemoryNeed], budget: MemoryBudget? = nil) throws(CaseError) {
+    let budget = budget ?? share ?? .current
     var left = budget.available - budget.available / 8
     for need in needs {
       guard let bytes = need.byteCount, bytes <= left else {

@@ -11,7 +11,8 @@ extension Tensor where Element: FloatingPointElement {
   /// One allocation, and one of a row for the 16-bit types.
   public func softmax() -> Tensor {
     Tensor(unsafeUninitializedShape: shape) { buffer in
-      guard var next = buffer.baseAddress else { return }
+      // Beside an axis of 0, rows that do not exist may be of any width.
+      guard count > 0, var next = buffer.baseAddress else { return }
       var wideRow = [Float](repeating: 0, count: Element.elementType.byteCount == 2 ? shape.last ?? 1 : 0)
       forEachRow { row, count, stride in
         let raw = UnsafeMutableRawPointer(next)

@@ -85,6 +85,11 @@ import Testing
   }
 
   /// Float64 has no place under narrower queries, wherever it lies.
+  @Test func quantisesRowsThatDoNotExistWhateverTheirWidth() throws {
+    let quantized = try QuantizedTensor(quantizing: Tensor<Float>.zeros([1, 2, 0, 1 << 61]))
+    #expect(quantized.integers.shape == [1, 2, 0, 1 << 61] && quantized.scales.shape == [1, 2, 0])
+  }
+
   @Test func doublesAreRefusedByName() throws {
     let q = Tensor<Float>.zeros([1, 1, 1, 4])
     let (narrow, double) = (Tensor<Float>.zeros([1, 1, 3, 4]), Tensor<Double>.zeros([1, 1, 3, 4]))

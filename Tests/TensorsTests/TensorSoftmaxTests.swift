@@ -78,6 +78,13 @@ import Testing
     #expect(Tensor<Float>.zeros([]).softmax()[] == 1)
     #expect(try Tensor<BFloat16>([-.infinity], shape: []).softmax()[] == 0)
   }
+
+  @Test func rowsThatDoNotExistMayBeOfAnyWidth() {
+    let shape: Shape = [0, 1 << 61]
+    #expect(Tensor<Float16>.zeros(shape).softmax().shape == shape)
+    #expect(Tensor<BFloat16>.zeros(shape).softmax().shape == shape)
+    #expect(Tensor<Float>.zeros(shape).softmax().shape == shape)
+  }
 }
 
 extension BFloat16 {

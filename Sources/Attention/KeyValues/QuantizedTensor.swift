@@ -36,9 +36,11 @@ public struct QuantizedTensor: KeyValueTensor {
     var integers: Tensor<Int8> = try allocated(shape, for: "tensor", shape)
     var scales: Tensor<Float> = try allocated(Shape(shape.dropLast()), for: "tensor", shape)
     var areFinite = true
+    // Beside an axis of 0, rows that do not exist may be of any width.
+    let capacity = tensor.count == 0 ? 0 : columns
     integers.withMutableView { integers in
       scales.withMutableView { scales in
-        withUnsafeTemporaryAllocation(of: Float.self, capacity: columns) { floats in
+        withUnsafeTemporaryAllocation(of: Float.self, capacity: capacity) { floats in
           guard let floats = floats.baseAddress else { return }
           var row = 0
           tensor.forEachRow { source, count, stride in

@@ -23,7 +23,7 @@
 #                    and two models, in .build/python-torch (3.1 GB, most of it CUDA, without which this PyTorch does not load)
 # make docs         writes the documentation of all modules into .build/docs, a folder of web pages; a link that leads nowhere fails
 # make release-check   what must pass before a version is tagged and takes hours: .ci/run, then sanitizers, PyTorch and real models from Python,
-#              fuzzing and the hammer for SECONDS=300 each, documentation, and the API beside the last tag
+#              fuzzing of each target and the hammer for RELEASE_SECONDS=300 each, documentation, and the API beside the last tag
 # make format  rewrites the Swift sources in the repository's style; make lint only checks it
 
 SHELL := /bin/bash
@@ -33,6 +33,8 @@ comma := ,
 
 SWIFT_SOURCES := Package.swift Sources Tests Benchmarks Examples Fuzz/Package.swift Fuzz/Sources
 ARGS ?=
+SECONDS ?= 60
+RELEASE_SECONDS ?= 300
 RESULTS ?=
 CHARTS ?=
 BLAS_CORE ?=
@@ -194,7 +196,7 @@ check-api:
 
 release-check:
 	.ci/run
-	@for part in check-api docs test-report sanitize test-torch "fuzz SECONDS=$(SECONDS)" "hammer SECONDS=$(SECONDS)"; do \
+	@for part in check-api docs test-report sanitize test-torch "fuzz SECONDS=$(RELEASE_SECONDS)" "hammer SECONDS=$(RELEASE_SECONDS)"; do \
 	  echo "release-check: $$part"; $(MAKE) --no-print-directory $$part || exit 1; done
 
 format:
@@ -246,7 +248,6 @@ test-c: libattention
 	for compiler in clang gcc; do \
 	  $(C_DRIVER) CC=$$compiler OUT=$(C_CHECKS)/$$compiler && $(C_CHECKS)/$$compiler/driver || exit 1; done
 
-SECONDS ?= 300
 hammer: libattention
 	@$(C_DRIVER) CC=clang OUT=$(C_CHECKS)/clang
 	Tests/CFace/hammer.sh $(C_CHECKS)/clang/hammer $(SECONDS)
@@ -279,7 +280,6 @@ sanitize:
 
 # Everything but the kernels' own instructions counts as coverage; AddressSanitizer watches the kernels too.
 FUZZ_BUILD := .build/fuzz/build
-SECONDS ?= 60
 TARGETS ?=
 
 fuzz: setup

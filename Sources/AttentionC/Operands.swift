@@ -24,16 +24,17 @@ struct Operand {
     }
     let rank = Int(described.rank)
     shape = Shape(first: rank, of: described.shape)
-    strides = Strides(first: rank, of: described.strides)
     guard let count = shape.checkedElementCount else {
       throw AttentionError(
         argument, "shape \(shape) given, expected lengths of 0 or more whose product fits 64 bits")
     }
     guard count > 0 else {
-      // Never read. Aligned as any element asks.
-      base = described.data ?? UnsafeMutableRawPointer(bitPattern: 64)!
+      // Nothing is there to be read or written: an address that is aligned for any element, and strides that overflow in no product.
+      base = UnsafeMutableRawPointer(bitPattern: 64)!
+      strides = Strides(repeating: 0, count: rank)
       return
     }
+    strides = Strides(first: rank, of: described.strides)
     guard let data = described.data else {
       throw AttentionError(argument, "NULL given for shape \(shape), expected the address of its elements")
     }

@@ -1,5 +1,6 @@
-// hammer SECONDS [THREADS]: the same problems on many threads at once, on the process's pool and on others, beside forks: every result the same
-// bits as on one thread alone. Every 5 s a line: calls, mismatches, resident memory. Exits with 1 where anything differs or memory grows.
+// hammer SECONDS [THREADS]: the same problems on many threads at once, on the process's pool and on others,
+// beside forks: every result the same bits as on one thread alone. Every 5 s a line: calls, mismatches,
+// resident memory. Exits with 1 where anything differs or memory grows.
 
 #include "check.h"
 #include "problem.h"
@@ -32,7 +33,9 @@ static double now(void) {
   return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
 }
 
+// Without what was freed: how much of that stays depends on which threads met.
 static double resident_megabytes(void) {
+  malloc_trim(0);
   FILE *file = fopen("/proc/self/statm", "r");
   unsigned long size = 0, resident = 0;
   if (!file || fscanf(file, "%lu %lu", &size, &resident) != 2)
@@ -48,9 +51,10 @@ static uint64_t compute(const struct problem *p, attention_threads *threads) {
   options.threads = threads;
   const attention_status status = CALL(attention_run)(&p->queries, &p->source.described, &options,
                                                       &results.output.tensor, &results.log_sum_exp.tensor);
-  const uint64_t bits = status == ATTENTION_OK ? hash_elements(hash_elements(HASH_START, &results.output.tensor),
-                                                               &results.log_sum_exp.tensor)
-                                               : 0;
+  const uint64_t bits =
+      status == ATTENTION_OK
+          ? hash_elements(hash_elements(HASH_START, &results.output.tensor), &results.log_sum_exp.tensor)
+          : 0;
   if (status != ATTENTION_OK)
     fprintf(stderr, "%s: %s\n", p->text, CALL(attention_last_error)());
   free_results(&results);
@@ -160,7 +164,7 @@ int main(int count, char **arguments) {
     fprintf(stderr, "hammer SECONDS [THREADS]: seconds above 0, 1 to %d threads\n", most_threads);
     return 64;
   }
-  // Of few arenas all are warm after a tenth of the time; of one a thread, resident memory goes on growing for minutes without a leak.
+  // One arena a thread would go on growing for minutes without a leak.
   mallopt(M_ARENA_MAX, 2);
   compute_expected();
   static pthread_t workers[most_threads];
@@ -192,8 +196,12 @@ int main(int count, char **arguments) {
     pthread_join(workers[i], NULL);
   // Too short a run says nothing about memory, and says so.
   const int grows = settled > 0 && megabytes > 1.1 * settled + 32;
-  printf("%.0f s on %ld threads: %lld calls, %lld pools, %lld forks, %lld differ, %lld scripts failed a check, %.1f MB then %.1f MB%s\n",
+  printf("%.0f s on %ld threads: %lld calls, %lld pools, %lld forks, %lld differ, %lld scripts failed a "
+         "check, %.1f MB then %.1f MB%s\n",
          now() - start, threads, atomic_load(&calls), atomic_load(&pools_made), atomic_load(&forks),
-         atomic_load(&mismatches), failures(), settled, megabytes, settled == 0 ? ": too short to compare memory" : grows ? ": memory grows" : "");
+         atomic_load(&mismatches), failures(), settled, megabytes,
+         settled == 0 ? ": too short to compare memory"
+         : grows      ? ": memory grows"
+                      : "");
   return atomic_load(&mismatches) != 0 || failures() != 0 || grows;
 }

@@ -24,7 +24,7 @@ static attention_threads *shared[shared_count];
 
 static atomic_llong calls, mismatches, pools_made, forks;
 static atomic_int is_over;
-// Threads that have computed each problem once, and have the scratch that they keep.
+// Threads that have computed each problem, and have the scratch that they keep.
 static atomic_long warm_threads;
 
 static double now(void) {
@@ -100,8 +100,13 @@ static void use_new_pool(struct random *random) {
 
 static void *work(void *number) {
   struct random random = {UINT64_C(1000) + (uint64_t)(intptr_t)number};
-  for (int64_t i = 0; i < problem_count && !atomic_load(&is_over); i++)
-    compare_problem((i + (intptr_t)number) % problem_count, NULL, "the pool of the process");
+  for (int64_t i = 0; i < problem_count && !atomic_load(&is_over); i++) {
+    const int64_t which = (i + (intptr_t)number) % problem_count;
+    compare_problem(which, NULL, "the pool of the process");
+    compare_problem(which, shared[(i + which) % shared_count], "a shared pool");
+  }
+  for (int64_t i = 0; i < script_count / 4 && !atomic_load(&is_over); i++)
+    compare_script(random_below(&random, script_count), NULL, "the pool of the process");
   atomic_fetch_add(&warm_threads, 1);
   while (!atomic_load(&is_over)) {
     switch (random_below(&random, 8)) {
@@ -175,7 +180,9 @@ int main(int count, char **arguments) {
       return 2;
     }
   struct random random = {99};
-  double settled = 0, next_line = start + 5;
+  int is_ending = 0;
+  // Threads that are in scripts at the moment hold some megabytes each: of the last tenth, the least counts.
+  double settled = 0, megabytes = resident_megabytes(), next_line = start + 5;
   for (double time = start; time < start + seconds; time = now()) {
     const struct timespec pause = {0, 200000000};
     nanosleep(&pause, NULL);
@@ -183,6 +190,11 @@ int main(int count, char **arguments) {
       fork_and_compare(&random);
     if (settled == 0 && now() > start + seconds / 10 && atomic_load(&warm_threads) == threads)
       settled = resident_megabytes();
+    if (now() > start + seconds * 0.9) {
+      const double sample = resident_megabytes();
+      megabytes = is_ending && megabytes < sample ? megabytes : sample;
+      is_ending = 1;
+    }
     if (now() > next_line) {
       fprintf(stderr, "%4.0f s: %lld calls, %lld pools, %lld forks, %lld differ, %.1f MB\n", now() - start,
               atomic_load(&calls), atomic_load(&pools_made), atomic_load(&forks), atomic_load(&mismatches),
@@ -190,7 +202,6 @@ int main(int count, char **arguments) {
       next_line += 5;
     }
   }
-  const double megabytes = resident_megabytes();
   atomic_store(&is_over, 1);
   for (long i = 0; i < threads; i++)
     pthread_join(workers[i], NULL);

@@ -46,13 +46,14 @@ static attention_status run(struct attempt *a) {
 
 void refuse_run(struct attempt *a, attention_status code, const char *argument) {
   expect_refused(run(a), code, argument);
-  expect(!wrote_anything(&a->output_room) && !wrote_anything(&a->log_sum_exp_room), "wrote before it refused");
+  expect(!wrote_anything(&a->output_room) && !wrote_anything(&a->log_sum_exp_room),
+         "wrote before it refused");
 }
 
 void expect_run(struct attempt *a) { expect_ok(run(a)); }
 
-static void refuse(attention_tensor *tensor, const attention_tensor *bad, const char *what, const char *argument,
-                   attempt_function call, void *context) {
+static void refuse(attention_tensor *tensor, const attention_tensor *bad, const char *what,
+                   const char *argument, attempt_function call, void *context) {
   const attention_tensor good = *tensor;
   begin_case("%s with %s", argument, what);
   *tensor = *bad;
@@ -60,7 +61,8 @@ static void refuse(attention_tensor *tensor, const attention_tensor *bad, const 
   *tensor = good;
 }
 
-void refuse_bad_tensors(attention_tensor *tensor, const char *argument, attempt_function call, void *context) {
+void refuse_bad_tensors(attention_tensor *tensor, const char *argument, attempt_function call,
+                        void *context) {
   const attention_tensor good = *tensor;
   attention_tensor bad;
 #define BAD(what, change)                                                                                    \
@@ -92,7 +94,8 @@ void refuse_bad_tensors(attention_tensor *tensor, const char *argument, attempt_
   for (size_t byte = 1; byte < size_of_type(good.type); byte++) {
     BAD("a misaligned address", bad.data = (char *)bad.data + byte);
   }
-  BAD("lengths whose product overflows", for (int axis = 0; axis < good.rank; axis++) bad.shape[axis] = INT64_C(1) << 62;
+  BAD("lengths whose product overflows",
+      for (int axis = 0; axis < good.rank; axis++) bad.shape[axis] = INT64_C(1) << 62;
       if (good.rank == 1) bad.shape[0] = -2);
 #undef BAD
   begin_case("%s as it was", argument);

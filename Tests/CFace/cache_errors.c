@@ -37,7 +37,8 @@ static void check_sizes(void) {
       attention_cache_sizes sizes = small;
       memcpy((char *)&sizes + members[member].member, &odd[i], sizeof odd[i]);
       begin_case("%s of %lld", members[member].name, (long long)odd[i]);
-      expect_refused(CALL(attention_cache_create)(&sizes, &cache), ATTENTION_INVALID_ARGUMENT, members[member].name);
+      expect_refused(CALL(attention_cache_create)(&sizes, &cache), ATTENTION_INVALID_ARGUMENT,
+                     members[member].name);
     }
   static const attention_cache_type types[] = {-1, 5, INT32_MAX, INT32_MIN};
   for (int i = 0; i < 4; i++) {
@@ -68,11 +69,16 @@ static void check_sequences(void) {
   begin_case("NULL for an argument");
   expect_refused(CALL(attention_sequence_create)(NULL, &none), ATTENTION_INVALID_ARGUMENT, "cache");
   expect_refused(CALL(attention_sequence_create)(cache, NULL), ATTENTION_INVALID_ARGUMENT, "sequence");
-  expect_refused(CALL(attention_sequence_create_ring)(NULL, 4, 0, 1, &none), ATTENTION_INVALID_ARGUMENT, "cache");
-  expect_refused(CALL(attention_sequence_create_ring)(cache, 4, 0, 1, NULL), ATTENTION_INVALID_ARGUMENT, "sequence");
-  expect_refused(CALL(attention_sequence_create_reusing)(NULL, tokens, 2, &none), ATTENTION_INVALID_ARGUMENT, "cache");
-  expect_refused(CALL(attention_sequence_create_reusing)(cache, NULL, 2, &none), ATTENTION_INVALID_ARGUMENT, "tokens");
-  expect_refused(CALL(attention_sequence_create_reusing)(cache, tokens, 2, NULL), ATTENTION_INVALID_ARGUMENT, "sequence");
+  expect_refused(CALL(attention_sequence_create_ring)(NULL, 4, 0, 1, &none), ATTENTION_INVALID_ARGUMENT,
+                 "cache");
+  expect_refused(CALL(attention_sequence_create_ring)(cache, 4, 0, 1, NULL), ATTENTION_INVALID_ARGUMENT,
+                 "sequence");
+  expect_refused(CALL(attention_sequence_create_reusing)(NULL, tokens, 2, &none), ATTENTION_INVALID_ARGUMENT,
+                 "cache");
+  expect_refused(CALL(attention_sequence_create_reusing)(cache, NULL, 2, &none), ATTENTION_INVALID_ARGUMENT,
+                 "tokens");
+  expect_refused(CALL(attention_sequence_create_reusing)(cache, tokens, 2, NULL), ATTENTION_INVALID_ARGUMENT,
+                 "sequence");
   expect_refused(CALL(attention_sequence_fork)(NULL, &none), ATTENTION_INVALID_ARGUMENT, "sequence");
   expect_refused(CALL(attention_sequence_truncate)(NULL, 0), ATTENTION_INVALID_ARGUMENT, "sequence");
   expect(CALL(attention_sequence_count)(NULL) == -1, "tokens of no sequence");
@@ -82,14 +88,14 @@ static void check_sequences(void) {
   static const int64_t odd[] = {-1, INT64_MIN, INT64_MAX};
   for (int i = 0; i < 3; i++) {
     begin_case("a number of %lld", (long long)odd[i]);
-    expect_refused(CALL(attention_sequence_create_ring)(cache, odd[i], 0, 1, &none), ATTENTION_INVALID_ARGUMENT,
-                   "window");
-    expect_refused(CALL(attention_sequence_create_ring)(cache, 4, odd[i], 1, &none), ATTENTION_INVALID_ARGUMENT,
-                   "keeping_first");
-    expect_refused(CALL(attention_sequence_create_ring)(cache, 4, 0, odd[i], &none), ATTENTION_INVALID_ARGUMENT,
-                   "longest_append");
-    expect_refused(CALL(attention_sequence_create_reusing)(cache, tokens, odd[i], &none), ATTENTION_INVALID_ARGUMENT,
-                   "tokens");
+    expect_refused(CALL(attention_sequence_create_ring)(cache, odd[i], 0, 1, &none),
+                   ATTENTION_INVALID_ARGUMENT, "window");
+    expect_refused(CALL(attention_sequence_create_ring)(cache, 4, odd[i], 1, &none),
+                   ATTENTION_INVALID_ARGUMENT, "keeping_first");
+    expect_refused(CALL(attention_sequence_create_ring)(cache, 4, 0, odd[i], &none),
+                   ATTENTION_INVALID_ARGUMENT, "longest_append");
+    expect_refused(CALL(attention_sequence_create_reusing)(cache, tokens, odd[i], &none),
+                   ATTENTION_INVALID_ARGUMENT, "tokens");
   }
   begin_case("an append of 0, and counts");
   expect_refused(CALL(attention_sequence_create_ring)(cache, 4, 0, 0, &none), ATTENTION_INVALID_ARGUMENT,
@@ -102,11 +108,14 @@ static void check_sequences(void) {
   expect_refused(CALL(attention_sequence_fork)(sequence, NULL), ATTENTION_INVALID_ARGUMENT, "fork");
   expect_refused(CALL(attention_sequence_save)(sequence, NULL), ATTENTION_INVALID_ARGUMENT, "path");
   expect_refused(CALL(attention_sequence_load)(cache, NULL, &none), ATTENTION_INVALID_ARGUMENT, "path");
-  expect_refused(CALL(attention_sequence_load)(cache, "/tmp/x", NULL), ATTENTION_INVALID_ARGUMENT, "sequence");
-  expect_refused(CALL(attention_sequence_save)(sequence, "/no/such/folder/x"), ATTENTION_INVALID_ARGUMENT, "path");
+  expect_refused(CALL(attention_sequence_load)(cache, "/tmp/x", NULL), ATTENTION_INVALID_ARGUMENT,
+                 "sequence");
+  expect_refused(CALL(attention_sequence_save)(sequence, "/no/such/folder/x"), ATTENTION_INVALID_ARGUMENT,
+                 "path");
   expect_refused(CALL(attention_sequence_save)(sequence, "/tmp"), ATTENTION_INVALID_ARGUMENT, "path");
   expect_refused(CALL(attention_sequence_save)(sequence, ""), ATTENTION_INVALID_ARGUMENT, "path");
-  expect_refused(CALL(attention_sequence_load)(cache, "/no/such/folder/x", &none), ATTENTION_INVALID_ARGUMENT, "path");
+  expect_refused(CALL(attention_sequence_load)(cache, "/no/such/folder/x", &none), ATTENTION_INVALID_ARGUMENT,
+                 "path");
   expect_refused(CALL(attention_sequence_load)(cache, "/tmp", &none), ATTENTION_INVALID_ARGUMENT, "path");
   CALL(attention_sequence_destroy)(sequence);
   CALL(attention_cache_destroy)(cache);
@@ -165,7 +174,8 @@ static void check_files(void) {
   other.heads = 1;
   attention_cache *stranger = make_cache(other);
   sequence = NULL;
-  expect_refused(CALL(attention_sequence_load)(stranger, path, &sequence), ATTENTION_INVALID_ARGUMENT, "path");
+  expect_refused(CALL(attention_sequence_load)(stranger, path, &sequence), ATTENTION_INVALID_ARGUMENT,
+                 "path");
   CALL(attention_cache_destroy)(stranger);
   for (size_t cut = 0; cut < count; cut += 13) {
     begin_case("cut to %zu bytes of %zu", cut, count);

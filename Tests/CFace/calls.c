@@ -68,8 +68,8 @@ void check_calls(void) {
                                             (enum layout)random_below(&random, layouts_of_results));
       begin_case("%s, pool %d", p->text, pool);
       p->options.threads = pools[pool];
-      if (expect_ok(CALL(attention_run)(&p->queries, &p->source.described, &p->options, &results.output.tensor,
-                                        &results.log_sum_exp.tensor))) {
+      if (expect_ok(CALL(attention_run)(&p->queries, &p->source.described, &p->options,
+                                        &results.output.tensor, &results.log_sum_exp.tensor))) {
         if (pool == 0) {
           compare(p, &results, &expected, 1);
           bits = bits_of(&results);
@@ -82,7 +82,8 @@ void check_calls(void) {
     }
     struct results alone = make_results(p, dense, dense);
     begin_case("%s, without log_sum_exp", p->text);
-    if (expect_ok(CALL(attention_run)(&p->queries, &p->source.described, &p->options, &alone.output.tensor, NULL)))
+    if (expect_ok(
+            CALL(attention_run)(&p->queries, &p->source.described, &p->options, &alone.output.tensor, NULL)))
       compare(p, &alone, &expected, 0);
     free_results(&alone);
     free_expected(&expected);

@@ -86,8 +86,8 @@ int expect_refused(attention_status status, attention_status code, const char *a
 
 int expect_near(double got, double expected, double bound, const char *what, long long place) {
   const int holds = isnan(expected) ? isnan(got) : got == expected || fabs(got - expected) <= bound;
-  return expect(holds, "%s at %lld: got %.9g, expected %.9g within %.3g, is %.3g off", what, place, got, expected,
-                bound, fabs(got - expected));
+  return expect(holds, "%s at %lld: got %.9g, expected %.9g within %.3g, is %.3g off", what, place, got,
+                expected, bound, fabs(got - expected));
 }
 
 long long failures(void) { return now.failed; }

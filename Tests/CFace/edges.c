@@ -16,11 +16,13 @@ static void check_dense(void) {
       shape[axis] = random_from(&random, 0, 5);
     const attention_tensor tensor = CALL(attention_dense)(&shape, ATTENTION_FLOAT16, rank, shape);
     begin_case("rank %d", rank);
-    expect(tensor.data == (void *)&shape && tensor.type == ATTENTION_FLOAT16 && tensor.rank == rank, "another tensor");
+    expect(tensor.data == (void *)&shape && tensor.type == ATTENTION_FLOAT16 && tensor.rank == rank,
+           "another tensor");
     for (int axis = 3; axis >= 0; axis--) {
       const int64_t length = axis < rank ? shape[axis] : 0, stride = axis < rank ? step : 0;
-      expect(tensor.shape[axis] == length && tensor.strides[axis] == stride, "axis %d: length %lld and stride %lld", axis,
-             (long long)tensor.shape[axis], (long long)tensor.strides[axis]);
+      expect(tensor.shape[axis] == length && tensor.strides[axis] == stride,
+             "axis %d: length %lld and stride %lld", axis, (long long)tensor.shape[axis],
+             (long long)tensor.strides[axis]);
       step *= axis < rank && length > 1 ? length : 1;
     }
   }
@@ -42,8 +44,8 @@ static void check_empty(void) {
     begin_case("axis %d of length 0", axis);
     a.queries.lengths = a.key_values.lengths = NULL;
     a.queries.length_count = a.key_values.length_count = 0;
-    attention_tensor *const tensors[] = {&a.queries.tensor, &a.key_values.keys, &a.key_values.values, &a.output,
-                                         &a.log_sum_exp};
+    attention_tensor *const tensors[] = {&a.queries.tensor, &a.key_values.keys, &a.key_values.values,
+                                         &a.output, &a.log_sum_exp};
     for (int i = 0; i < 5; i++) {
       // Of the axis of rows, keys and values keep theirs.
       if (axis == 2 && (i == 1 || i == 2))
@@ -80,8 +82,8 @@ static void check_nan(void) {
     expect_run(&a);
     FOR_EACH_ELEMENT (&a.output, index) {
       const int reached = is_seen && index[0] == 1 && index[1] < 2 && index[2] < 2;
-      expect(!isnan(get(&a.output, index)) == !reached, "output [%lld, %lld, %lld] is %g", (long long)index[0],
-             (long long)index[1], (long long)index[2], get(&a.output, index));
+      expect(!isnan(get(&a.output, index)) == !reached, "output [%lld, %lld, %lld] is %g",
+             (long long)index[0], (long long)index[1], (long long)index[2], get(&a.output, index));
     }
     free_attempt(&a);
   }

@@ -15,7 +15,8 @@ static attention_status run_attempt(void *context) {
   const attention_status status =
       CALL(attention_run)(&a->queries, &a->key_values, &a->options, &a->output, &a->log_sum_exp);
   if (status != ATTENTION_OK)
-    expect(!wrote_anything(&a->output_room) && !wrote_anything(&a->log_sum_exp_room), "wrote before it refused");
+    expect(!wrote_anything(&a->output_room) && !wrote_anything(&a->log_sum_exp_room),
+           "wrote before it refused");
   return status;
 }
 
@@ -39,11 +40,14 @@ static void check_pointers(void) {
   struct attempt a;
   make_attempt(&a);
   begin_case("NULL for an argument");
-  expect_refused(CALL(attention_run)(NULL, &a.key_values, NULL, &a.output, NULL), ATTENTION_INVALID_ARGUMENT, "queries");
-  expect_refused(CALL(attention_run)(&a.queries, NULL, NULL, &a.output, NULL), ATTENTION_INVALID_ARGUMENT, "key_values");
-  expect_refused(CALL(attention_run)(&a.queries, &a.key_values, NULL, NULL, NULL), ATTENTION_INVALID_ARGUMENT, "output");
-  expect_refused(CALL(attention_describe)(NULL, &a.key_values, NULL, NULL, 0, NULL), ATTENTION_INVALID_ARGUMENT,
+  expect_refused(CALL(attention_run)(NULL, &a.key_values, NULL, &a.output, NULL), ATTENTION_INVALID_ARGUMENT,
                  "queries");
+  expect_refused(CALL(attention_run)(&a.queries, NULL, NULL, &a.output, NULL), ATTENTION_INVALID_ARGUMENT,
+                 "key_values");
+  expect_refused(CALL(attention_run)(&a.queries, &a.key_values, NULL, NULL, NULL), ATTENTION_INVALID_ARGUMENT,
+                 "output");
+  expect_refused(CALL(attention_describe)(NULL, &a.key_values, NULL, NULL, 0, NULL),
+                 ATTENTION_INVALID_ARGUMENT, "queries");
   expect_refused(CALL(attention_describe)(&a.queries, NULL, NULL, NULL, 0, NULL), ATTENTION_INVALID_ARGUMENT,
                  "key_values");
   size_t length = 77;
@@ -55,7 +59,8 @@ static void check_pointers(void) {
   free_attempt(&a);
 }
 
-// What several members of the options say together is told of the options; lengths that do not fit a tensor, of that tensor.
+// What several members of the options say together is told of the options; lengths that do not fit a tensor,
+// of that tensor.
 static void check_queries(void) {
   REFUSED("keys", a.queries.tensor.shape[3] = 7);
   REFUSED("queries", a.queries.tensor.shape[3] = 0);
@@ -117,14 +122,16 @@ static void check_options(void) {
   REFUSED("alignment", a.options.alignment = 3; a.options.causal = 1);
   REFUSED("alignment", a.options.alignment = -1);
   REFUSED("offsets", a.options.alignment = ATTENTION_OFFSETS; a.options.causal = 1);
-  REFUSED("offsets", a.options.alignment = ATTENTION_OFFSETS; a.options.offset_count = 2; a.options.causal = 1);
-  REFUSED("offsets", a.options.alignment = ATTENTION_OFFSETS; a.options.offsets = huge; a.options.offset_count = -1);
-  REFUSED("options", a.options.alignment = ATTENTION_OFFSETS; a.options.offsets = huge; a.options.offset_count = 3;
+  REFUSED("offsets", a.options.alignment = ATTENTION_OFFSETS; a.options.offset_count = 2;
           a.options.causal = 1);
-  REFUSED("options", a.options.alignment = ATTENTION_OFFSETS; a.options.offsets = huge; a.options.offset_count = 1;
-          a.options.causal = 1);
-  REFUSED("options", a.options.alignment = ATTENTION_OFFSETS; a.options.offsets = huge; a.options.offset_count = 2;
-          a.options.causal = 1);
+  REFUSED("offsets", a.options.alignment = ATTENTION_OFFSETS; a.options.offsets = huge;
+          a.options.offset_count = -1);
+  REFUSED("options", a.options.alignment = ATTENTION_OFFSETS; a.options.offsets = huge;
+          a.options.offset_count = 3; a.options.causal = 1);
+  REFUSED("options", a.options.alignment = ATTENTION_OFFSETS; a.options.offsets = huge;
+          a.options.offset_count = 1; a.options.causal = 1);
+  REFUSED("options", a.options.alignment = ATTENTION_OFFSETS; a.options.offsets = huge;
+          a.options.offset_count = 2; a.options.causal = 1);
   REFUSED("options", a.options.window_left = &number);
   REFUSED("options", a.options.window_right = &number);
   REFUSED("keeping_first", a.options.keeping_first = 1);
@@ -178,7 +185,8 @@ static void *fail_often(void *name) {
   struct attempt a;
   make_attempt(&a);
   for (int i = 0; i < 3000; i++) {
-    CALL(attention_run)(fails_queries ? NULL : &a.queries, fails_queries ? &a.key_values : NULL, NULL, &a.output, NULL);
+    CALL(attention_run)(fails_queries ? NULL : &a.queries, fails_queries ? &a.key_values : NULL, NULL,
+                        &a.output, NULL);
     wrong |= strncmp(CALL(attention_last_error)(), name, strlen(name)) != 0;
   }
   free_attempt(&a);

@@ -1,4 +1,5 @@
-// Children of fork(): with pools that worked before, and forked while other threads are in calls. They compute the same bits.
+// Children of fork(): with pools that worked before, and forked while other threads are in calls. They
+// compute the same bits.
 
 #include "check.h"
 #include "problem.h"
@@ -21,8 +22,9 @@ static uint64_t bits_of(const struct problem *p, attention_threads *threads) {
   options.threads = threads;
   const attention_status status = CALL(attention_run)(&p->queries, &p->source.described, &options,
                                                       &results.output.tensor, &results.log_sum_exp.tensor);
-  const uint64_t bits = status ? 0 : hash_elements(hash_elements(HASH_START, &results.output.tensor),
-                                                   &results.log_sum_exp.tensor);
+  const uint64_t bits =
+      status ? 0
+             : hash_elements(hash_elements(HASH_START, &results.output.tensor), &results.log_sum_exp.tensor);
   free_results(&results);
   return bits;
 }
@@ -51,7 +53,8 @@ static void fork_and_compute(attention_threads *pool, const char *when) {
   int status = 0;
   waitpid(child, &status, 0);
   expect(WIFEXITED(status), "ended by signal %d", WTERMSIG(status));
-  expect(!WIFEXITED(status) || WEXITSTATUS(status) == 0, "%s", WEXITSTATUS(status) == 1 ? "other bits" : "no new pool");
+  expect(!WIFEXITED(status) || WEXITSTATUS(status) == 0, "%s",
+         WEXITSTATUS(status) == 1 ? "other bits" : "no new pool");
 }
 
 static void *keep_calling(void *pool) {

@@ -1,4 +1,5 @@
-// What is wrong with the arguments of the other functions on tensors, and with those that make pools and embeddings.
+// What is wrong with the arguments of the other functions on tensors, and with those that make pools and
+// embeddings.
 
 #include "attempts.h"
 
@@ -51,10 +52,12 @@ static void check_merges(void) {
   refuse_merge(&m, "outputs");
   m.count = INT64_MAX;
   refuse_merge(&m, "outputs");
-  expect_refused(CALL(attention_merge)(NULL, m.sums, 2, &m.output, &m.sum), ATTENTION_INVALID_ARGUMENT, "outputs");
+  expect_refused(CALL(attention_merge)(NULL, m.sums, 2, &m.output, &m.sum), ATTENTION_INVALID_ARGUMENT,
+                 "outputs");
   expect_refused(CALL(attention_merge)(m.outputs, NULL, 2, &m.output, &m.sum), ATTENTION_INVALID_ARGUMENT,
                  "log_sum_exps");
-  expect_refused(CALL(attention_merge)(m.outputs, m.sums, 2, NULL, &m.sum), ATTENTION_INVALID_ARGUMENT, "output");
+  expect_refused(CALL(attention_merge)(m.outputs, m.sums, 2, NULL, &m.sum), ATTENTION_INVALID_ARGUMENT,
+                 "output");
   expect_refused(CALL(attention_merge)(m.outputs, m.sums, 2, &m.output, NULL), ATTENTION_INVALID_ARGUMENT,
                  "log_sum_exp");
   free_room(&good.output_room);
@@ -97,10 +100,13 @@ static void check_quantized(void) {
     expect_refused(quantize(&r), ATTENTION_INVALID_ARGUMENT, "numbers");
   }
   begin_case("NULL");
-  expect_refused(CALL(attention_quantize)(NULL, &r.integers, &r.scales), ATTENTION_INVALID_ARGUMENT, "numbers");
+  expect_refused(CALL(attention_quantize)(NULL, &r.integers, &r.scales), ATTENTION_INVALID_ARGUMENT,
+                 "numbers");
   put(&r.numbers, (int64_t[4]){1, 0, 4}, 1);
-  expect_refused(CALL(attention_quantize)(&r.numbers, NULL, &r.scales), ATTENTION_INVALID_ARGUMENT, "integers");
-  expect_refused(CALL(attention_quantize)(&r.numbers, &r.integers, NULL), ATTENTION_INVALID_ARGUMENT, "scales");
+  expect_refused(CALL(attention_quantize)(&r.numbers, NULL, &r.scales), ATTENTION_INVALID_ARGUMENT,
+                 "integers");
+  expect_refused(CALL(attention_quantize)(&r.numbers, &r.integers, NULL), ATTENTION_INVALID_ARGUMENT,
+                 "scales");
   begin_case("numbers of type INT8, and of no columns");
   r.numbers.type = ATTENTION_INT8;
   expect_refused(quantize(&r), ATTENTION_INVALID_ARGUMENT, "numbers");
@@ -130,17 +136,27 @@ static void check_rotaries(void) {
     int64_t depth, rotated, positions;
     double base;
     const char *argument;
-  } wrong[] = {{0, 0, 8, 1e4, "depth"},          {-1, 0, 8, 1e4, "depth"},        {INT64_MAX, 0, 8, 1e4, "depth"},
-               {7, 0, 8, 1e4, "rotated"},        {8, 3, 8, 1e4, "rotated"},       {8, -2, 8, 1e4, "rotated"},
-               {8, 10, 8, 1e4, "rotated"},       {8, INT64_MIN, 8, 1e4, "rotated"}, {8, 0, 0, 1e4, "positions"},
-               {8, 0, -1, 1e4, "positions"},     {8, 0, INT64_MAX, 1e4, "positions"}, {8, 0, 8, 0, "base"},
-               {8, 0, 8, -1, "base"},            {8, 0, 8, NAN, "base"},          {8, 0, 8, INFINITY, "base"}};
+  } wrong[] = {{0, 0, 8, 1e4, "depth"},
+               {-1, 0, 8, 1e4, "depth"},
+               {INT64_MAX, 0, 8, 1e4, "depth"},
+               {7, 0, 8, 1e4, "rotated"},
+               {8, 3, 8, 1e4, "rotated"},
+               {8, -2, 8, 1e4, "rotated"},
+               {8, 10, 8, 1e4, "rotated"},
+               {8, INT64_MIN, 8, 1e4, "rotated"},
+               {8, 0, 0, 1e4, "positions"},
+               {8, 0, -1, 1e4, "positions"},
+               {8, 0, INT64_MAX, 1e4, "positions"},
+               {8, 0, 8, 0, "base"},
+               {8, 0, 8, -1, "base"},
+               {8, 0, 8, NAN, "base"},
+               {8, 0, 8, INFINITY, "base"}};
   struct turn t = {.positions = {0, 1, 7}};
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
     begin_case("depth %lld, rotated %lld, positions %lld, base %g", (long long)wrong[i].depth,
                (long long)wrong[i].rotated, (long long)wrong[i].positions, wrong[i].base);
-    expect_refused(CALL(attention_rotary_create)(wrong[i].depth, wrong[i].rotated, wrong[i].positions, wrong[i].base, 0,
-                                                 &t.rotary),
+    expect_refused(CALL(attention_rotary_create)(wrong[i].depth, wrong[i].rotated, wrong[i].positions,
+                                                 wrong[i].base, 0, &t.rotary),
                    ATTENTION_INVALID_ARGUMENT, wrong[i].argument);
     expect(!t.rotary, "a handle was made");
   }
@@ -162,13 +178,16 @@ static void check_rotaries(void) {
   }
   begin_case("counts and NULL");
   t.positions[1] = 1;
-  expect_refused(CALL(attention_rotary_apply)(NULL, &t.tensor, t.positions, 3), ATTENTION_INVALID_ARGUMENT, "rotary");
-  expect_refused(CALL(attention_rotary_apply)(t.rotary, NULL, t.positions, 3), ATTENTION_INVALID_ARGUMENT, "tensor");
-  expect_refused(CALL(attention_rotary_apply)(t.rotary, &t.tensor, NULL, 3), ATTENTION_INVALID_ARGUMENT, "positions");
-  expect_refused(CALL(attention_rotary_apply)(t.rotary, &t.tensor, t.positions, 2), ATTENTION_INVALID_ARGUMENT,
+  expect_refused(CALL(attention_rotary_apply)(NULL, &t.tensor, t.positions, 3), ATTENTION_INVALID_ARGUMENT,
+                 "rotary");
+  expect_refused(CALL(attention_rotary_apply)(t.rotary, NULL, t.positions, 3), ATTENTION_INVALID_ARGUMENT,
+                 "tensor");
+  expect_refused(CALL(attention_rotary_apply)(t.rotary, &t.tensor, NULL, 3), ATTENTION_INVALID_ARGUMENT,
                  "positions");
-  expect_refused(CALL(attention_rotary_apply)(t.rotary, &t.tensor, t.positions, -1), ATTENTION_INVALID_ARGUMENT,
-                 "positions");
+  expect_refused(CALL(attention_rotary_apply)(t.rotary, &t.tensor, t.positions, 2),
+                 ATTENTION_INVALID_ARGUMENT, "positions");
+  expect_refused(CALL(attention_rotary_apply)(t.rotary, &t.tensor, t.positions, -1),
+                 ATTENTION_INVALID_ARGUMENT, "positions");
   t.tensor.shape[3] = 7;
   expect_refused(turn(&t), ATTENTION_INVALID_ARGUMENT, "tensor");
   expect(!wrote_anything(&t.room), "wrote before it refused");

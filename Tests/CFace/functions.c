@@ -45,8 +45,8 @@ static void check_one_merge(struct random *random) {
   int64_t rows = 1;
   for (int axis = 0; axis < rank - 1; axis++)
     rows *= shape[axis];
-  begin_case("%lld parts of rank %d, %lld rows of %lld %s", (long long)count, rank, (long long)rows, (long long)width,
-             name_of_type(type));
+  begin_case("%lld parts of rank %d, %lld rows of %lld %s", (long long)count, rank, (long long)rows,
+             (long long)width, name_of_type(type));
   for (int64_t i = 0; i < count; i++) {
     outputs[i] = make_input(type, rank, shape, (enum layout)random_below(random, layouts_of_results));
     sums[i] = make_input(sum_type, rank - 1, shape, (enum layout)random_below(random, layouts_of_results));
@@ -59,7 +59,8 @@ static void check_one_merge(struct random *random) {
   double expected[most_rows * most_width], expected_sums[most_rows];
   reference_merge(count, rows, width, y, lse, expected, expected_sums);
   struct room output = make_result(type, rank, shape, (enum layout)random_below(random, layouts_of_results));
-  struct room sum = make_result(sum_type, rank - 1, shape, (enum layout)random_below(random, layouts_of_results));
+  struct room sum =
+      make_result(sum_type, rank - 1, shape, (enum layout)random_below(random, layouts_of_results));
   if (expect_ok(CALL(attention_merge)(described, described_sums, count, &output.tensor, &sum.tensor))) {
     int64_t place = 0, row = 0;
     // Numbers of at most 4, rounded to the type; weights and sums to the accumulator.
@@ -68,7 +69,8 @@ static void check_one_merge(struct random *random) {
       place++;
     }
     FOR_EACH_ELEMENT (&sum.tensor, index) {
-      expect_near(get(&sum.tensor, index), expected_sums[row], 16 * errors[sum_type], "log_sum_exp", (long long)row);
+      expect_near(get(&sum.tensor, index), expected_sums[row], 16 * errors[sum_type], "log_sum_exp",
+                  (long long)row);
       row++;
     }
     expect(!wrote_beside(&output) && !wrote_beside(&sum), "wrote beside the results' elements");
@@ -94,13 +96,15 @@ void check_quantize(void) {
   for (int i = 0; i < 300; i++) {
     const attention_type type = (attention_type)random_from(&random, ATTENTION_FLOAT32, ATTENTION_BFLOAT16);
     const int rank = (int)random_from(&random, 2, 4);
-    int64_t shape[4] = {random_from(&random, 1, 3), random_from(&random, 1, 4), random_from(&random, 1, 5), 0};
+    int64_t shape[4] = {random_from(&random, 1, 3), random_from(&random, 1, 4), random_from(&random, 1, 5),
+                        0};
     const int64_t columns = shape[rank - 1] = random_from(&random, 1, 70);
-    struct room numbers = make_input(type, rank, shape, (enum layout)random_below(&random, layouts_of_results));
+    struct room numbers =
+        make_input(type, rank, shape, (enum layout)random_below(&random, layouts_of_results));
     struct room integers =
         make_result(ATTENTION_INT8, rank, shape, (enum layout)random_below(&random, layouts_of_results));
-    struct room scales =
-        make_result(ATTENTION_FLOAT32, rank - 1, shape, (enum layout)random_below(&random, layouts_of_results));
+    struct room scales = make_result(ATTENTION_FLOAT32, rank - 1, shape,
+                                     (enum layout)random_below(&random, layouts_of_results));
     FOR_EACH_ELEMENT (&numbers.tensor, index)
       put(&numbers.tensor, index, index[0] == 2 ? 0 : random_unit(&random));
     begin_case("rank %d, %lld columns, %s", rank, (long long)columns, name_of_type(type));
@@ -114,7 +118,8 @@ void check_quantize(void) {
           row[c] = get(&numbers.tensor, index);
         }
         const float scale = quantized_row(row, columns, expected);
-        expect((float)get(&scales.tensor, at) == scale, "scale %.9g, expected %.9g", get(&scales.tensor, at), scale);
+        expect((float)get(&scales.tensor, at) == scale, "scale %.9g, expected %.9g", get(&scales.tensor, at),
+               scale);
         for (int64_t c = 0; c < columns; c++) {
           index[rank - 1] = c;
           expect(get(&integers.tensor, index) == expected[c], "integer %g of %.9g, expected %d",
@@ -135,21 +140,25 @@ void check_describe(void) {
     struct problem *p = draw_problem(seed, 100000);
     size_t length = 0;
     begin_case("%s", p->text);
-    if (!expect_ok(CALL(attention_describe)(&p->queries, &p->source.described, &p->options, NULL, 0, &length)))
+    if (!expect_ok(
+            CALL(attention_describe)(&p->queries, &p->source.described, &p->options, NULL, 0, &length)))
       continue;
     char *whole = calloc(length + 2, 1), *text = malloc(length + 64);
     if (!whole || !text)
       exit(2);
-    expect_ok(CALL(attention_describe)(&p->queries, &p->source.described, &p->options, whole, length + 2, NULL));
+    expect_ok(
+        CALL(attention_describe)(&p->queries, &p->source.described, &p->options, whole, length + 2, NULL));
     expect(strlen(whole) == length && length > 0, "%zu bytes of text, expected %zu", strlen(whole), length);
-    for (size_t capacity = 0; capacity < length + 60; capacity += capacity < 4 || capacity + 3 > length ? 1 : 37) {
+    for (size_t capacity = 0; capacity < length + 60;
+         capacity += capacity < 4 || capacity + 3 > length ? 1 : 37) {
       size_t again = 0;
       memset(text, '#', length + 64);
-      expect_ok(CALL(attention_describe)(&p->queries, &p->source.described, &p->options, text, capacity, &again));
+      expect_ok(
+          CALL(attention_describe)(&p->queries, &p->source.described, &p->options, text, capacity, &again));
       const size_t written = capacity == 0 ? 0 : capacity - 1 < length ? capacity - 1 : length;
       expect(again == length, "length %zu, expected %zu", again, length);
-      expect(memcmp(text, whole, written) == 0 && (capacity == 0 || text[written] == 0), "capacity %zu: another text",
-             capacity);
+      expect(memcmp(text, whole, written) == 0 && (capacity == 0 || text[written] == 0),
+             "capacity %zu: another text", capacity);
       for (size_t i = written + (capacity > 0); i < length + 64; i++)
         if (!expect(text[i] == '#', "capacity %zu: wrote byte %zu", capacity, i))
           break;
@@ -170,7 +179,8 @@ void check_threads(void) {
     begin_case("%lld threads", (long long)count);
     if (!expect_ok(CALL(attention_threads_create)(count, &pool)))
       continue;
-    expect(CALL(attention_thread_count)(pool) == count, "%lld threads", (long long)CALL(attention_thread_count)(pool));
+    expect(CALL(attention_thread_count)(pool) == count, "%lld threads",
+           (long long)CALL(attention_thread_count)(pool));
     CALL(attention_threads_destroy)(pool);
   }
   CALL(attention_threads_destroy)(NULL);

@@ -27,8 +27,9 @@ group=
 for parent in /sys/fs/cgroup /sys/fs/cgroup/cpu; do
   folder="$parent/attention-hammer-$$"
   mkdir "$folder" 2>/dev/null || continue
-  if { echo "50000 100000" > "$folder/cpu.max"; } 2>/dev/null \
-    || { echo 100000 > "$folder/cpu.cfs_period_us" && echo 50000 > "$folder/cpu.cfs_quota_us"; } 2>/dev/null; then
+  # Where the folder of groups is none, a new folder in it is empty.
+  if [ -e "$folder/cpu.max" ] && { echo "50000 100000" > "$folder/cpu.max"; } 2>/dev/null \
+    || [ -e "$folder/cpu.cfs_quota_us" ] && { echo 100000 > "$folder/cpu.cfs_period_us" && echo 50000 > "$folder/cpu.cfs_quota_us"; } 2>/dev/null; then
     group=$folder
     break
   fi

@@ -67,7 +67,8 @@ static void *prepare_sequences(void) {
 }
 static attention_status run_sequences(void *operands) {
   struct operands *o = operands;
-  const attention_queries queries = {.tensor = o->rooms[0].tensor, .lengths = o->numbers, .length_count = o->count};
+  const attention_queries queries = {
+      .tensor = o->rooms[0].tensor, .lengths = o->numbers, .length_count = o->count};
   const attention_key_values key_values = {.keys = o->rooms[1].tensor,
                                            .values = o->rooms[1].tensor,
                                            .lengths = o->numbers,
@@ -123,7 +124,8 @@ static attention_status turn(void *operands) {
 }
 // MARK: - Caches
 
-static const attention_cache_sizes large = {.layers = 1, .heads = 1, .depth = 4, .page_size = 1, .pages = 1 << 18};
+static const attention_cache_sizes large = {
+    .layers = 1, .heads = 1, .depth = 4, .page_size = 1, .pages = 1 << 18};
 
 static attention_status make_cache(void *operands) {
   struct operands *o = operands;

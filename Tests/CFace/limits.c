@@ -1,5 +1,5 @@
-// Calls that the system has no memory for, in children whose address space may grow by little: refused with ATTENTION_OUT_OF_MEMORY, never
-// ended by a signal, and right once the limit is lifted.
+// Calls that the system has no memory for, in children whose address space may grow by little: refused with
+// ATTENTION_OUT_OF_MEMORY, never ended by a signal, and right once the limit is lifted.
 
 #include "check.h"
 #include "limit_cases.h"
@@ -88,7 +88,10 @@ static void check_case(const struct limit_case *each) {
       continue;
     const int end = WEXITSTATUS(status);
     expect(end == succeeded || end == was_refused, "%s: %s",
-           end == was_wrong ? "another refusal" : end == stays_wrong ? "refused without a limit" : "failed", text);
+           end == was_wrong     ? "another refusal"
+           : end == stays_wrong ? "refused without a limit"
+                                : "failed",
+           text);
     refused += end == was_refused;
     done += end == succeeded;
     if (end == succeeded)

@@ -1,5 +1,5 @@
-// Checks attention.h as a C program sees it. One line at the end; exits with 1 where anything failed, or a function of the library was not
-// called. `driver SUBJECT…` runs some subjects alone.
+// Checks attention.h as a C program sees it. One line at the end; exits with 1 where anything failed, or a
+// function of the library was not called. `driver SUBJECT…` runs some subjects alone.
 
 #include "check.h"
 

@@ -13,8 +13,8 @@ struct turning {
   int interleaved;
 };
 
-// Turns a row of numbers by its position: angles, cosines and sines in double, rounded once to float, as are each product and each sum;
-// all in double where the row is of doubles.
+// Turns a row of numbers by its position: angles, cosines and sines in double, rounded once to float, as are
+// each product and each sum; all in double where the row is of doubles.
 void turn_row(const struct turning *turning, attention_type type, double *row, int64_t position);
 
 // What a cache of a type makes of a row of floats.

@@ -15,8 +15,8 @@ static double modified(double score, int64_t sequence, int64_t head, int64_t que
 // The context is the problem, to hold positions against.
 static void modify(void *context, const attention_scores *s) {
   const struct problem *p = context;
-  const int is_right = s->sequence >= 0 && s->sequence < p->batch && s->head >= 0 && s->head < p->query_heads &&
-                       s->position == s->query + p->resolved_offsets[s->sequence];
+  const int is_right = s->sequence >= 0 && s->sequence < p->batch && s->head >= 0 &&
+                       s->head < p->query_heads && s->position == s->query + p->resolved_offsets[s->sequence];
   for (int64_t i = 0; i < s->count; i++) {
     float *single = (float *)s->scores + i;
     double *dbl = (double *)s->scores + i;
@@ -40,9 +40,10 @@ static void draw_alignment(struct random *random, struct problem *p) {
       p->offsets[b] = random_from(random, -5, p->source.count + 5);
   }
   for (int64_t b = 0; b < p->batch; b++)
-    p->resolved_offsets[b] = o->alignment == ATTENTION_BOTTOM_RIGHT ? p->source.lengths[b] - p->query_lengths[b]
-                             : o->alignment == ATTENTION_TOP_LEFT   ? 0
-                                                                    : p->offsets[o->offset_count == 1 ? 0 : b];
+    p->resolved_offsets[b] = o->alignment == ATTENTION_BOTTOM_RIGHT
+                                 ? p->source.lengths[b] - p->query_lengths[b]
+                             : o->alignment == ATTENTION_TOP_LEFT ? 0
+                                                                  : p->offsets[o->offset_count == 1 ? 0 : b];
 }
 
 static void draw_range(struct random *random, struct problem *p) {
@@ -65,8 +66,8 @@ static void draw_range(struct random *random, struct problem *p) {
 
 // One mask of `rank` axes, each whole or 1; the last one may end early.
 static void draw_mask(struct random *random, struct problem *p, int64_t number) {
-  static const attention_type types[] = {ATTENTION_BOOL, ATTENTION_BOOL, ATTENTION_FLOAT32, ATTENTION_FLOAT16,
-                                         ATTENTION_BFLOAT16, ATTENTION_FLOAT64};
+  static const attention_type types[] = {ATTENTION_BOOL,    ATTENTION_BOOL,     ATTENTION_FLOAT32,
+                                         ATTENTION_FLOAT16, ATTENTION_BFLOAT16, ATTENTION_FLOAT64};
   const struct reference *r = &p->reference;
   const attention_type type = types[random_below(random, 6)];
   const int rank = (int)random_from(random, 1, 4);
@@ -80,7 +81,9 @@ static void draw_mask(struct random *random, struct problem *p, int64_t number) 
   *room = make_input(type, rank, shape + 4 - rank, (enum layout)random_below(random, layout_count));
   FOR_EACH_ELEMENT (&room->tensor, index)
     put(&room->tensor, index,
-        type == ATTENTION_BOOL ? (double)!one_in(random, 4) : one_in(random, 8) ? -INFINITY : random_unit(random));
+        type == ATTENTION_BOOL ? (double)!one_in(random, 4)
+        : one_in(random, 8)    ? -INFINITY
+                               : random_unit(random));
   p->masks[number] = room->tensor;
   int64_t place = 0;
   for (int64_t b = 0; b < r->batch; b++)

@@ -17,8 +17,8 @@ static void *array(int64_t count, size_t size) {
 static void draw_sizes(struct random *random, struct problem *p, int64_t work, struct source_sizes *sizes) {
   static const int64_t widths[] = {1, 2, 3, 5, 8, 15, 16, 17, 24, 32, 33, 40, 64, 65, 80, 96, 128, 192};
   static const int64_t groups[] = {1, 1, 2, 3, 4, 8};
-  static const attention_type types[] = {ATTENTION_FLOAT32, ATTENTION_FLOAT16, ATTENTION_BFLOAT16, ATTENTION_INT8,
-                                         ATTENTION_FLOAT64};
+  static const attention_type types[] = {ATTENTION_FLOAT32, ATTENTION_FLOAT16, ATTENTION_BFLOAT16,
+                                         ATTENTION_INT8, ATTENTION_FLOAT64};
   const attention_type query_types[] = {ATTENTION_FLOAT32, ATTENTION_FLOAT32, ATTENTION_FLOAT16,
                                         ATTENTION_BFLOAT16, ATTENTION_FLOAT64};
   const attention_type type = query_types[random_below(random, 5)];
@@ -29,10 +29,13 @@ static void draw_sizes(struct random *random, struct problem *p, int64_t work, s
     p->query_heads = sizes->heads * groups[random_below(random, 6)];
     sizes->depth = widths[random_below(random, 18)];
     sizes->width = one_in(random, 2) ? sizes->depth : widths[random_below(random, 18)];
-    p->query_count = one_in(random, 20) ? 0 : one_in(random, 3) ? 1 : one_in(random, 2) ? random_from(random, 2, 6)
-                                                                                       : random_from(random, 7, 70);
+    p->query_count = one_in(random, 20)  ? 0
+                     : one_in(random, 3) ? 1
+                     : one_in(random, 2) ? random_from(random, 2, 6)
+                                         : random_from(random, 7, 70);
     sizes->longest = one_in(random, 2) ? random_from(random, 0, 40) : random_from(random, 41, 700);
-  } while (p->batch * p->query_heads * p->query_count * sizes->longest * (sizes->depth + sizes->width) > work);
+  } while (p->batch * p->query_heads * p->query_count * sizes->longest * (sizes->depth + sizes->width) >
+           work);
   const int kinds = type == ATTENTION_FLOAT64 ? 5 : 4;
   sizes->keys = one_in(random, 3) && type != ATTENTION_FLOAT64 ? type : types[random_below(random, kinds)];
   sizes->values = one_in(random, 2) ? sizes->keys : types[random_below(random, kinds)];
@@ -43,7 +46,8 @@ static void draw_queries(struct random *random, struct problem *p, int64_t depth
   const attention_type type = p->queries.tensor.type;
   const int64_t kind = random_below(random, 3);
   for (int64_t b = 0; b < p->batch; b++) {
-    p->query_lengths[b] = kind == 0 || one_in(random, 3) ? p->query_count : random_from(random, 0, p->query_count);
+    p->query_lengths[b] =
+        kind == 0 || one_in(random, 3) ? p->query_count : random_from(random, 0, p->query_count);
     p->total_queries += p->query_lengths[b];
   }
   if (kind != 0) {
@@ -112,12 +116,13 @@ struct problem *draw_problem(uint64_t seed, int64_t work) {
   draw_source(&random, (attention_source)random_below(&random, 4), sizes, &p->source);
   draw_queries(&random, p, sizes.depth);
   snprintf(p->text, sizeof p->text,
-           "seed %llu, %s queries [%lld, %lld, %lld, %lld]%s, %s keys %s and values %s, Hkv %lld, Tk %lld, Dv %lld",
+           "seed %llu, %s queries [%lld, %lld, %lld, %lld]%s, %s keys %s and values %s, Hkv %lld, Tk %lld, "
+           "Dv %lld",
            (unsigned long long)seed, name_of_type(p->queries.tensor.type), (long long)p->batch,
            (long long)p->query_heads, (long long)p->query_count, (long long)sizes.depth,
            p->queries.tensor.rank == 3 ? " packed" : "", name_of_source(p->source.described.source),
-           name_of_type(sizes.keys), name_of_type(sizes.values), (long long)sizes.heads, (long long)p->source.count,
-           (long long)sizes.width);
+           name_of_type(sizes.keys), name_of_type(sizes.values), (long long)sizes.heads,
+           (long long)p->source.count, (long long)sizes.width);
   plain_numbers(p);
   draw_options(&random, p);
   return p;
@@ -167,8 +172,8 @@ double output_number(const struct problem *p, const struct results *results, int
   return get(&results->output.tensor, (int64_t[4]){sequence, head, query, column});
 }
 
-double log_sum_exp_number(const struct problem *p, const struct results *results, int64_t sequence, int64_t head,
-                          int64_t query) {
+double log_sum_exp_number(const struct problem *p, const struct results *results, int64_t sequence,
+                          int64_t head, int64_t query) {
   if (results->output.tensor.rank == 3)
     return get(&results->log_sum_exp.tensor, (int64_t[4]){head, packed_row(p, sequence, query)});
   return get(&results->log_sum_exp.tensor, (int64_t[4]){sequence, head, query});

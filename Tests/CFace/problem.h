@@ -44,8 +44,8 @@ struct results make_results(const struct problem *problem, enum layout output, e
 void free_results(struct results *results);
 
 // The element of the results that is row `query` of a sequence.
-double output_number(const struct problem *problem, const struct results *results, int64_t sequence, int64_t head,
-                     int64_t query, int64_t column);
+double output_number(const struct problem *problem, const struct results *results, int64_t sequence,
+                     int64_t head, int64_t query, int64_t column);
 double log_sum_exp_number(const struct problem *problem, const struct results *results, int64_t sequence,
                           int64_t head, int64_t query);
 

@@ -41,8 +41,8 @@ static double score(const struct reference *r, struct place p, int64_t index, do
   return s;
 }
 
-static void attend(const struct reference *r, struct place p, double (*rounded)(double), double *scores, double *y,
-                   double *log_sum_exp) {
+static void attend(const struct reference *r, struct place p, double (*rounded)(double), double *scores,
+                   double *y, double *log_sum_exp) {
   const int64_t group = r->query_heads / r->heads;
   double largest = -INFINITY;
   for (p.key = 0; p.key < r->keys; p.key++) {
@@ -72,7 +72,8 @@ static void attend(const struct reference *r, struct place p, double (*rounded)(
     y[d] = rounded(y[d]);
 }
 
-void reference_attention(const struct reference *r, double (*rounded)(double), double *output, double *log_sum_exp) {
+void reference_attention(const struct reference *r, double (*rounded)(double), double *output,
+                         double *log_sum_exp) {
   double *scores = malloc((size_t)(r->keys + 1) * sizeof *scores);
   if (!scores)
     exit(2);

@@ -27,8 +27,8 @@ struct reference {
   double (*modify)(double score, int64_t sequence, int64_t head, int64_t query, int64_t key);
 };
 
-// Output [B, Hq, Tq, Dv] and log-sum-exp [B, Hq, Tq]. Every score, weight and result goes through `rounded`: the identity for the exact
-// answer, the rounding of a type for what the three plain steps give in it.
+// Output [B, Hq, Tq, Dv] and log-sum-exp [B, Hq, Tq]. Every score, weight and result goes through `rounded`:
+// the identity for the exact answer, the rounding of a type for what the three plain steps give in it.
 void reference_attention(const struct reference *reference, double (*rounded)(double), double *output,
                          double *log_sum_exp);
 

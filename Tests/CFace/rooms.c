@@ -37,8 +37,8 @@ static int64_t lay_out(attention_tensor *tensor, enum layout layout, int64_t *fi
   return span;
 }
 
-static struct room make(attention_type type, int rank, const int64_t *shape, enum layout layout, size_t around,
-                        int byte) {
+static struct room make(attention_type type, int rank, const int64_t *shape, enum layout layout,
+                        size_t around, int byte) {
   struct room room = {.tensor = {.type = type, .rank = rank}};
   for (int axis = 0; axis < rank; axis++)
     room.tensor.shape[axis] = shape[axis];

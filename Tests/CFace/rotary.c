@@ -10,15 +10,18 @@ static void check_one(struct random *random) {
   const attention_type type = (attention_type)random_from(random, ATTENTION_FLOAT32, ATTENTION_BFLOAT16);
   const int64_t depth = random_from(random, 2, 70), rows = random_from(random, 1, 300);
   struct turning turning = {.depth = depth,
-                            .rotated = depth % 2 || one_in(random, 2) ? 2 * random_from(random, 1, depth / 2) : 0,
+                            .rotated =
+                                depth % 2 || one_in(random, 2) ? 2 * random_from(random, 1, depth / 2) : 0,
                             .base = one_in(random, 2) ? 10000 : 500000,
                             .interleaved = (int)random_below(random, 2)};
   begin_case("%s, depth %lld, rotated %lld, interleaved %d", name_of_type(type), (long long)depth,
              (long long)turning.rotated, turning.interleaved);
   attention_rotary *rotary = NULL;
-  if (!expect_ok(CALL(attention_rotary_create)(depth, turning.rotated, rows, turning.base, turning.interleaved, &rotary)))
+  if (!expect_ok(CALL(attention_rotary_create)(depth, turning.rotated, rows, turning.base,
+                                               turning.interleaved, &rotary)))
     return;
-  int64_t shape[4] = {random_from(random, 0, 2), random_from(random, 1, 3), random_from(random, 0, 9), depth}, positions[9];
+  int64_t shape[4] = {random_from(random, 0, 2), random_from(random, 1, 3), random_from(random, 0, 9), depth},
+          positions[9];
   for (int64_t t = 0; t < shape[2]; t++)
     positions[t] = one_in(random, 3) ? random_below(random, rows) : t % rows;
   // Turned in place: a result that has numbers before.

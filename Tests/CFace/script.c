@@ -17,8 +17,8 @@ static void draw_sizes(struct script *s) {
                                      .values = (attention_cache_type)random_below(random, 5),
                                      .page_size = INT64_C(1) << random_below(random, 6)};
   s->groups = random_from(random, 1, 4);
-  static const attention_type types[] = {ATTENTION_FLOAT32, ATTENTION_FLOAT32, ATTENTION_BFLOAT16, ATTENTION_FLOAT16,
-                                         ATTENTION_FLOAT64};
+  static const attention_type types[] = {ATTENTION_FLOAT32, ATTENTION_FLOAT32, ATTENTION_BFLOAT16,
+                                         ATTENTION_FLOAT16, ATTENTION_FLOAT64};
   s->query_type = types[random_below(random, 5)];
   s->window = -1;
   s->longest_append = 20;
@@ -29,7 +29,9 @@ static void draw_sizes(struct script *s) {
   }
   // Each sequence at its longest, and the pages of the tokens that a turn of a ring may keep.
   s->sizes.pages = (most_live + 1) * (2 * most_tokens / s->sizes.page_size + 3);
-  snprintf(s->text, sizeof s->text, "layers %lld, heads %lld, depth %lld, width %lld, keys %d, values %d, page %lld, window %lld + %lld, %s queries",
+  snprintf(s->text, sizeof s->text,
+           "layers %lld, heads %lld, depth %lld, width %lld, keys %d, values %d, page %lld, window %lld + "
+           "%lld, %s queries",
            (long long)s->sizes.layers, (long long)s->sizes.heads, (long long)s->sizes.depth,
            (long long)s->sizes.width, s->sizes.keys, s->sizes.values, (long long)s->sizes.page_size,
            (long long)s->window, (long long)s->keeping_first, name_of_type(s->query_type));
@@ -166,9 +168,18 @@ uint64_t run_script(uint64_t seed, attention_threads *threads, int compares, con
   if (!expect_ok(CALL(attention_cache_create)(&s->sizes, &s->cache)))
     return 0;
   draw_rotary(s);
-  static void (*const actions[])(struct script *) = {make_sequence, make_sequence, run_step, run_step, run_step,
-                                                     run_step, fork_sequence, truncate_sequence, reuse_tokens,
-                                                     save_and_load, attend_over_sequences, drop_sequence};
+  static void (*const actions[])(struct script *) = {make_sequence,
+                                                     make_sequence,
+                                                     run_step,
+                                                     run_step,
+                                                     run_step,
+                                                     run_step,
+                                                     fork_sequence,
+                                                     truncate_sequence,
+                                                     reuse_tokens,
+                                                     save_and_load,
+                                                     attend_over_sequences,
+                                                     drop_sequence};
   make_sequence(s);
   run_step(s);
   for (int action = 0; action < 24; action++)

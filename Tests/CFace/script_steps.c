@@ -41,7 +41,8 @@ static void gather(const struct script *s, int64_t layer, int64_t queries, struc
       for (int64_t t = 0; t < call->key_lengths[b]; t++) {
         const int64_t row = (b * sizes->heads + h) * keys + t;
         const struct model *model = &s->models[s->members[b]];
-        memcpy(call->k + row * sizes->depth, model_key(model, layer, t, h), (size_t)sizes->depth * sizeof(double));
+        memcpy(call->k + row * sizes->depth, model_key(model, layer, t, h),
+               (size_t)sizes->depth * sizeof(double));
         memcpy(call->v + row * width, model_value(model, layer, t, h), (size_t)width * sizeof(double));
       }
   call->reference = (struct reference){.batch = s->stepping,
@@ -66,11 +67,10 @@ static void gather(const struct script *s, int64_t layer, int64_t queries, struc
 
 static void compare(const struct script *s, const struct call *call, const attention_tensor *output,
                     const attention_tensor *sums) {
-  static const attention_type types[] = {ATTENTION_FLOAT32, ATTENTION_BFLOAT16, ATTENTION_FLOAT16, ATTENTION_INT8,
-                                         ATTENTION_INT8};
+  static const attention_type types[] = {ATTENTION_FLOAT32, ATTENTION_BFLOAT16, ATTENTION_FLOAT16,
+                                         ATTENTION_INT8, ATTENTION_INT8};
   const struct reference *r = &call->reference;
-  struct expected e =
-      expected_of_numbers(r, s->query_type, types[s->sizes.keys], types[s->sizes.values], 1);
+  struct expected e = expected_of_numbers(r, s->query_type, types[s->sizes.keys], types[s->sizes.values], 1);
   int64_t row = 0, start = 0;
   for (int64_t b = 0; b < r->batch; start += call->query_lengths[b++])
     for (int64_t h = 0; h < r->query_heads; h++)
@@ -78,10 +78,10 @@ static void compare(const struct script *s, const struct call *call, const atten
         if (i >= call->query_lengths[b])
           continue;
         for (int64_t d = 0; d < r->width; d++)
-          expect_near(get(output, (int64_t[4]){start + i, h, d}), e.output[row * r->width + d], e.output_bound,
-                      "output", row * r->width + d);
-        expect_near(get(sums, (int64_t[4]){h, start + i}), e.log_sum_exp[row], e.log_sum_exp_bound, "log_sum_exp",
-                    row);
+          expect_near(get(output, (int64_t[4]){start + i, h, d}), e.output[row * r->width + d],
+                      e.output_bound, "output", row * r->width + d);
+        expect_near(get(sums, (int64_t[4]){h, start + i}), e.log_sum_exp[row], e.log_sum_exp_bound,
+                    "log_sum_exp", row);
       }
   free_expected(&e);
 }
@@ -96,8 +96,8 @@ static void attend(struct script *s, const attention_key_values *source, const i
     total += lengths[b];
     longest = lengths[b] > longest ? lengths[b] : longest;
   }
-  struct room queries =
-      make_input(s->query_type, 3, (int64_t[]){total, heads, depth}, (enum layout)random_below(&s->random, 4));
+  struct room queries = make_input(s->query_type, 3, (int64_t[]){total, heads, depth},
+                                   (enum layout)random_below(&s->random, 4));
   call.q = doubles(s->stepping * heads * longest * depth);
   for (int64_t b = 0, start = 0; b < s->stepping; start += lengths[b++])
     for (int64_t i = 0; i < lengths[b]; i++)
@@ -111,9 +111,10 @@ static void attend(struct script *s, const attention_key_values *source, const i
   call.left = s->window - (source->source == ATTENTION_SEQUENCES);
   gather(s, source->layer, longest, &call);
   struct room output = make_result(s->query_type, 3, (int64_t[]){total, heads, call.reference.width}, dense);
-  struct room sums = make_result(s->query_type == ATTENTION_FLOAT64 ? ATTENTION_FLOAT64 : ATTENTION_FLOAT32, 2,
-                                 (int64_t[]){heads, total}, dense);
-  const attention_queries described = {.tensor = queries.tensor, .lengths = lengths, .length_count = s->stepping};
+  struct room sums = make_result(s->query_type == ATTENTION_FLOAT64 ? ATTENTION_FLOAT64 : ATTENTION_FLOAT32,
+                                 2, (int64_t[]){heads, total}, dense);
+  const attention_queries described = {
+      .tensor = queries.tensor, .lengths = lengths, .length_count = s->stepping};
   const attention_options options = {.causal = 1,
                                      .window_left = s->window >= 0 ? &call.left : NULL,
                                      .keeping_first = s->window >= 0 ? s->keeping_first : 0,
@@ -133,8 +134,8 @@ static void attend(struct script *s, const attention_key_values *source, const i
 
 // One layer's rows, as the caller has them and as the cache must hold them.
 static void write_layer(struct script *s, attention_step *step, int64_t layer, int64_t total) {
-  static const attention_type types[] = {ATTENTION_FLOAT32, ATTENTION_FLOAT32, ATTENTION_BFLOAT16, ATTENTION_FLOAT16,
-                                         ATTENTION_FLOAT64};
+  static const attention_type types[] = {ATTENTION_FLOAT32, ATTENTION_FLOAT32, ATTENTION_BFLOAT16,
+                                         ATTENTION_FLOAT16, ATTENTION_FLOAT64};
   const int64_t heads = s->sizes.heads, depth = s->sizes.depth, width = s->models[s->members[0]].width;
   struct room keys = make_input(types[random_below(&s->random, 5)], 3, (int64_t[]){total, heads, depth},
                                 (enum layout)random_below(&s->random, layouts_of_results));
@@ -179,7 +180,8 @@ static int64_t draw_members(struct script *s, int64_t *tokens) {
     const int64_t count = one_in(&s->random, 2) && most > 0 ? 1 : random_from(&s->random, 0, most);
     for (int64_t i = 0; i < count; i++)
       // No two alike: a prefix of known tokens is of one descent.
-      tokens[total++] = s->models[which].tokens[s->models[which].count + i] = (int64_t)(random_bits(&s->random) >> 1);
+      tokens[total++] = s->models[which].tokens[s->models[which].count + i] =
+          (int64_t)(random_bits(&s->random) >> 1);
     s->members[s->stepping] = which;
     s->counts[s->stepping++] = count;
   }

@@ -31,7 +31,8 @@ static attention_status run(void *context) {
   const attention_status status =
       CALL(attention_run)(&a->queries, &a->key_values, &a->options, &a->output, &a->log_sum_exp);
   if (status != ATTENTION_OK)
-    expect(!wrote_anything(&a->output_room) && !wrote_anything(&a->log_sum_exp_room), "wrote before it refused");
+    expect(!wrote_anything(&a->output_room) && !wrote_anything(&a->log_sum_exp_room),
+           "wrote before it refused");
   return status;
 }
 
@@ -115,21 +116,23 @@ static void check_joined(void) {
   REFUSED("parts", join(&a, parts, 3); parts[2].source = 77);
   // Itself as its part, and parts in parts without end.
   REFUSED("parts", join(&a, parts, 2); parts[1] = a.key_values);
-  REFUSED("parts", join(&a, parts, 2);
-          for (int i = 0; i < 12; i++) {
-            within[i] = a.key_values;
-            within[i].parts = i == 11 ? parts : &within[i + 1];
-            within[i].part_count = 1;
-          } a.key_values.parts = within; a.key_values.part_count = 1);
+  REFUSED(
+      "parts", join(&a, parts, 2); for (int i = 0; i < 12; i++) {
+        within[i] = a.key_values;
+        within[i].parts = i == 11 ? parts : &within[i + 1];
+        within[i].part_count = 1;
+      } a.key_values.parts = within;
+      a.key_values.part_count = 1);
 }
 
 static void check_cached(void) {
   REFUSED("step", memset(&a.key_values, 0, sizeof a.key_values); a.key_values.source = ATTENTION_STEP);
-  REFUSED("sequences", memset(&a.key_values, 0, sizeof a.key_values); a.key_values.source = ATTENTION_SEQUENCES);
-  REFUSED("sequences", memset(&a.key_values, 0, sizeof a.key_values); a.key_values.source = ATTENTION_SEQUENCES;
-          a.key_values.sequence_count = 1);
-  REFUSED("sequences", memset(&a.key_values, 0, sizeof a.key_values); a.key_values.source = ATTENTION_SEQUENCES;
-          a.key_values.sequence_count = -1);
+  REFUSED("sequences", memset(&a.key_values, 0, sizeof a.key_values);
+          a.key_values.source = ATTENTION_SEQUENCES);
+  REFUSED("sequences", memset(&a.key_values, 0, sizeof a.key_values);
+          a.key_values.source = ATTENTION_SEQUENCES; a.key_values.sequence_count = 1);
+  REFUSED("sequences", memset(&a.key_values, 0, sizeof a.key_values);
+          a.key_values.source = ATTENTION_SEQUENCES; a.key_values.sequence_count = -1);
 }
 
 void check_source_errors(void) {

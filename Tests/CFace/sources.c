@@ -58,14 +58,16 @@ double key_number(const struct source *source, int64_t sequence, int64_t head, i
   return number(&at->keys, &at->key_scales, index, column);
 }
 
-double value_number(const struct source *source, int64_t sequence, int64_t head, int64_t key, int64_t column) {
+double value_number(const struct source *source, int64_t sequence, int64_t head, int64_t key,
+                    int64_t column) {
   int64_t index[4];
   const struct source *at = find(source, sequence, head, key, index);
   return number(&at->values, &at->value_scales, index, column);
 }
 
 // One row: unit variance, integers times scales included.
-static void fill_row(struct random *random, struct room *rows, struct room *scales, int64_t *index, int64_t columns) {
+static void fill_row(struct random *random, struct room *rows, struct room *scales, int64_t *index,
+                     int64_t columns) {
   const attention_type type = rows->tensor.type;
   for (int64_t column = 0; column < columns; column++) {
     index[rows->tensor.rank - 1] = column;
@@ -76,7 +78,8 @@ static void fill_row(struct random *random, struct room *rows, struct room *scal
     put(&scales->tensor, index, (0.5 + (double)random_below(random, 1000) * 1e-3) / 73);
 }
 
-static void make_tensors(struct random *random, struct source *source, int rank, int64_t a, int64_t b, int64_t c) {
+static void make_tensors(struct random *random, struct source *source, int rank, int64_t a, int64_t b,
+                         int64_t c) {
   const struct source_sizes *sizes = &source->sizes;
   // A repeated first axis is that of sequences, or of pages; a packed one would make all keys one.
   const int kinds = rank == 4 ? layout_count : layouts_of_results;
@@ -88,11 +91,13 @@ static void make_tensors(struct random *random, struct source *source, int rank,
   source->described.keys = source->keys.tensor;
   source->described.values = source->values.tensor;
   if (sizes->keys == ATTENTION_INT8) {
-    source->key_scales = make_input(ATTENTION_FLOAT32, rank - 1, shape, (enum layout)random_below(random, kinds));
+    source->key_scales =
+        make_input(ATTENTION_FLOAT32, rank - 1, shape, (enum layout)random_below(random, kinds));
     source->described.key_scales = source->key_scales.tensor;
   }
   if (sizes->values == ATTENTION_INT8) {
-    source->value_scales = make_input(ATTENTION_FLOAT32, rank - 1, shape, (enum layout)random_below(random, kinds));
+    source->value_scales =
+        make_input(ATTENTION_FLOAT32, rank - 1, shape, (enum layout)random_below(random, kinds));
     source->described.value_scales = source->value_scales.tensor;
   }
 }
@@ -132,7 +137,8 @@ static void draw_pages(struct random *random, struct source *source) {
   int64_t total;
   source->count = longest(source, &total);
   const int64_t pages = total / source->page_size + source->sizes.batch + 1;
-  const int64_t columns = (source->count + source->page_size - 1) / source->page_size + random_below(random, 2);
+  const int64_t columns =
+      (source->count + source->page_size - 1) / source->page_size + random_below(random, 2);
   make_tensors(random, source, 4, pages, source->page_size, source->sizes.heads);
   source->page_table = make_input(ATTENTION_INT32, 2, (int64_t[]){source->sizes.batch, columns},
                                   (enum layout)random_below(random, layouts_of_results));
@@ -161,7 +167,8 @@ static void draw_parts(struct random *random, struct source *source) {
   source->described.part_count = count;
 }
 
-void draw_source(struct random *random, attention_source kind, struct source_sizes sizes, struct source *source) {
+void draw_source(struct random *random, attention_source kind, struct source_sizes sizes,
+                 struct source *source) {
   *source = (struct source){.described = {.source = kind}, .sizes = sizes};
   int64_t total;
   switch (kind) {

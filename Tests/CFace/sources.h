@@ -25,8 +25,10 @@ struct source {
   attention_key_values *described_parts;
 };
 
-// `kind` is one that needs no cache. Rows past lengths, and what lies between rows, are NaN; entries of page tables past lengths are −1.
-void draw_source(struct random *random, attention_source kind, struct source_sizes sizes, struct source *source);
+// `kind` is one that needs no cache. Rows past lengths, and what lies between rows, are NaN; entries of page
+// tables past lengths are −1.
+void draw_source(struct random *random, attention_source kind, struct source_sizes sizes,
+                 struct source *source);
 void free_source(struct source *source);
 
 // Key `key` of a sequence as a number: integers times their scales.

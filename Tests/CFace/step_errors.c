@@ -6,9 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const attention_cache_sizes sizes = {.layers = 2, .heads = 2, .depth = 8, .width = 6,
-                                            .keys = ATTENTION_CACHE_INT8, .values = ATTENTION_CACHE_FLOAT32,
-                                            .page_size = 4, .pages = 8};
+static const attention_cache_sizes sizes = {.layers = 2,
+                                            .heads = 2,
+                                            .depth = 8,
+                                            .width = 6,
+                                            .keys = ATTENTION_CACHE_INT8,
+                                            .values = ATTENTION_CACHE_FLOAT32,
+                                            .page_size = 4,
+                                            .pages = 8};
 
 struct writing {
   attention_step *step;
@@ -50,8 +55,8 @@ static void check_creation(void) {
   begin_subject("refusals of attention_step_create");
   struct stage s = make_stage();
   attention_step *none = NULL;
-  attention_sequence *twice[2] = {s.sequences[0], s.sequences[0]}, *strangers[2] = {s.sequences[0], s.sequences[2]},
-                     *missing[2] = {s.sequences[0], NULL};
+  attention_sequence *twice[2] = {s.sequences[0], s.sequences[0]},
+                     *strangers[2] = {s.sequences[0], s.sequences[2]}, *missing[2] = {s.sequences[0], NULL};
   const int64_t tokens[64] = {0};
 #define REFUSE(code, argument, sequences, count, ...)                                                        \
   do {                                                                                                       \
@@ -79,20 +84,25 @@ static void check_creation(void) {
   REFUSE(2, "pages", s.sequences, 2, full, tokens);
 #undef REFUSE
   begin_case("no place for the step, and an open one");
-  expect_refused(CALL(attention_step_create)(s.sequences, 2, ones, NULL, NULL), ATTENTION_INVALID_ARGUMENT, "step");
+  expect_refused(CALL(attention_step_create)(s.sequences, 2, ones, NULL, NULL), ATTENTION_INVALID_ARGUMENT,
+                 "step");
   attention_step *open = NULL;
   attention_sequence *fork = NULL;
   expect_ok(CALL(attention_step_create)(s.sequences, 2, ones, NULL, &open));
-  expect_refused(CALL(attention_step_create)(s.sequences, 1, ones, NULL, &none), ATTENTION_INVALID_ARGUMENT, "sequences");
-  expect_refused(CALL(attention_sequence_fork)(s.sequences[0], &fork), ATTENTION_INVALID_ARGUMENT, "sequence");
-  expect_refused(CALL(attention_sequence_truncate)(s.sequences[0], 0), ATTENTION_INVALID_ARGUMENT, "sequence");
+  expect_refused(CALL(attention_step_create)(s.sequences, 1, ones, NULL, &none), ATTENTION_INVALID_ARGUMENT,
+                 "sequences");
+  expect_refused(CALL(attention_sequence_fork)(s.sequences[0], &fork), ATTENTION_INVALID_ARGUMENT,
+                 "sequence");
+  expect_refused(CALL(attention_sequence_truncate)(s.sequences[0], 0), ATTENTION_INVALID_ARGUMENT,
+                 "sequence");
   expect(!none && !fork, "a handle was made");
   CALL(attention_step_destroy)(open);
   CALL(attention_step_destroy)(NULL);
   // Beyond what a ring takes at once.
   attention_sequence *ring = NULL;
   expect_ok(CALL(attention_sequence_create_ring)(s.caches[0], 4, 0, 2, &ring));
-  expect_refused(CALL(attention_step_create)(&ring, 1, (int64_t[]){3}, NULL, &none), ATTENTION_INVALID_ARGUMENT, "counts");
+  expect_refused(CALL(attention_step_create)(&ring, 1, (int64_t[]){3}, NULL, &none),
+                 ATTENTION_INVALID_ARGUMENT, "counts");
   CALL(attention_sequence_destroy)(ring);
   free_stage(&s);
 }
@@ -104,14 +114,18 @@ static void check_calls_of(struct writing *w, struct stage *s) {
   for (int i = 0; i < 4; i++)
     expect_refused(CALL(attention_step_write)(w->step, layers[i], &w->keys, &w->values, NULL, NULL),
                    ATTENTION_INVALID_ARGUMENT, "layer");
-  expect_refused(CALL(attention_step_write)(NULL, 0, &w->keys, &w->values, NULL, NULL), ATTENTION_INVALID_ARGUMENT, "step");
-  expect_refused(CALL(attention_step_write)(w->step, 0, NULL, &w->values, NULL, NULL), ATTENTION_INVALID_ARGUMENT, "keys");
-  expect_refused(CALL(attention_step_write)(w->step, 0, &w->keys, NULL, NULL, NULL), ATTENTION_INVALID_ARGUMENT, "values");
+  expect_refused(CALL(attention_step_write)(NULL, 0, &w->keys, &w->values, NULL, NULL),
+                 ATTENTION_INVALID_ARGUMENT, "step");
+  expect_refused(CALL(attention_step_write)(w->step, 0, NULL, &w->values, NULL, NULL),
+                 ATTENTION_INVALID_ARGUMENT, "keys");
+  expect_refused(CALL(attention_step_write)(w->step, 0, &w->keys, NULL, NULL, NULL),
+                 ATTENTION_INVALID_ARGUMENT, "values");
   expect_refused(CALL(attention_step_positions)(NULL, positions, 3), ATTENTION_INVALID_ARGUMENT, "step");
   expect_refused(CALL(attention_step_positions)(w->step, NULL, 3), ATTENTION_INVALID_ARGUMENT, "positions");
   static const int64_t counts[] = {2, 4, -1, INT64_MAX, INT64_MIN};
   for (int i = 0; i < 5; i++)
-    expect_refused(CALL(attention_step_positions)(w->step, positions, counts[i]), ATTENTION_INVALID_ARGUMENT, "count");
+    expect_refused(CALL(attention_step_positions)(w->step, positions, counts[i]), ATTENTION_INVALID_ARGUMENT,
+                   "count");
   expect(positions[0] == -7, "wrote positions");
   expect_refused(CALL(attention_step_commit)(NULL), ATTENTION_INVALID_ARGUMENT, "step");
   begin_case("NaN in an INT8 row");
@@ -151,9 +165,11 @@ static void check_sources_of(struct stage *s) {
   begin_case("sequences of two caches, layers");
   struct attempt a;
   make_attempt(&a);
-  const attention_sequence *strangers[2] = {s->sequences[0], s->sequences[2]}, *missing[2] = {s->sequences[0], NULL},
+  const attention_sequence *strangers[2] = {s->sequences[0], s->sequences[2]},
+                           *missing[2] = {s->sequences[0], NULL},
                            *both[2] = {s->sequences[0], s->sequences[1]};
-  a.key_values = (attention_key_values){.source = ATTENTION_SEQUENCES, .sequences = strangers, .sequence_count = 2};
+  a.key_values =
+      (attention_key_values){.source = ATTENTION_SEQUENCES, .sequences = strangers, .sequence_count = 2};
   refuse_run(&a, ATTENTION_INVALID_ARGUMENT, "sequences");
   a.key_values.sequences = missing;
   refuse_run(&a, ATTENTION_INVALID_ARGUMENT, "sequences");

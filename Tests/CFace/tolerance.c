@@ -39,7 +39,8 @@ static double *all_rounded(const double *x, int64_t count, double (*rounded)(dou
   return result;
 }
 
-// Double: 2^-53 of each of depth + keys terms, scores and sums of which are some ten in size, and as much again for each function.
+// Double: 2^-53 of each of depth + keys terms, scores and sums of which are some ten in size, and as much
+// again for each function.
 static void bound_doubles(const struct reference *r, struct expected *e, int64_t rows) {
   e->output_bound = 0x1p-53 * 16 * (double)(r->depth + r->keys + 16);
   e->log_sum_exp_bound = e->output_bound;
@@ -58,7 +59,9 @@ struct expected expected_of_numbers(const struct reference *r, attention_type qu
     return e;
   }
   // Twice what the plain steps in the queries' type err, on keys and values of that type, and 1e-5.
-  double (*const in_type)(double) = queries == ATTENTION_FLOAT32 ? in_f32 : queries == ATTENTION_FLOAT16 ? in_f16 : in_bf16;
+  double (*const in_type)(double) = queries == ATTENTION_FLOAT32   ? in_f32
+                                    : queries == ATTENTION_FLOAT16 ? in_f16
+                                                                   : in_bf16;
   double *naive = doubles(count), *sums = doubles(rows);
   double *k = all_rounded(r->k, r->batch * r->heads * r->keys * r->depth, in_type);
   double *v = all_rounded(r->v, r->batch * r->heads * r->keys * r->width, in_type);
@@ -86,8 +89,8 @@ struct expected expected_of_numbers(const struct reference *r, attention_type qu
 }
 
 struct expected expected_of(const struct problem *p) {
-  return expected_of_numbers(&p->reference, p->queries.tensor.type, p->source.sizes.keys, p->source.sizes.values,
-                             p->is_plain);
+  return expected_of_numbers(&p->reference, p->queries.tensor.type, p->source.sizes.keys,
+                             p->source.sizes.values, p->is_plain);
 }
 
 void free_expected(struct expected *expected) {

@@ -10,9 +10,10 @@ struct expected {
   double output_bound, log_sum_exp_bound;
 };
 struct expected expected_of(const struct problem *problem);
-// The same for plain numbers: the types of queries, keys and values, and whether bounds for unit variance hold.
-struct expected expected_of_numbers(const struct reference *reference, attention_type queries, attention_type keys,
-                                    attention_type values, int is_plain);
+// The same for plain numbers: the types of queries, keys and values, and whether bounds for unit variance
+// hold.
+struct expected expected_of_numbers(const struct reference *reference, attention_type queries,
+                                    attention_type keys, attention_type values, int is_plain);
 void free_expected(struct expected *expected);
 
 #endif

@@ -46,7 +46,8 @@ size_t size_of_type(attention_type type) {
 }
 
 const char *name_of_type(attention_type type) {
-  static const char *const names[] = {"none", "float32", "float64", "float16", "bfloat16", "int8", "bool", "int32"};
+  static const char *const names[] = {"none",     "float32", "float64", "float16",
+                                      "bfloat16", "int8",    "bool",    "int32"};
   return type >= 0 && type <= ATTENTION_INT32 ? names[type] : "none";
 }
 

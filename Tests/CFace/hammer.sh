@@ -42,3 +42,6 @@ fi
 trap 'rmdir "$group"' EXIT
 echo "hammer: on half a CPU" >&2
 (echo "$BASHPID" > "$group/cgroup.procs" && exec "$hammer" "$share")
+throttled="$(sed -n 's/^nr_throttled //p' "$group/cpu.stat")"
+echo "hammer: the kernel stopped it ${throttled:-no} times for its quota" >&2
+[ "${throttled:-0}" -gt 0 ] || { echo "hammer: the quota was not in force" >&2; exit 1; }

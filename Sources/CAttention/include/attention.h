@@ -12,7 +12,8 @@
 //
 // Errors. Functions return ATTENTION_OK or say by attention_last_error() which argument was wrong, what was given and what was expected.
 // Nothing is written or made then. No exception and no signal comes out of this library for anything that it can check. What it
-// cannot check: that memory is as large as shapes and strides say, that handles are alive, and that nobody changes operands during a call.
+// cannot check: that memory is as large as shapes and strides say, that results overlap no operand, that handles are alive, and that nobody
+// changes operands during a call.
 //
 // Threads. Any function may be called from any thread. Calls that find the pool of threads busy compute on their own thread. A handle must
 // not be destroyed while another thread uses it. After fork() a child computes on the calling thread; a child must not use caches whose
@@ -114,7 +115,7 @@ enum {
   ATTENTION_JOINED = 3,
   /// A layer of a step: its sequences, the appended tokens included once the layer is written.
   ATTENTION_STEP = 4,
-  /// A layer of sequences as they are.
+  /// A layer of sequences as they are. Of a ring, the rows that its next token's query sees: one position fewer than the window of its last.
   ATTENTION_SEQUENCES = 5,
 };
 

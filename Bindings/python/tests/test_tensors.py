@@ -7,7 +7,7 @@ import pytest
 from oracle import BFLOAT16, attend, check, operands
 from producers import Producer
 
-from swift_attention import AttentionError, attention
+from swift_attention import AttentionError, KeyValues, attention, merge
 
 LAYOUTS = {
     "[B, T, H, D]": lambda x: np.ascontiguousarray(x.transpose(0, 2, 1, 3)).transpose(0, 2, 1, 3),
@@ -84,6 +84,26 @@ def test_dlpack_is_given_back_after_errors():
     with pytest.raises(AttentionError, match="out: a read-only"):
         attention(q, k, v, out=out)
     assert out.returned == 1
+
+
+def test_dlpack_in_all_places():
+    """Masks beyond a frame's, parts, merges: each lent tensor is back when the call returns, or has failed."""
+    q, k, v = operands()
+    lent = [Producer(np.ones((5, 9), bool)) for _ in range(6)] + [Producer(x, versioned=True) for x in (k, v, k, v)]
+    parts = [KeyValues.padded(*lent[6:8]), KeyValues.padded(*lent[8:])]
+    masks = [Producer(np.ones((5, 18), bool)) for _ in range(6)]
+    attention(q, KeyValues.joined(*parts), masks=masks)
+    with pytest.raises(AttentionError) as first:
+        attention(q, KeyValues.joined(*parts, KeyValues.padded(k, None)), masks=masks)
+    with pytest.raises(AttentionError) as second:
+        attention(q, k, v, masks=[*lent[:6], None])
+    results = [Producer(x) for x in attention(q, k, v, return_lse=True)]
+    merge([results, results])
+    with pytest.raises(AttentionError) as third:
+        merge([results, (results[0], None)])
+    assert "values" in str(first.value) and "masks[6]" in str(second.value) and "parts[1]" in str(third.value)
+    for each in lent + masks + results:
+        assert each.lent == each.returned > 0
 
 
 def test_a_capsule_that_was_used():

@@ -1,13 +1,11 @@
 """Tensors of every kind and layout, none of them copied."""
 
-import ctypes
-
 import numpy as np
 import pytest
 from oracle import BFLOAT16, attend, check, operands
 from producers import Producer
 
-from swift_attention import AttentionError, attention
+from swift_attention import AttentionError, KeyValues, attention, merge
 
 LAYOUTS = {
     "[B, T, H, D]": lambda x: np.ascontiguousarray(x.transpose(0, 2, 1, 3)).transpose(0, 2, 1, 3),
@@ -86,14 +84,44 @@ def test_dlpack_is_given_back_after_errors():
     assert out.returned == 1
 
 
+def test_dlpack_in_all_places():
+    """Masks beyond a frame's, parts, merges: each lent tensor is back when the call returns, or has failed."""
+    q, k, v = operands()
+    lent = [Producer(np.ones((5, 9), bool)) for _ in range(6)] + [Producer(x, versioned=True) for x in (k, v, k, v)]
+    parts = [KeyValues.padded(*lent[6:8]), KeyValues.padded(*lent[8:])]
+    masks = [Producer(np.ones((5, 18), bool)) for _ in range(6)]
+    attention(q, KeyValues.joined(*parts), masks=masks)
+    with pytest.raises(AttentionError) as first:
+        attention(q, KeyValues.joined(*parts, KeyValues.padded(k, None)), masks=masks)
+    with pytest.raises(AttentionError) as second:
+        attention(q, k, v, masks=[*lent[:6], None])
+    results = [Producer(x) for x in attention(q, k, v, return_lse=True)]
+    merge([results, results])
+    with pytest.raises(AttentionError) as third:
+        merge([results, (results[0], None)])
+    assert "values" in str(first.value) and "masks[6]" in str(second.value) and "parts[1]" in str(third.value)
+    for each in lent + masks + results:
+        assert each.lent == each.returned > 0
+
+
+class Once:
+    """Lends the same capsule again and again."""
+
+    def __init__(self, capsule):
+        self.capsule = capsule
+
+    def __dlpack__(self):
+        return self.capsule
+
+
 def test_a_capsule_that_was_used():
     x = Producer(operands()[0])
-    capsule = x.__dlpack__()
-    taken = ctypes.pythonapi.PyCapsule_SetName(ctypes.py_object(capsule), b"used_dltensor")
-    assert taken == 0
-    other = type("Once", (), {"__dlpack__": lambda self: capsule})()
+    once = Once(x.__dlpack__())
+    attention(once, x, x)
     with pytest.raises(AttentionError, match="query: a capsule"):
-        attention(other, x, x)
+        attention(once, x, x)
+    # Before the producer, whose functions it calls.
+    del once.capsule
 
 
 @pytest.mark.parametrize(

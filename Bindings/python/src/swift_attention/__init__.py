@@ -4,6 +4,8 @@
 programs as they are.
 """
 
+import importlib
+
 from ._attention import attention, describe
 from ._caches import Cache, Sequence, key_values
 from ._errors import AttentionError, AttentionMemoryError
@@ -33,3 +35,10 @@ __all__ = [
     "quantize",
     "thread_count",
 ]
+
+
+def __getattr__(name: str):
+    # Whoever names it has PyTorch; the others need not.
+    if name == "torch":
+        return importlib.import_module(".torch", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -15,7 +15,7 @@ from typing import Iterator
 TENSOR_BYTES = 80
 KEY_VALUES_BYTES = 472
 # data, type, rank, shape[4], strides[4] for each rank; what a lower rank leaves out is zeroed.
-TENSOR = (None, *(Struct(f"=Qii{rank}q{32 - 8 * rank}x{rank}q{32 - 8 * rank}x") for rank in (1, 2, 3, 4)))
+TENSOR = {rank: Struct(f"=Qii{rank}q{32 - 8 * rank}x{rank}q{32 - 8 * rank}x") for rank in (1, 2, 3, 4)}
 LENGTHS = Struct("=Qq")
 OPTIONS = Struct("=QiiQqQQqQqQqdQqi4xQQQ")
 SCALARS = Struct("=dqqq")
@@ -62,12 +62,13 @@ class Frame:
 
     __slots__ = ("memory", "address", "keep", "_lent")
 
-    def __init__(self, size: int = FRAME_BYTES):
+    def __init__(self, size: int = FRAME_BYTES, keep: list | None = None):
+        """A frame within another call's shares what that keeps."""
         self.memory = bytearray(size)
         # An array that lends its buffer cannot be resized, so its bytes stay where they are.
         self._lent = ctypes.c_char.from_buffer(self.memory)
         self.address = ctypes.addressof(self._lent)
-        self.keep: list = []
+        self.keep: list = [] if keep is None else keep
 
 
 _free: list[Frame] = []
@@ -89,10 +90,13 @@ def give_back(frame: Frame) -> None:
 
 
 @contextmanager
-def frame() -> Iterator[Frame]:
-    """A frame for the length of a block."""
-    taken = take()
+def frame(size: int = FRAME_BYTES) -> Iterator[Frame]:
+    """A frame for the length of a block. What it kept is let go at the block's end, whatever an error's traceback holds."""
+    taken = take() if size <= FRAME_BYTES else Frame(size)
     try:
         yield taken
     finally:
-        give_back(taken)
+        if size <= FRAME_BYTES:
+            give_back(taken)
+        else:
+            taken.keep.clear()

@@ -103,7 +103,7 @@ class KeyValues:
         )
 
     def _pack_parts(self, frame: Frame, offset: int) -> int:
-        inner = Frame(max(1, len(self.parts)) * frames.KEY_VALUES_BYTES)
+        inner = Frame(max(1, len(self.parts)) * frames.KEY_VALUES_BYTES, frame.keep)
         frame.keep.append(inner)
         widths = [part.pack(inner, index * frames.KEY_VALUES_BYTES) for index, part in enumerate(self.parts)]
         frame.memory[offset : offset + frames.KEY_VALUES_BYTES] = frames.NO_KEY_VALUES

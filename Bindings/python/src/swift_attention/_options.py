@@ -53,7 +53,7 @@ def pack_options(
         if not callable(modifier):
             raise AttentionError("modifier", f"{modifier!r} given, expected a function of Scores")
         changes = Modifier(modifier)
-        callback = cast(changes.callback, c_void_p).value
+        callback = cast(changes.callback, c_void_p).value or 0
         frame.keep.append(changes)
     if threads is not None:
         frame.keep.append(threads)
@@ -117,7 +117,7 @@ def _masks(frame: Frame, masks) -> tuple[int, int]:
             pack(frame, MASKS + index * TENSOR_BYTES, mask, f"masks[{index}]")
         return (frame.address + MASKS if count else 0), count
     # Longer lists find their place in a frame of another size.
-    longer = Frame(count * TENSOR_BYTES)
+    longer = Frame(count * TENSOR_BYTES, frame.keep)
     frame.keep.append(longer)
     for index, mask in enumerate(masks):
         pack(longer, index * TENSOR_BYTES, mask, f"masks[{index}]")

@@ -6,6 +6,7 @@ import functools
 import sys
 from collections import Counter
 from threading import Lock
+from typing import Callable
 
 import torch
 
@@ -27,7 +28,8 @@ class Replacement:
         self.passed_on: Counter[str] = Counter()
         self._threads, self._lock = threads, Lock()
         self._places: list[tuple[dict, str]] = []
-        self._original = self._function = None
+        self._original: Callable | None = None
+        self._function: Callable | None = None
 
     def enable(self) -> Replacement:
         """Puts this in the place of the function: in ``torch.nn.functional``, and in each loaded module outside PyTorch that imported it by name."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from . import _frames as frames
 from . import _library as library
 from ._errors import AttentionError
-from ._frames import TENSOR_BYTES, Frame
+from ._frames import TENSOR_BYTES
 from ._results import log_sum_exp_type, maker_like
 from ._tensors import pack
 
@@ -23,16 +24,16 @@ def merge(parts):
     if not parts:
         raise AttentionError("parts", "none given, expected one or more pairs of an output and its log-sum-exps")
     count = len(parts)
-    frame = Frame((2 * count + 2) * TENSOR_BYTES)
-    for index, (output, sums) in enumerate(parts):
-        type, shape = pack(frame, index * TENSOR_BYTES, output, f"parts[{index}]")
-        _, rows = pack(frame, (count + index) * TENSOR_BYTES, sums, f"parts[{index}]")
-    make = maker_like(parts[0][0])
-    output, sums = make(type, tuple(shape)), make(log_sum_exp_type(type), tuple(rows))
-    pack(frame, 2 * count * TENSOR_BYTES, output, "output", True)
-    pack(frame, (2 * count + 1) * TENSOR_BYTES, sums, "log_sum_exp", True)
-    places = [frame.address + index * TENSOR_BYTES for index in (0, count, 2 * count, 2 * count + 1)]
-    library.check(library.merge(places[0], places[1], count, places[2], places[3]))
+    with frames.frame((2 * count + 2) * TENSOR_BYTES) as frame:
+        for index, (output, sums) in enumerate(parts):
+            type, shape = pack(frame, index * TENSOR_BYTES, output, f"parts[{index}]")
+            _, rows = pack(frame, (count + index) * TENSOR_BYTES, sums, f"parts[{index}]")
+        make = maker_like(parts[0][0])
+        output, sums = make(type, tuple(shape)), make(log_sum_exp_type(type), tuple(rows))
+        pack(frame, 2 * count * TENSOR_BYTES, output, "output", True)
+        pack(frame, (2 * count + 1) * TENSOR_BYTES, sums, "log_sum_exp", True)
+        places = [frame.address + index * TENSOR_BYTES for index in (0, count, 2 * count, 2 * count + 1)]
+        library.check(library.merge(places[0], places[1], count, places[2], places[3]))
     return output, sums
 
 
@@ -42,12 +43,12 @@ def quantize(numbers):
     ``numbers``: any float type, 1 to 4 axes. Returns integers of that shape and float32 scales of that shape without its last axis, as
     ``key_scales`` takes them. Raises AttentionError for rows with NaN or infinities.
     """
-    frame = Frame(3 * TENSOR_BYTES)
-    _, shape = pack(frame, 0, numbers, "numbers")
-    make = maker_like(numbers)
-    integers, scales = make(library.INT8, tuple(shape)), make(library.FLOAT32, tuple(shape[:-1]))
-    pack(frame, TENSOR_BYTES, integers, "integers", True)
-    pack(frame, 2 * TENSOR_BYTES, scales, "scales", True)
-    places = [frame.address + index * TENSOR_BYTES for index in range(3)]
-    library.check(library.quantize(*places))
+    with frames.frame() as frame:
+        _, shape = pack(frame, 0, numbers, "numbers")
+        make = maker_like(numbers)
+        integers, scales = make(library.INT8, tuple(shape)), make(library.FLOAT32, tuple(shape[:-1]))
+        pack(frame, TENSOR_BYTES, integers, "integers", True)
+        pack(frame, 2 * TENSOR_BYTES, scales, "scales", True)
+        places = [frame.address + index * TENSOR_BYTES for index in range(3)]
+        library.check(library.quantize(*places))
     return integers, scales

@@ -1,5 +1,6 @@
 """replace_sdpa: what runs here, what is passed on, and that nothing else changes."""
 
+import subprocess
 import sys
 import threading
 import types
@@ -138,6 +139,12 @@ def test_enable_and_disable():
     assert functional.scaled_dot_product_attention is BUILTIN[0]
     with pytest.raises(RuntimeError, match="without enable"):
         swift_attention.torch.disable()
+
+
+def test_the_package_names_it():
+    program = "import swift_attention; print(swift_attention.torch.replace_sdpa())"
+    printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert printed == "Replacement(calls=0, passed_on={})\n"
 
 
 def test_an_exception_puts_it_back():

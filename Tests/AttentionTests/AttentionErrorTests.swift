@@ -96,6 +96,17 @@ import Testing
     #expect(output.shape == empty.shape)
   }
 
+  @Test(.timeLimit(.minutes(1))) func anEmptyBatchOfAnySizeCostsNothingInPartsAndPlans() throws {
+    let empty = Tensor<Float>.zeros([1 << 40, 1, 0, 1])
+    let tensors = KeyValues(keys: empty, values: empty)
+    let attend = ScaledDotProductAttention(mask: .causal)
+    #expect(try attend(empty, KeyValues(joining: [tensors, tensors])).shape == empty.shape)
+    let plan = try attend.plan(empty, tensors)
+    var output = empty
+    try output.withMutableView { (view) throws(AttentionError) in try plan.run(empty, tensors, to: view) }
+    #expect(output.shape == empty.shape)
+  }
+
   @Test func refusesResultsThatNoMemoryHolds() throws {
     // 2⁵⁸ floats, read from one.
     let one = Tensor<Float>.zeros([1, 1, 1, 1])

@@ -25,7 +25,10 @@ extension FuzzTarget {
       // White space around what users say may go, the rest stands in the prompt.
       let prompt = try template.prompt(messages)
       for message in messages where message.role == .user {
-        let words = message.content.unicodeScalars.split(whereSeparator: \.properties.isWhitespace)
+        // As Python has it, the four separators of ASCII are spaces too.
+        let words = message.content.unicodeScalars.split {
+          $0.properties.isWhitespace || (0x1C...0x1F).contains($0.value)
+        }
         let longest = words.max { $0.count < $1.count }
         try require(
           longest.map { Array(prompt.utf8).contains(Array(String($0).utf8)) } ?? true,

@@ -88,7 +88,9 @@ extension KeyValues {
       do throws(AttentionError) {
         let next = try part.sources()
         if let refusal = next.valuesRefusal { throw refusal }
-        for sequence in 0..<next.sizes.batch where part.positions(sequence).skipped > 0 {
+        // Tensors have no gaps, and without elements any number of sequences.
+        for sequence in 0..<(part.fillsTensors ? 0 : next.sizes.batch)
+        where part.positions(sequence).skipped > 0 {
           throw AttentionError(
             "keyValues",
             "a ring that has overwritten rows of sequence \(sequence) given, expected parts without gaps")

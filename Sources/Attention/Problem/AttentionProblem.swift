@@ -74,7 +74,8 @@ final class AttentionProblem {
     }
     switch queries.arrangement {
     case .batch:
-      for sequence in 0..<sizes.batch where sequences.of(sequence).queryCount != sizes.queryCount {
+      for sequence in sequences.distinct(of: sizes.batch)
+      where sequences.of(sequence).queryCount != sizes.queryCount {
         throw AttentionError("queries", "no lengths given, expected those that the plan was made for")
       }
     case .padded(let lengths), .packed(let lengths):
@@ -112,7 +113,8 @@ final class AttentionProblem {
         "\(sources.keys.type) keys and \(sources.values.type) values given, expected \(keys.type) and \(values.type) as the plan was made for"
       )
     }
-    for sequence in 0..<sizes.batch {
+    // Without elements there may be any number of sequences, which are alike then.
+    for sequence in keyValues.fillsTensors ? sequences.distinct(of: sizes.batch) : 0..<sizes.batch {
       let (extent, positions) = (sequences.of(sequence), keyValues.positions(sequence))
       guard extent.keyCount != keyValues.length(sequence) || extent.positions != positions else { continue }
       throw AttentionError(

@@ -31,6 +31,14 @@ enum SequenceExtents: Sendable {
     }
   }
 
+  /// The sequences that may differ: one where all of `count` are alike.
+  func distinct(of count: Int) -> Range<Int> {
+    switch self {
+    case .same: 0..<min(count, 1)
+    case .each: 0..<count
+    }
+  }
+
   /// The extents under the alignment of a mask.
   func aligned(by mask: AttentionMask, count: Int) throws(AttentionError) -> SequenceExtents {
     let alignment = mask.alignments.first ?? .bottomRight

@@ -91,8 +91,8 @@ let package = Package(
     .target(
       name: "FuzzTargets",
       dependencies: [
-        "Attention", "AttentionBench", "AttentionCommand", "AttentionReference", "BenchmarkKit",
-        "Parallelism", "TensorFiles", "Tensors", "Transformer",
+        "Attention", "AttentionBench", "AttentionC", "AttentionCommand", "AttentionReference", "BenchmarkKit",
+        "CAttention", "Parallelism", "TensorFiles", "Tensors", "Transformer",
       ],
       path: "Fuzz/Sources/FuzzTargets"),
     .target(name: "CAllocationCount", path: "Tests/CAllocationCount"),

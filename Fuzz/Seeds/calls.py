@@ -99,8 +99,9 @@ def make_benchmark_files():
 def make_draws():
     """What draws its input from bytes gets some to begin with."""
     source = random.Random(1)
-    for target, count, length in [("key-values", 24, 120), ("problems", 32, 60), ("sampling", 12, 90)]:
+    for target, count, length in [("key-values", 24, 120), ("problems", 32, 60), ("sampling", 12, 90), ("c-entries", 24, 160)]:
         for number in range(count):
             write(target, f"draw-{number:02}", source.randbytes(length))
     write("key-values", "zeros", bytes(1))
     write("problems", "zeros", bytes(1))
+    write("c-entries", "zeros", bytes(1))

@@ -17,7 +17,7 @@ public struct FuzzTarget: Sendable {
   /// All targets. A new one is a file beside this one, a line here and a folder in `Corpora`.
   public static let all: [FuzzTarget] = [
     .safetensors, .gguf, .npy, .configurations, .tokenizers, .chats, .cases, .savedCaches, .commandLines,
-    .benchmarkFiles, .keyValues, .problems, .sampling,
+    .benchmarkFiles, .keyValues, .problems, .sampling, .cEntries,
   ]
 }
 

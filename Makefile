@@ -173,10 +173,12 @@ libattention: setup
 
 install: libattention
 	@install -d "$(DESTDIR)$(PREFIX)/lib/pkgconfig" "$(DESTDIR)$(PREFIX)/include"
-	@cp -a $(LIBATTENTION)/libattention.so* "$(DESTDIR)$(PREFIX)/lib/"
+	@install -m 755 $(LIBATTENTION)/libattention.so.$(VERSION) "$(DESTDIR)$(PREFIX)/lib/"
+	@ln -sf libattention.so.$(VERSION) "$(DESTDIR)$(PREFIX)/lib/libattention.so.$(basename $(VERSION))"
+	@ln -sf libattention.so.$(basename $(VERSION)) "$(DESTDIR)$(PREFIX)/lib/libattention.so"
 	@install -m 644 Sources/CAttention/include/attention.h Sources/CAttention/include/attention_cache.h "$(DESTDIR)$(PREFIX)/include/"
 	@sed -e 's|@PREFIX@|$(abspath $(PREFIX))|' -e 's|@VERSION@|$(VERSION)|' Bindings/c/attention.pc.in > "$(DESTDIR)$(PREFIX)/lib/pkgconfig/attention.pc"
-	@echo "Installed libattention $(VERSION) in $(DESTDIR)$(PREFIX)" >&2
+	@echo "Installed libattention $(VERSION) in $(DESTDIR)$(PREFIX); ldconfig makes a new library known where that is a folder of the system's" >&2
 
 # Compiled as a user would, against an installed prefix; all three have to print the same lines.
 C_EXAMPLES := .build/c-examples

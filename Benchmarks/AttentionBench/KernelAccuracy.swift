@@ -5,7 +5,7 @@ import Foundation
 
 /// How far kernels are from the Float64 oracle, by shape, element type, kernel and the size of the logits.
 ///
-/// Queries and keys are normal with a variance of `√factor`, so that logits have a standard deviation of `factor`: at 1 the softmax averages
+/// Queries and keys are normal with a standard deviation of `√factor`, so that logits have a standard deviation of `factor`: at 1 the softmax averages
 /// many values, at 1e5 it picks one, and what a score is off shows in which.
 struct KernelAccuracy {
   static let factors = [1, 10, 100, 1e3, 1e4, 1e5]

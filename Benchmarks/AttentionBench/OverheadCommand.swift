@@ -12,7 +12,7 @@ struct OverheadCommand: ParsableCommand {
     discussion: """
       One query of one head over one key, width 64, on one thread: next to nothing is computed. Both take turns of \
       1000 calls; the times are medians of turns. Swift's queries, keys and values are made once, as a program does \
-      that keeps them; C describes its own with each call.
+      that keeps them; the library reads C's descriptions anew with each call.
       """)
 
   @Option(help: ArgumentHelp("Turns of each.", valueName: "n"))
@@ -73,7 +73,8 @@ private final class OverheadProblem {
     keyValues.keys = tensor(1)
     keyValues.values = tensor(2)
     output = tensor(3)
-    attention_threads_create(1, &options.threads)
+    let status = attention_threads_create(1, &options.threads)
+    precondition(Int(status) == ATTENTION_OK, "no pool of one thread: \(String(cString: attention_last_error()))")
   }
 
   deinit {

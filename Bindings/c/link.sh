@@ -33,7 +33,9 @@ ln -sf "$soname" "$out/libattention.so"
 rm -r "$archives"
 
 # What a user's machine needs, and what a user's program sees.
-others="$(nm -D --defined-only "$out/libattention.so" | awk '$2 ~ /[TDBRVW]/ && $3 !~ /^attention_/ { print $3 }')"
+others="$(nm -D --defined-only "$out/libattention.so" | awk '$2 ~ /[A-Zui]/ && $3 !~ /^attention_/ { print $3 }')"
 [ -z "$others" ] || { echo "link.sh: exported beside attention_*: $others" >&2; exit 1; }
-needed="$(readelf -d "$out/libattention.so" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | grep -vE '^(libc|libm|ld-linux[a-z0-9-]*)\.so' || true)"
+needed="$(readelf -d "$out/libattention.so" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p')"
+grep -q '^libc\.so' <<<"$needed" || { echo "link.sh: cannot read what the library needs" >&2; exit 1; }
+needed="$(grep -vE '^(libc|libm|ld-linux[a-z0-9-]*)\.so' <<<"$needed" || true)"
 [ -z "$needed" ] || { echo "link.sh: needs beside the C library: $needed" >&2; exit 1; }

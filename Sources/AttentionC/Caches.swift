@@ -112,7 +112,7 @@ public func attention_sequence_save(_ sequence: OpaquePointer?, _ path: UnsafePo
   -> attention_status
 {
   reporting { () throws(AttentionError) in
-    let path = String(cString: try path.required("path"))
+    let path = try text(path, "path")
     let sequence = try handle(sequence, as: KeyValueSequence.self, "sequence")
     // The ids, and pieces of rows put together.
     try askForLists(of: sequence.count + (1 << 16), 4 * MemoryLayout<Int>.stride, "sequence")
@@ -125,7 +125,7 @@ public func attention_sequence_load(
   _ cache: OpaquePointer?, _ path: UnsafePointer<CChar>?, _ sequence: UnsafeMutablePointer<OpaquePointer?>?
 ) -> attention_status {
   make(sequence, "sequence") { () throws(AttentionError) in
-    let path = String(cString: try path.required("path"))
+    let path = try text(path, "path")
     return try handle(cache, as: KeyValuePool.self, "cache").load(from: path)
   }
 }
@@ -133,4 +133,14 @@ public func attention_sequence_load(
 @c @implementation
 public func attention_sequence_destroy(_ sequence: OpaquePointer?) {
   destroy(sequence, as: KeyValueSequence.self)
+}
+
+/// A text of the caller's.
+///
+/// - Throws: ``AttentionError`` for bytes that are no UTF-8: they would name another file once repaired.
+private func text(_ bytes: UnsafePointer<CChar>?, _ argument: String) throws(AttentionError) -> String {
+  guard let text = String(validatingCString: try bytes.required(argument)) else {
+    throw AttentionError(argument, "bytes that are no UTF-8 given, expected UTF-8")
+  }
+  return text
 }

@@ -51,10 +51,14 @@ private struct Call: ~Copyable {
     let described = try queries.required("queries").pointee
     let operand = try Operand(described.tensor, "queries")
     let lengths = try integers(described.lengths, described.length_count, "queries.lengths")
-    // What a plan notes of a sequence and of its blocks.
-    try askForLists(of: lengths?.count ?? operand.shape[0], 640, "queries")
+    if let lengths { try checkLengths(lengths, of: operand) }
+    // What a plan notes of a sequence and of its blocks. Without lengths all sequences are alike, and noted once.
+    if let lengths { try askForLists(of: lengths.count, 640, "queries.lengths") }
     let rows = try AttentionC.keyValues(keyValues)
     let attention = try AttentionC.attention(options)
+    if let options = options?.pointee, operand.shape.count >= 3 {
+      try checkCounts(options, heads: operand.shape[1], sequences: lengths?.count ?? operand.shape[0])
+    }
     (self.queries, self.lengths) = (operand, lengths)
     (self.keyValues, self.attention) = (rows, attention)
   }
@@ -75,8 +79,37 @@ private struct Call: ~Copyable {
     _ type: Element.Type
   ) throws(AttentionError) -> Queries<Element> {
     let tensor = try queries.tensor(as: type)
-    guard let lengths else { return Queries(tensor) }
-    return queries.shape.count == 3 ? .packed(tensor, lengths: lengths) : .padded(tensor, lengths: lengths)
+    guard queries.shape.count == 3 else {
+      return lengths.map { .padded(tensor, lengths: $0) } ?? Queries(tensor)
+    }
+    // An empty list has no address in some languages.
+    if lengths == nil, queries.shape[0] > 0 {
+      throw AttentionError(
+        "queries.lengths", "NULL given for packed queries \(queries.shape), expected one a sequence")
+    }
+    return .packed(tensor, lengths: lengths ?? [])
+  }
+}
+
+/// Checks the lengths of queries, of which Swift speaks by the word that it has for those of keys.
+private func checkLengths(_ lengths: [Int], of queries: Operand) throws(AttentionError) {
+  let isPacked = queries.shape.count == 3
+  let most = isPacked ? queries.shape[0] : queries.shape[max(0, queries.shape.count - 2)]
+  guard isPacked || lengths.count == queries.shape[0] else {
+    throw AttentionError(
+      "queries.lengths",
+      "\(lengths.count) given, expected one for each of \(queries.shape[0]) sequences of queries \(queries.shape)"
+    )
+  }
+  var sum = 0
+  for length in lengths {
+    guard (0...most).contains(length), !isPacked || sum <= most - length else {
+      throw AttentionError(
+        "queries.lengths",
+        "a length of \(length) given, expected 0...\(most)\(isPacked ? ", and as much in all," : "") for queries \(queries.shape)"
+      )
+    }
+    sum += isPacked ? length : 0
   }
 }
 

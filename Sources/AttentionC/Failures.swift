@@ -20,14 +20,14 @@ func report(_ error: AttentionError) -> attention_status {
   }
 }
 
-/// What the headers call an argument of a Swift function: another word where the table has one, else the same in snake case. What several members
-/// of the options say together is told of the options.
+/// What the headers call an argument of a Swift function: another word where the table has one, else the same in snake case. What Swift says of a
+/// mask's slopes, offsets and windows was checked before, by their own names: tensors are left.
 private func nameInC(_ argument: String) -> String {
   switch argument {
   case "appending": return "counts"
   case "headDimension": return "depth"
   case "keyPages", "packedKeys": return "keys"
-  case "mask": return "options"
+  case "mask": return "masks"
   case "rotaryDimension": return "rotated"
   case "softmaxPrecision": return "softmax_in_float64"
   case "valuePages": return "values"

@@ -32,7 +32,9 @@ func handles<Object: AnyObject>(
   _ base: UnsafePointer<OpaquePointer?>?, _ count: Int64, as type: Object.Type, _ argument: String
 ) throws(AttentionError) -> [Object] {
   var objects: [Object] = []
-  for (index, each) in try numbers(base, count, argument).enumerated() {
+  let given = try numbers(base, count, argument)
+  try askForLists(of: given.count, 2 * MemoryLayout<Object>.stride, argument)
+  for (index, each) in given.enumerated() {
     objects.append(try handle(each, as: type, "\(argument)[\(index)]"))
   }
   return objects

@@ -5,14 +5,18 @@ import CAttention
 func keyValues(
   _ described: UnsafePointer<attention_key_values>?, _ argument: String = "key_values"
 ) throws(AttentionError) -> KeyValues {
-  // A part of a part of a part: no call needs that, and a ring of them would never end.
-  try keyValues(described.required(argument).pointee, argument, depth: 0)
+  var left = mostParts
+  return try keyValues(described.required(argument).pointee, argument, depth: 0, &left)
 }
 
+/// A part of a part of a part: no call needs that, and a part within itself would never end.
 private let deepestParts = 8
 
+/// In all: parts that share parts multiply with their depth.
+private let mostParts = 1 << 16
+
 private func keyValues(
-  _ described: attention_key_values, _ argument: String, depth: Int
+  _ described: attention_key_values, _ argument: String, depth: Int, _ left: inout Int
 ) throws(AttentionError) -> KeyValues {
   switch Int(described.source) {
   case ATTENTION_PADDED:
@@ -23,20 +27,24 @@ private func keyValues(
     return KeyValues(
       packedKeys: try stored(described.keys, described.key_scales, "keys"),
       values: try stored(described.values, described.value_scales, "values"),
-      lengths: try lengths(described).required("lengths"))
+      lengths: try lengths(described, of: described.keys.shape.0))
   case ATTENTION_PAGED:
     return KeyValues(
       keyPages: try stored(described.keys, described.key_scales, "keys"),
       valuePages: try stored(described.values, described.value_scales, "values"),
       pageTable: try Operand(described.page_table, "page_table").tensor(as: Int32.self),
-      lengths: try lengths(described).required("lengths"))
+      lengths: try lengths(described, of: described.page_table.shape.0))
   case ATTENTION_JOINED:
     guard depth < deepestParts else {
       throw AttentionError("parts", "parts within parts \(depth) deep given, expected fewer")
     }
     var parts: [KeyValues] = []
     for part in try numbers(described.parts, described.part_count, "parts") {
-      parts.append(try keyValues(part, "parts", depth: depth + 1))
+      left -= 1
+      guard left > 0 else {
+        throw AttentionError("parts", "\(mostParts) parts or more given in all, expected fewer")
+      }
+      parts.append(try keyValues(part, "parts", depth: depth + 1, &left))
     }
     return KeyValues(joining: parts)
   case ATTENTION_STEP:
@@ -53,6 +61,12 @@ private func keyValues(
 
 private func lengths(_ described: attention_key_values) throws(AttentionError) -> [Int]? {
   try integers(described.lengths, described.length_count, "lengths")
+}
+
+/// Lengths where there have to be some: an empty list has no address in some languages, and is right where there is nothing to be long.
+private func lengths(_ described: attention_key_values, of count: Int64) throws(AttentionError) -> [Int] {
+  let given = try lengths(described)
+  return count == 0 ? given ?? [] : try given.required("lengths")
 }
 
 /// A tensor of keys or of values: numbers, or integers with their scales.

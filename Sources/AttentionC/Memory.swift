@@ -23,7 +23,7 @@ func askForLists(of count: Int, _ bytes: Int, _ argument: String) throws(Attenti
   guard let mapped, mapped != MAP_FAILED else {
     throw AttentionError(
       .outOfMemory, argument,
-      "\(count) given, which ask for lists of \(size) bytes, beyond this machine's memory")
+      "\(count) given, which ask for lists of \(bytes) bytes each, beyond this machine's memory")
   }
   munmap(mapped, size)
 }

@@ -49,7 +49,9 @@ private func operands(
   _ base: UnsafePointer<attention_tensor>?, _ count: Int64, _ argument: String
 ) throws(AttentionError) -> [Operand] {
   var operands: [Operand] = []
-  for (index, tensor) in try numbers(base, count, argument).enumerated() {
+  let described = try numbers(base, count, argument)
+  try askForLists(of: described.count, 2 * MemoryLayout<Operand>.stride, argument)
+  for (index, tensor) in described.enumerated() {
     operands.append(try Operand(tensor, "\(argument)[\(index)]"))
   }
   return operands
@@ -65,15 +67,19 @@ private struct Merge: ForEachFloatType {
     let (target, sums) = (try output.view(of: type), try logSumExp.view(of: Element.Accumulator.self))
     var parts: [(output: Tensor<Element>, logSumExp: Tensor<Element.Accumulator>)] = []
     for (output, logSumExp) in zip(outputs, logSumExps) {
+      guard output.shape == outputs[0].shape else {
+        throw output.refused(shape: "\(outputs[0].shape) as outputs[0]")
+      }
       let rows = Shape(output.shape.dropLast())
-      guard logSumExp.shape == rows || output.shape != outputs[0].shape else {
+      guard logSumExp.shape == rows else {
         throw logSumExp.refused(shape: "\(rows) for \(output.argument) \(output.shape)")
       }
       parts.append((try output.tensor(as: type), try logSumExp.tensor(as: Element.Accumulator.self)))
     }
+    // Before anything is computed: results of another shape are none.
+    try checkResult(target, "output", outputs.first?.shape ?? target.shape)
+    try checkResult(sums, "log_sum_exp", Shape(target.shape.dropLast()))
     let merged = try naming("parts", "outputs") { () throws(AttentionError) in try mergeAttention(parts) }
-    try checkResult(target, "output", merged.output.shape)
-    try checkResult(sums, "log_sum_exp", merged.logSumExp.shape)
     try target.assign(from: merged.output)
     try sums.assign(from: merged.logSumExp)
   }
@@ -86,11 +92,14 @@ public func attention_quantize(
 ) -> attention_status {
   reporting { () throws(AttentionError) in
     let numbers = try Operand(numbers, "numbers")
-    let rounded = try numbers.withFloatType(Quantize(numbers: numbers))
+    guard numbers.shape.count >= 2, numbers.shape.last != 0 else {
+      throw numbers.refused(shape: "2 to 4 axes, the last one of columns")
+    }
     let target = try Operand(integers, "integers").view(of: Int8.self)
     let targetScales = try Operand(scales, "scales").view(of: Float.self)
-    try checkResult(target, "integers", rounded.integers.shape)
-    try checkResult(targetScales, "scales", rounded.scales.shape)
+    try checkResult(target, "integers", numbers.shape)
+    try checkResult(targetScales, "scales", Shape(numbers.shape.dropLast()))
+    let rounded = try numbers.withFloatType(Quantize(numbers: numbers))
     try target.assign(from: rounded.integers)
     try targetScales.assign(from: rounded.scales)
   }

@@ -24,7 +24,23 @@ private func doubles(
   _ base: UnsafePointer<Double>?, _ count: Int64, _ argument: String
 ) throws(AttentionError) -> [Double]? {
   if base == nil, count == 0 { return nil }
-  return Array(try numbers(base, count, argument))
+  let given = try numbers(base, count, argument)
+  try askForLists(of: given.count, 2 * MemoryLayout<Double>.stride, argument)
+  return Array(given)
+}
+
+/// Checks what has one for each head or each sequence.
+func checkCounts(_ options: attention_options, heads: Int, sequences: Int) throws(AttentionError) {
+  if options.alibi_slopes != nil, Int(options.alibi_slope_count) != heads {
+    throw AttentionError(
+      "alibi_slopes", "\(options.alibi_slope_count) given, expected one for each of \(heads) query heads")
+  }
+  if Int(options.alignment) == ATTENTION_OFFSETS, options.offset_count != 1,
+    Int(options.offset_count) != sequences
+  {
+    throw AttentionError(
+      "offsets", "\(options.offset_count) given, expected 1, or one for each of \(sequences) sequences")
+  }
 }
 
 private func mask(_ options: attention_options) throws(AttentionError) -> AttentionMask {
@@ -55,6 +71,10 @@ private func mask(_ options: attention_options) throws(AttentionError) -> Attent
     }
   }
   if let slopes = try doubles(options.alibi_slopes, options.alibi_slope_count, "alibi_slopes") {
+    for slope in slopes where !(slope.magnitude <= steepestSlope) {
+      throw AttentionError(
+        "alibi_slopes", "\(slope) given, expected at most \(steepestSlope) on either side of 0")
+    }
     mask = mask & .alibi(slopes: slopes, alignment)
   }
   if let modifier = options.modifier {
@@ -70,6 +90,9 @@ private func alignment(_ options: attention_options) throws(AttentionError) -> Q
   case ATTENTION_TOP_LEFT: return .topLeft
   case ATTENTION_OFFSETS:
     let offsets = try integers(options.offsets, options.offset_count, "offsets").required("offsets")
+    for offset in offsets where Int32(exactly: offset) == nil {
+      throw AttentionError("offsets", "\(offset) given, expected one that fits 32 bits")
+    }
     return offsets.count == 1 ? .offset(offsets[0]) : .offsets(offsets)
   default:
     throw AttentionError(

@@ -66,13 +66,13 @@ static void check_queries(void) {
   REFUSED("queries", a.queries.tensor.shape[3] = 0);
   REFUSED("queries.lengths", a.queries.lengths = NULL);
   REFUSED("queries.lengths", a.queries.length_count = -1);
-  REFUSED("lengths", a.queries.length_count = 1);
+  REFUSED("queries.lengths", a.queries.length_count = 1);
   REFUSED("queries.lengths", a.queries.length_count = INT64_MAX);
   REFUSED("queries.lengths", a.queries.length_count = INT64_MIN);
-  REFUSED("lengths", a.query_lengths[0] = -1);
-  REFUSED("lengths", a.query_lengths[1] = 4);
-  REFUSED("lengths", a.query_lengths[1] = INT64_MAX);
-  REFUSED("lengths", a.query_lengths[1] = INT64_MIN);
+  REFUSED("queries.lengths", a.query_lengths[0] = -1);
+  REFUSED("queries.lengths", a.query_lengths[1] = 4);
+  REFUSED("queries.lengths", a.query_lengths[1] = INT64_MAX);
+  REFUSED("queries.lengths", a.query_lengths[1] = INT64_MIN);
 }
 
 static void check_padded(void) {
@@ -126,18 +126,18 @@ static void check_options(void) {
           a.options.causal = 1);
   REFUSED("offsets", a.options.alignment = ATTENTION_OFFSETS; a.options.offsets = huge;
           a.options.offset_count = -1);
-  REFUSED("options", a.options.alignment = ATTENTION_OFFSETS; a.options.offsets = huge;
+  REFUSED("offsets", a.options.alignment = ATTENTION_OFFSETS; a.options.offsets = huge;
           a.options.offset_count = 3; a.options.causal = 1);
-  REFUSED("options", a.options.alignment = ATTENTION_OFFSETS; a.options.offsets = huge;
+  REFUSED("offsets", a.options.alignment = ATTENTION_OFFSETS; a.options.offsets = huge;
           a.options.offset_count = 1; a.options.causal = 1);
-  REFUSED("options", a.options.alignment = ATTENTION_OFFSETS; a.options.offsets = huge;
+  REFUSED("offsets", a.options.alignment = ATTENTION_OFFSETS; a.options.offsets = huge;
           a.options.offset_count = 2; a.options.causal = 1);
-  REFUSED("options", a.options.window_left = &number);
-  REFUSED("options", a.options.window_right = &number);
+  REFUSED("window_left", a.options.window_left = &number);
+  REFUSED("window_right", a.options.window_right = &number);
   REFUSED("keeping_first", a.options.keeping_first = 1);
-  REFUSED("options", a.options.window_left = huge; a.options.keeping_first = -1);
-  REFUSED("options", a.options.alibi_slopes = slopes; a.options.alibi_slope_count = 4);
-  REFUSED("options", a.options.alibi_slopes = slopes; a.options.alibi_slope_count = 2);
+  REFUSED("keeping_first", a.options.window_left = huge; a.options.keeping_first = -1);
+  REFUSED("alibi_slopes", a.options.alibi_slopes = slopes; a.options.alibi_slope_count = 4);
+  REFUSED("alibi_slopes", a.options.alibi_slopes = slopes; a.options.alibi_slope_count = 2);
   REFUSED("alibi_slopes", a.options.alibi_slopes = slopes; a.options.alibi_slope_count = -4);
   REFUSED("alibi_slopes", a.options.alibi_slope_count = 4);
   REFUSED("sinks", a.options.sinks = sinks; a.options.sink_count = 3);
@@ -161,7 +161,7 @@ static void check_masks(void) {
   for (int axis = 0; axis < 4; axis++) {
     begin_case("a mask with too long an axis %d", axis);
     described.shape[axis] += 1;
-    expect_refused(run_attempt(&a), ATTENTION_INVALID_ARGUMENT, "options");
+    expect_refused(run_attempt(&a), ATTENTION_INVALID_ARGUMENT, "masks");
     described = mask.tensor;
   }
   static const attention_type types[] = {0, ATTENTION_INT8, ATTENTION_INT32, 99};

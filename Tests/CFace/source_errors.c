@@ -50,7 +50,7 @@ static void check_packed(void) {
   REFUSED("lengths", pack(&a); a.key_values.length_count = 1);
   REFUSED("values", pack(&a); a.key_values.values.shape[0] = 9);
   // Queries packed as well.
-  REFUSED("lengths", a.queries.tensor.rank = 3);
+  REFUSED("queries.lengths", a.queries.tensor.rank = 3);
   REFUSED("queries", a.queries.tensor.rank = 3; a.queries.lengths = NULL; a.queries.length_count = 0);
 }
 

@@ -140,7 +140,14 @@ def test_merge_of_parts_is_the_whole():
     parts = [attention(q, k[:, :, a:b], v[:, :, a:b], return_lse=True) for a, b in ((0, 3), (3, 3), (3, 20))]
     y, lse = merge(parts)
     check(y, q, k, v, log_sum_exp=lse)
+    # Pairs that nobody else holds.
+    fresh, sums = merge(iter([map(np.copy, part) for part in parts]))
+    assert np.array_equal(fresh, y) and np.array_equal(sums, lse)
     with pytest.raises(AttentionError, match="parts"):
         merge([])
-    with pytest.raises(AttentionError):
+    with pytest.raises(AttentionError) as refused:
         merge([parts[0], (parts[1][0][:, :2], parts[1][1])])
+    assert refused.value.argument == "parts[1]"
+    for wrong in (3, [3], [(y, lse, y)]):
+        with pytest.raises(AttentionError, match="parts"):
+            merge(wrong)

@@ -1,4 +1,5 @@
 import CAttentionKernels
+import Parallelism
 
 /// Rows of 8-bit integers with a scale each: `x̂[…, c] = scales[…] · integers[…, c]`, symmetric, without a zero point.
 ///
@@ -38,10 +39,10 @@ public struct QuantizedTensor: KeyValueTensor {
     var areFinite = true
     // Beside an axis of 0, rows that do not exist may be of any width.
     let capacity = tensor.count == 0 ? 0 : columns
-    integers.withMutableView { integers in
+    let done: Void? = integers.withMutableView { integers in
       scales.withMutableView { scales in
-        withUnsafeTemporaryAllocation(of: Float.self, capacity: capacity) { floats in
-          guard let floats = floats.baseAddress else { return }
+        ThreadScratch.withBytesIfAvailable(capacity * MemoryLayout<Float>.stride) { memory in
+          guard let floats = memory.baseAddress?.assumingMemoryBound(to: Float.self) else { return }
           var row = 0
           tensor.forEachRow { source, count, stride in
             load(floats, source, stride, count, 1)
@@ -52,6 +53,10 @@ public struct QuantizedTensor: KeyValueTensor {
           }
         }
       }
+    }
+    guard done != nil else {
+      throw AttentionError(
+        .outOfMemory, "tensor", "rows of \(columns) numbers given, for one of which this machine has no memory")
     }
     guard areFinite else {
       throw AttentionError("tensor", "NaN or infinity given, expected finite numbers in rows to quantise")

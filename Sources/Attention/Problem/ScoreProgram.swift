@@ -138,7 +138,7 @@ private func sumOfSlopes(_ rules: [[Double]], _ sizes: AttentionSizes) throws(At
 }
 
 /// Distances fit 34 bits: times this they stay far inside Float's range. −∞ would pass for a hidden key.
-private let steepestSlope = 1e20
+package let steepestSlope = 1e20
 
 /// A mask tensor under the shape of the scores; a short last axis hides the keys past it.
 private func underScores(

@@ -100,8 +100,10 @@ private struct ResultMerge<Scalar: AttentionAccumulator> {
     let target = UnsafeMutableRawPointer(output)
     let logSumExp = UnsafeMutableRawPointer(logSumExp).assumingMemoryBound(to: Scalar.self)
     let rowsPerTask = max(1, elementsPerTask / max(1, width))
+    // Wide rows go in pieces: scratch does not grow with a caller's width.
+    let piece = min(width, elementsPerTask)
     pool.run((rows + rowsPerTask - 1) / rowsPerTask) { task in
-      ThreadScratch.withBytes(2 * width * MemoryLayout<Scalar>.size) { memory in
+      ThreadScratch.withBytes(2 * piece * MemoryLayout<Scalar>.size) { memory in
         let sum = memory.baseAddress.map { $0.assumingMemoryBound(to: Scalar.self) }
         guard let sum else { return }
         for row in task * rowsPerTask..<min(rows, (task + 1) * rowsPerTask) {
@@ -110,16 +112,20 @@ private struct ResultMerge<Scalar: AttentionAccumulator> {
             return (logSumExp, logSumExp == -.infinity ? 0 : 1)
           }
           let merged = SoftmaxMerge<Scalar>(parts: sources.count, state)
-          sum.update(repeating: 0, count: width)
-          for (part, source) in sources.enumerated() {
-            let (maximum, weight) = state(part)
-            guard let factor = merged.factor(maximum, weight) else { continue }
-            load(sum + width, source.output + row * width * elementSize, 1, width, 1)
-            kernels.scaleAndAdd(sum, width, 1, sum + width, factor)
+          let share = merged.sum == 0 ? 0 : 1 / merged.sum
+          for column in stride(from: 0, to: width, by: max(1, piece)) {
+            let count = min(piece, width - column)
+            let offset = (row * width + column) * elementSize
+            sum.update(repeating: 0, count: count)
+            for (part, source) in sources.enumerated() {
+              let (maximum, weight) = state(part)
+              guard let factor = merged.factor(maximum, weight) else { continue }
+              load(sum + piece, source.output + offset, 1, count, 1)
+              kernels.scaleAndAdd(sum, count, 1, sum + piece, factor)
+            }
+            _ = store(target + offset, 1, sum, count, Double(share))
           }
           logSumExp[row] = merged.logSumExp
-          let share = merged.sum == 0 ? 0 : 1 / merged.sum
-          _ = store(target + row * width * elementSize, 1, sum, width, Double(share))
         }
       }
     }

@@ -6,12 +6,12 @@
 //
 // B sequences, Hq query heads, Hkv key/value heads (Hq a multiple of Hkv), Tq queries, Tk keys, widths D and Dv.
 //
-// Memory. Tensors are descriptions of the caller's memory: it is read, or written for results, during the call alone, and is never
-// copied as a whole or kept. Results must not overlap each other or any input. What a function makes, its _destroy function gives back;
+// Memory. Tensors are descriptions of the caller's memory: it is read, or written for results, during the call alone, and is never kept;
+// attention_run copies none of it as a whole. Results must not overlap each other or any input. What a function makes, its _destroy function gives back;
 // NULL is fine there. What a handle needs it keeps alive itself, so handles may be destroyed in any order.
 //
 // Errors. Functions return ATTENTION_OK or say by attention_last_error() which argument was wrong, what was given and what was expected.
-// Nothing is written or made then. No exception and no signal comes out of this library for anything that it can check. What it
+// Nothing is written or made then, but for what attention_step_write says. No exception and no signal comes out of this library for anything that it can check. What it
 // cannot check: that memory is as large as shapes and strides say, that results overlap no operand, that handles are alive, and that nobody
 // changes operands during a call.
 //
@@ -76,7 +76,7 @@ enum {
   ATTENTION_INT32 = 7,
 };
 
-/// Numbers in the caller's memory. All zeros means: no tensor.
+/// Numbers in the caller's memory. All zeros means, within attention_key_values: no tensor.
 typedef struct attention_tensor {
   /// Element [0, 0, …], at a multiple of the element's size. May be NULL where an axis has length 0.
   void *data;
@@ -223,12 +223,12 @@ attention_status attention_run(const attention_queries *queries, const attention
 attention_status attention_describe(const attention_queries *queries, const attention_key_values *key_values,
                                     const attention_options *options, char *text, size_t capacity, size_t *length);
 
-/// Attention over several sets of keys from the attention over each: outputs [..., Dv] and log-sum-exps [...], of one shape and type.
+/// Attention over several sets of keys from the attention over each: outputs [..., Dv] of 2 to 4 axes and log-sum-exps [...], of one shape and type.
 /// Parts merge in the order given. A part whose log-sum-exp is −∞ leaves no trace. Sinks belong to no part.
 attention_status attention_merge(const attention_tensor *outputs, const attention_tensor *log_sum_exps, int64_t count,
                                  const attention_tensor *output, const attention_tensor *log_sum_exp);
 
-/// Rounds rows to INT8: scale = max|x| / 127 of a row, integer = x / scale to the nearest. `integers` has the shape of `numbers`, `scales`
+/// Rounds rows of 2 to 4 axes to INT8: scale = max|x| / 127 of a row, integer = x / scale to the nearest. `integers` has the shape of `numbers`, `scales`
 /// that shape without its last axis. Rows with NaN or infinities are refused.
 attention_status attention_quantize(const attention_tensor *numbers, const attention_tensor *integers,
                                     const attention_tensor *scales);

@@ -91,7 +91,8 @@ attention_status attention_step_create(attention_sequence *const *sequences, int
                                        const int64_t *tokens, attention_step **step);
 
 /// Writes a layer's keys [total, Hkv, D] and values [total, Hkv, Dv] of the appended tokens, turned by their positions where `rotary` is
-/// not NULL. Layers in any order.
+/// not NULL. Layers in any order. Rows for integers that hold NaN or infinities are refused after others were written: the layer counts as not
+/// written then, and may be written again.
 attention_status attention_step_write(attention_step *step, int64_t layer, const attention_tensor *keys,
                                       const attention_tensor *values, const attention_rotary *rotary,
                                       attention_threads *threads);

@@ -102,6 +102,8 @@ def attention(
             None if sums is None else address + frames.LOG_SUM_EXP,
         )
         if changes is not None:
+            if not status and out is not None:
+                was_written(out)
             changes.check()
         if status:
             library.check(status, names_of(key))

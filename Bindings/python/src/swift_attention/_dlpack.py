@@ -140,7 +140,10 @@ def _capsule(tensor, argument: str):
     if device is not None and (place := tuple(device()))[0] != CPU:
         raise AttentionError(argument, f"a tensor on DLPack device {place} given, expected one on the CPU: (1, 0)")
     try:
-        return tensor.__dlpack__(max_version=(1, 1))
-    except TypeError:
-        # Producers from before version 1 know no max_version.
-        return tensor.__dlpack__()
+        try:
+            return tensor.__dlpack__(max_version=(1, 1))
+        except TypeError:
+            # Producers from before version 1 know no max_version.
+            return tensor.__dlpack__()
+    except BufferError as error:
+        raise AttentionError(argument, f"a tensor that lends no memory given: {error}") from None

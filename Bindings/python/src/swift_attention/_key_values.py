@@ -126,6 +126,8 @@ def pack_key_values(
 ) -> int:
     """Fills in keys and values that lie in tensors, and says how wide a value is. `names` are those of the arguments."""
     memory = frame.memory
+    # A modifier, or another thread, may change what the description holds.
+    frame.keep.append((keys, values, key_scales, value_scales, page_table))
     memory[offset : offset + frames.KEY_VALUES_BYTES] = frames.NO_KEY_VALUES
     frames.SOURCE_FIELD.pack_into(memory, offset, source)
     pack(frame, offset + frames.KEYS, keys, names[0])

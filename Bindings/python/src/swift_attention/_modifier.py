@@ -56,6 +56,7 @@ class Modifier:
         self.callback = MODIFIER(call)
 
     def check(self) -> None:
-        """Raises what the function raised."""
+        """Raises what the function raised. The callback holds the function, and this the callback: without it both go at once."""
+        self.callback = None
         if self.error is not None:
             raise self.error

@@ -70,6 +70,9 @@ _NAMES = {
     "output": "out",
     "window_left": "window",
     "window_right": "window",
+    "offsets": "alignment",
+    "softmax_in_float64": "softmax_float64",
+    "key_values": "key",
 }
 _TENSOR_NAMES = _NAMES | {"keys": "key", "values": "value"}
 

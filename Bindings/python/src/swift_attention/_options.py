@@ -91,7 +91,9 @@ def _alignment(frame: Frame, alignment) -> tuple[int, int, int]:
                 f"{alignment!r} given, expected 'bottom_right', 'top_left', an offset or one for each sequence",
             )
         return ALIGNMENTS[alignment], 0, 0
-    kept, address, count = integers([alignment] if isinstance(alignment, int) else alignment, "alignment")
+    # Numbers of NumPy's are indices too; their arrays are none.
+    is_one = hasattr(alignment, "__index__") and not getattr(alignment, "shape", ())
+    kept, address, count = integers([alignment] if is_one else alignment, "alignment")
     frame.keep.append(kept)
     return library.OFFSETS, address, count
 
@@ -107,8 +109,10 @@ def _window(window) -> tuple[int | None, int | None]:
 
 
 def _masks(frame: Frame, masks) -> tuple[int, int]:
-    """One tensor, or a list of them."""
-    if not isinstance(masks, (list, tuple)):
+    """One tensor, or a list of them, which a modifier or another thread may change meanwhile."""
+    masks = tuple(masks) if isinstance(masks, (list, tuple)) else masks
+    frame.keep.append(masks)
+    if not isinstance(masks, tuple):
         pack(frame, MASKS, masks, "masks")
         return frame.address + MASKS, 1
     count = len(masks)

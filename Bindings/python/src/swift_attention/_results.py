@@ -74,7 +74,8 @@ def _other(type: int, shape: tuple):
 
 def was_written(tensor) -> None:
     """Tells autograd that a PyTorch tensor's content changed, so that what was saved of it is not used."""
-    if type(tensor).__module__ == "torch" and not tensor.is_inference():
+    # Parameters live in a module of their own.
+    if any(kind.__module__ == "torch" for kind in type(tensor).__mro__) and not tensor.is_inference():
         import torch
 
         torch.autograd.graph.increment_version(tensor)

@@ -51,7 +51,8 @@ class Step:
 
     def write(self, layer: int, keys, values, *, rotary: Rotary | None = None, threads: Threads | None = None) -> None:
         """Writes a layer's keys [total, Hkv, D] and values [total, Hkv, Dv] of the appended tokens, one sequence after the other; the keys are
-        turned by their positions where ``rotary`` is given. Layers in any order, any float type, any strides."""
+        turned by their positions where ``rotary`` is given. Layers in any order, any float type, any strides. Rows for integers that hold NaN or
+        infinities are refused after others were written: the layer counts as not written then, and may be written again."""
         if rotary is not None and not isinstance(rotary, Rotary):
             raise AttentionError("rotary", f"{rotary!r} given, expected a Rotary or None")
         with frames.frame() as frame:
@@ -119,9 +120,10 @@ _ENDED = "a step given that was committed or cancelled, expected an open one"
 def _appended(appending) -> tuple[list[int], list[int] | None]:
     """How many tokens each sequence gets, and the tokens where they are known."""
     entries = appending.tolist() if hasattr(appending, "tolist") else list(appending)
-    if all(isinstance(entry, int) for entry in entries):
+    are_counts = [hasattr(entry, "__index__") and not getattr(entry, "shape", ()) for entry in entries]
+    if all(are_counts):
         return [integer(entry, "appending") for entry in entries], None
-    if any(isinstance(entry, int) for entry in entries):
+    if any(are_counts):
         raise AttentionError("appending", "counts beside lists of tokens given, expected one or the other")
     lists = [integers(entry, "appending")[0] for entry in entries]
     return [len(each) for each in lists], [token for each in lists for token in each]

@@ -20,9 +20,15 @@ def merge(parts):
 
     Returns such a pair. Raises AttentionError where shapes or types differ, or there is no part.
     """
-    parts = list(parts)
+    # Pairs may be made as they are asked for: what they hold has to live through the call.
+    try:
+        parts = [(output, sums) for output, sums in parts]
+    except (TypeError, ValueError):
+        raise AttentionError("parts", f"{parts.__class__.__qualname__} given, expected pairs of an output and its log-sum-exps") from None
     if not parts:
         raise AttentionError("parts", "none given, expected one or more pairs of an output and its log-sum-exps")
+    if len(getattr(parts[0][0], "shape", (0, 0))) < 2:
+        raise AttentionError("parts[0]", "an output of one axis given, expected [..., Dv] of 2 to 4")
     count = len(parts)
     with frames.frame((2 * count + 2) * TENSOR_BYTES) as frame:
         for index, (output, sums) in enumerate(parts):
@@ -33,18 +39,21 @@ def merge(parts):
         pack(frame, 2 * count * TENSOR_BYTES, output, "output", True)
         pack(frame, (2 * count + 1) * TENSOR_BYTES, sums, "log_sum_exp", True)
         places = [frame.address + index * TENSOR_BYTES for index in (0, count, 2 * count, 2 * count + 1)]
-        library.check(library.merge(places[0], places[1], count, places[2], places[3]))
+        status = library.merge(places[0], places[1], count, places[2], places[3])
+        library.check(status, _PartNames())
     return output, sums
 
 
 def quantize(numbers):
     """Rows as int8 integers and their scales: scale = max|x| / 127 of a row, integer = x / scale to the nearest.
 
-    ``numbers``: any float type, 1 to 4 axes. Returns integers of that shape and float32 scales of that shape without its last axis, as
+    ``numbers``: any float type, 2 to 4 axes. Returns integers of that shape and float32 scales of that shape without its last axis, as
     ``key_scales`` takes them. Raises AttentionError for rows with NaN or infinities.
     """
     with frames.frame() as frame:
         _, shape = pack(frame, 0, numbers, "numbers")
+        if len(shape) < 2:
+            raise AttentionError("numbers", f"shape {list(shape)} given, expected 2 to 4 axes")
         make = maker_like(numbers)
         integers, scales = make(library.INT8, tuple(shape)), make(library.FLOAT32, tuple(shape[:-1]))
         pack(frame, TENSOR_BYTES, integers, "integers", True)
@@ -52,3 +61,11 @@ def quantize(numbers):
         places = [frame.address + index * TENSOR_BYTES for index in range(3)]
         library.check(library.quantize(*places))
     return integers, scales
+
+
+class _PartNames(dict):
+    """The library speaks of outputs and log-sum-exps; the caller gave pairs."""
+
+    def get(self, name, default=None):
+        number = name[name.find("[") :] if "[" in name else ""
+        return f"parts{number}" if name.startswith(("outputs", "log_sum_exps")) else default

@@ -80,7 +80,7 @@ public final class KeyValueStep: Sendable {
     starts.reserveCapacity(counts.count + 1)
     var total = 0
     for (index, count) in counts.enumerated() {
-      guard (0...CacheLayout.mostRows).contains(count), total <= CacheLayout.mostRows else {
+      guard (0...CacheLayout.mostRows).contains(count), total <= CacheLayout.mostRows - count else {
         throw AttentionError(
           "appending",
           "\(count) tokens to sequence \(index) given, expected 0 or more, and \(CacheLayout.mostRows) at most in all"

@@ -74,7 +74,8 @@ private final class OverheadProblem {
     keyValues.values = tensor(2)
     output = tensor(3)
     let status = attention_threads_create(1, &options.threads)
-    precondition(Int(status) == ATTENTION_OK, "no pool of one thread: \(String(cString: attention_last_error()))")
+    precondition(
+      Int(status) == ATTENTION_OK, "no pool of one thread: \(String(cString: attention_last_error()))")
   }
 
   deinit {

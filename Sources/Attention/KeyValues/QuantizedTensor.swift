@@ -56,7 +56,8 @@ public struct QuantizedTensor: KeyValueTensor {
     }
     guard done != nil else {
       throw AttentionError(
-        .outOfMemory, "tensor", "rows of \(columns) numbers given, for one of which this machine has no memory")
+        .outOfMemory, "tensor",
+        "rows of \(columns) numbers given, for one of which this machine has no memory")
     }
     guard areFinite else {
       throw AttentionError("tensor", "NaN or infinity given, expected finite numbers in rows to quantise")

@@ -104,4 +104,6 @@ def make_draws():
             write(target, f"draw-{number:02}", source.randbytes(length))
     write("key-values", "zeros", bytes(1))
     write("problems", "zeros", bytes(1))
-    write("c-entries", "zeros", bytes(1))
+    # Each function, in sizes that fit.
+    for function in range(8):
+        write("c-entries", f"function-{function}", bytes([function, 1, 2, 1, 3, 5, 4, 4]))

@@ -97,9 +97,15 @@ import Testing
   }
 
   @Test(.timeLimit(.minutes(1))) func anEmptyBatchOfAnySizeCostsNothingInPartsAndPlans() throws {
-    let empty = Tensor<Float>.zeros([1 << 40, 1, 0, 1])
-    let tensors = KeyValues(keys: empty, values: empty)
     let attend = ScaledDotProductAttention(mask: .causal)
+    let beyond = Tensor<Float>.zeros([1 << 40, 1, 0, 1])
+    let parts = KeyValues(joining: [
+      KeyValues(keys: beyond, values: beyond), KeyValues(keys: beyond, values: beyond),
+    ])
+    #expect(throws: AttentionError.self) { try attend(beyond, parts) }
+    // The most sequences that there may be.
+    let empty = Tensor<Float>.zeros([Int(Int32.max), 1, 0, 1])
+    let tensors = KeyValues(keys: empty, values: empty)
     #expect(try attend(empty, KeyValues(joining: [tensors, tensors])).shape == empty.shape)
     let plan = try attend.plan(empty, tensors)
     var output = empty

@@ -74,7 +74,10 @@ extension CCaller {
     let type = input.pick([
       ATTENTION_FLOAT32, ATTENTION_FLOAT32, ATTENTION_BFLOAT16, ATTENTION_FLOAT16, ATTENTION_INT8,
     ])
-    let source = input.int(-1...6)
+    let source = input.pick([
+      ATTENTION_PADDED, ATTENTION_PACKED, ATTENTION_PAGED, ATTENTION_JOINED, ATTENTION_STEP,
+      ATTENTION_SEQUENCES, -1, 6,
+    ])
     result.source = attention_source(source)
     var shape = [sizes.batch, sizes.keyHeads, sizes.keys]
     switch source {

@@ -17,7 +17,10 @@ let package = Package(
     .executableTarget(
       name: "Arrays", dependencies: [.product(name: "Attention", package: "swift-attention")]),
     .testTarget(
-      name: "TinyLlamaTests", dependencies: ["Llama", "Serving", "Arrays"],
+      name: "TinyLlamaTests",
+      dependencies: [
+        "Llama", "Serving", "Arrays", .product(name: "AttentionInspection", package: "swift-attention"),
+      ],
       resources: [.copy("Expected")]),
   ],
   swiftLanguageModes: [.v6]

@@ -1,4 +1,5 @@
 import Attention
+import AttentionInspection
 import Testing
 
 /// Who looks at what in a server's step: scores and inspection of packed queries over pages.

@@ -1,7 +1,6 @@
 //! What `attention.h` declares, as far as this example goes and a little further.
 #![allow(dead_code)]
-use std::ffi::{c_char, c_void, CStr};
-
+use std::{ffi::CStr, os::raw::{c_char, c_void}};
 // All zeros is how each of these structs says "nothing".
 macro_rules! zeros_by_default {
     ($($name:ident),*) => { $(impl Default for $name { fn default() -> Self { unsafe { std::mem::zeroed() } } })* };

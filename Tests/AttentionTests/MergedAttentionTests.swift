@@ -45,6 +45,27 @@ import Testing
     #expect(alone.output == merged.output && alone.logSumExp == merged.logSumExp)
   }
 
+  /// Rows of more numbers than are merged at a time.
+  @Test(arguments: [4095, 4096, 4097, 9001]) func rowsOfAnyWidthAreMerged(width: Int) throws {
+    func part(_ seed: UInt64, _ sums: [Float]) -> (output: Tensor<Float>, logSumExp: Tensor<Float>) {
+      (
+        .normal([sums.count, width], seed: seed),
+        Tensor(unsafeUninitializedShape: [sums.count]) { target in
+          for (row, sum) in sums.enumerated() { target.initializeElement(at: row, to: sum) }
+        }
+      )
+    }
+    let parts = [part(1, [0, -1, -.infinity]), part(2, [1, -1, 2])]
+    let merged = try mergeAttention(parts, on: Pools.three)
+    for (row, share) in [(0, exp(0.0) / (exp(0.0) + exp(1.0))), (1, 0.5), (2, 0)] {
+      for column in 0..<width {
+        let (a, b) = (Double(parts[0].output[row, column]), Double(parts[1].output[row, column]))
+        let error = abs(Double(merged.output[row, column]) - (share * a + (1 - share) * b))
+        #expect(error <= 2e-6, "row \(row), column \(column)")
+      }
+    }
+  }
+
   /// One number a row.
   private func merge(_ parts: [(Float, Float)]) throws -> (Float, Float) {
     let merged = try mergeAttention(

@@ -116,3 +116,15 @@ void refuse_overlaps(attention_tensor *tensor, const char *argument, attempt_fun
     }
   }
 }
+
+attention_status run_attempt(void *context) {
+  struct attempt *a = context;
+  clear_result(&a->output_room);
+  clear_result(&a->log_sum_exp_room);
+  const attention_status status =
+      CALL(attention_run)(&a->queries, &a->key_values, &a->options, &a->output, &a->log_sum_exp);
+  if (status != ATTENTION_OK)
+    expect(!wrote_anything(&a->output_room) && !wrote_anything(&a->log_sum_exp_room),
+           "wrote before it refused");
+  return status;
+}

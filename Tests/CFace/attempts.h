@@ -20,6 +20,8 @@ void free_attempt(struct attempt *attempt);
 
 // Runs a call by what it was given; wrong ones write nothing.
 typedef attention_status (*attempt_function)(void *context);
+// The one that runs attention, on a struct attempt.
+attention_status run_attempt(void *attempt);
 
 // Each way in which one tensor of a call can be wrong by itself; the call succeeds before and after.
 void refuse_bad_tensors(attention_tensor *tensor, const char *argument, attempt_function call, void *context);

@@ -8,18 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static attention_status run_attempt(void *context) {
-  struct attempt *a = context;
-  clear_result(&a->output_room);
-  clear_result(&a->log_sum_exp_room);
-  const attention_status status =
-      CALL(attention_run)(&a->queries, &a->key_values, &a->options, &a->output, &a->log_sum_exp);
-  if (status != ATTENTION_OK)
-    expect(!wrote_anything(&a->output_room) && !wrote_anything(&a->log_sum_exp_room),
-           "wrote before it refused");
-  return status;
-}
-
 static void check_tensors(void) {
   struct attempt a;
   make_attempt(&a);

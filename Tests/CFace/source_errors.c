@@ -24,24 +24,12 @@ static void page(struct attempt *a) {
   a->key_values.page_table = attention_dense(page_numbers, ATTENTION_INT32, 2, (int64_t[]){2, 3});
 }
 
-static attention_status run(void *context) {
-  struct attempt *a = context;
-  clear_result(&a->output_room);
-  clear_result(&a->log_sum_exp_room);
-  const attention_status status =
-      CALL(attention_run)(&a->queries, &a->key_values, &a->options, &a->output, &a->log_sum_exp);
-  if (status != ATTENTION_OK)
-    expect(!wrote_anything(&a->output_room) && !wrote_anything(&a->log_sum_exp_room),
-           "wrote before it refused");
-  return status;
-}
-
 static void check_packed(void) {
   struct attempt all;
   make_attempt(&all);
   pack(&all);
-  refuse_bad_tensors(&all.key_values.keys, "keys", run, &all);
-  refuse_bad_tensors(&all.key_values.values, "values", run, &all);
+  refuse_bad_tensors(&all.key_values.keys, "keys", run_attempt, &all);
+  refuse_bad_tensors(&all.key_values.values, "values", run_attempt, &all);
   free_attempt(&all);
   REFUSED("lengths", pack(&a); a.key_values.lengths = NULL; a.key_values.length_count = 0);
   REFUSED("lengths", pack(&a); a.key_lengths[0] = 7);
@@ -58,9 +46,9 @@ static void check_paged(void) {
   struct attempt all;
   make_attempt(&all);
   page(&all);
-  refuse_bad_tensors(&all.key_values.keys, "keys", run, &all);
-  refuse_bad_tensors(&all.key_values.values, "values", run, &all);
-  refuse_bad_tensors(&all.key_values.page_table, "page_table", run, &all);
+  refuse_bad_tensors(&all.key_values.keys, "keys", run_attempt, &all);
+  refuse_bad_tensors(&all.key_values.values, "values", run_attempt, &all);
+  refuse_bad_tensors(&all.key_values.page_table, "page_table", run_attempt, &all);
   free_attempt(&all);
   REFUSED("lengths", page(&a); a.key_values.lengths = NULL; a.key_values.length_count = 0);
   REFUSED("lengths", page(&a); a.key_lengths[0] = 7);
@@ -85,7 +73,7 @@ static void check_integers(void) {
   struct attempt all;
   make_attempt(&all);
   quantize(&all);
-  refuse_bad_tensors(&all.key_values.key_scales, "key_scales", run, &all);
+  refuse_bad_tensors(&all.key_values.key_scales, "key_scales", run_attempt, &all);
   free_attempt(&all);
   REFUSED("key_scales", quantize(&a); memset(&a.key_values.key_scales, 0, sizeof(attention_tensor)));
   // Scales that are no tensor are told of them; those of another shape, of the keys.

@@ -12,7 +12,7 @@ extension FuzzTarget {
           elements.count * MemoryLayout<E>.stride <= bytes.count,
           "\(elements.count) elements of \(E.elementType) in a file of \(bytes.count) bytes")
       }
-      try file.elementType.withSwiftType { try read($0) }
+      try read(file.elementType.swiftType)
       let floats = try file.tensor(convertedTo: Float.self)
       try require(floats.shape == file.shape, "\(file.shape) became \(floats.shape)")
     }

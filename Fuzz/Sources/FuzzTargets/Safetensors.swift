@@ -18,25 +18,8 @@ extension FuzzTarget {
             elements.count * MemoryLayout<E>.stride == entry.byteRange.count,
             "\(elements.count) elements of \(E.elementType) in \(entry.byteRange.count) bytes")
         }
-        try entry.elementType.withSwiftType { try read($0) }
+        try read(entry.elementType.swiftType)
       }
-    }
-  }
-}
-
-extension ElementType {
-  /// Calls `body` with the Swift type of these elements.
-  func withSwiftType(_ body: (any TensorElement.Type) throws -> Void) rethrows {
-    switch self {
-    case .float64: try body(Double.self)
-    case .float32: try body(Float.self)
-    case .float16: try body(Float16.self)
-    case .bfloat16: try body(BFloat16.self)
-    case .int64: try body(Int64.self)
-    case .int32: try body(Int32.self)
-    case .int8: try body(Int8.self)
-    case .uint8: try body(UInt8.self)
-    case .bool: try body(Bool.self)
     }
   }
 }

@@ -11,8 +11,8 @@
 # make report        writes .build/report.html from the results that are committed for such machines, or from RESULTS="a.json b.json";
 #                    CHARTS=folder keeps the charts as well; make test-report checks what writes it
 # make test-kernels, make test-neon   check the C kernels alone: this machine's (SANITIZE=1 with sanitizers), and AArch64's in an emulator
-# make sanitize      the kernel driver under Address and Undefined-behaviour Sanitizer and in valgrind, chosen Swift suites under these two and
-#              ThreadSanitizer; make test-threads, make test-memory and make test-valgrind are its parts
+# make sanitize      the kernel driver under sanitizers and in valgrind, chosen Swift suites under Address and Undefined-behaviour Sanitizer, then under
+#              ThreadSanitizer; make test-kernels SANITIZE=1, test-valgrind, test-memory and test-threads are its parts
 # make test-c  checks attention.h and the library behind it, in C; make hammer SECONDS=300 runs the same calls on many threads, pools and forks at once
 # make fuzz SECONDS=60   attacks the readers of files and what computes with libFuzzer, each target so long; TARGETS=gguf,tokenizers picks
 # make example       builds, tests and runs the packages in Examples, with the two models of `make models` that they use
@@ -212,20 +212,24 @@ lint:
 KERNEL_DRIVER := $(MAKE) -s -j2 -f Tests/KernelDriver/Makefile
 DRIVERS := .build/kernel-driver
 
-# SANITIZE=1 also stops at undefined behaviour and at accesses out of bounds of arrays on the stack.
+# The kernels as the package compiles them for a release. SANITIZE=1 compiles them with AddressSanitizer, which sees arrays on the stack, and with
+# checks of arithmetic and indices. Checks of each pointer (alignment, null, overflow) would take minutes to compile for the scalar set alone;
+# calls into AddressSanitizer compile faster than inlined code.
 SANITIZE ?=
-ifeq ($(SANITIZE),)
-NATIVE_DRIVER := $(DRIVERS)/native
-else
-NATIVE_DRIVER := $(DRIVERS)/sanitized
-SANITIZE_CFLAGS := -g -fsanitize=address,undefined -fno-sanitize-recover=undefined
-# Swift's clang links with gold otherwise, which warns about every symbol of the sanitizers.
-SANITIZE_LDFLAGS := -fsanitize=address,undefined -fuse-ld=bfd
-endif
+UNDEFINED := bounds,shift,signed-integer-overflow,float-cast-overflow,integer-divide-by-zero,bool,enum,vla-bound,unreachable,return
+SANITIZED := -fsanitize=address,$(UNDEFINED) -fno-sanitize-recover=$(UNDEFINED)
 
+ifeq ($(SANITIZE),)
+test-kernels: setup
+	@swift build -c release --target CAttentionKernels >&2
+	@$(KERNEL_DRIVER) CC=clang KERNELS="$$(swift build -c release --show-bin-path)/CAttentionKernels.build" OUT=$(DRIVERS)/native
+	$(DRIVERS)/native/driver
+else
+# Swift's clang links with gold otherwise, which warns about every symbol of the sanitizers.
 test-kernels:
-	@$(KERNEL_DRIVER) CC=clang CFLAGS="$(SANITIZE_CFLAGS)" LDFLAGS="$(SANITIZE_LDFLAGS)" OUT=$(NATIVE_DRIVER)
-	$(NATIVE_DRIVER)/driver
+	@$(KERNEL_DRIVER) CC=clang CFLAGS="-O1 -g1 $(SANITIZED) -mllvm -asan-instrumentation-with-call-threshold=0" LDFLAGS="$(SANITIZED) -fuse-ld=lld" OUT=$(DRIVERS)/sanitized
+	$(DRIVERS)/sanitized/driver
+endif
 
 ifeq ($(shell uname -m),aarch64)
 test-neon: test-kernels
@@ -256,17 +260,18 @@ hammer: libattention
 
 # Debug builds: a sanitizer wants to see each access. Chosen suites, since such code runs ten to a hundred times slower: those of threads, caches
 # and determinism under ThreadSanitizer; readers of files, masks, caches and random problems under the other two. Left out are suites that count
-# allocations or start processes, whose malloc and whose children are not the sanitizer's.
-THREAD_SUITES := ParallelismTests|CacheModelTests|CacheSequenceTests|DeterminismTests|PropertyTests
-MEMORY_SUITES := TensorFilesTests|TensorsTests|KeyValuesErrorTests|AttentionErrorTests|CacheModelTests|CacheSaveErrorTests|CacheWriteTests|BoundedEdgeTests|EdgeTests|PropertyTests|FuzzCorpusTests
+# allocations, limit the address space or start processes: a sanitizer's malloc, its shadow of 16 TB and what it does not watch.
+THREAD_SUITES := ParallelismTests|CacheModelTests|CacheSequenceTests|DeterminismTests|AttentionTests\.PropertyTests
+MEMORY_SUITES := TensorFilesTests|TensorsTests|KeyValuesErrorTests|AttentionErrorTests|CacheModelTests|CacheSaveErrorTests|CacheWriteTests|BoundedEdgeTests|EdgeTests|AttentionTests\.PropertyTests|FuzzCorpusTests
 SANITIZED_DRAWS := 200
 
 test-threads: setup
-	ATTENTION_PROPERTY_DRAWS=40 swift test --sanitize=thread --scratch-path .build/threads --filter '$(THREAD_SUITES)'
+	ATTENTION_PROPERTY_DRAWS=40 swift test --sanitize=thread --scratch-path .build/threads --filter '$(THREAD_SUITES)' --skip MemoryBudgetTests
 
+# Swift's own arithmetic traps in every build. Its compiler has no Undefined-behaviour Sanitizer for Linux, so C alone gets it here.
 test-memory: setup
-	ATTENTION_PROPERTY_DRAWS=$(SANITIZED_DRAWS) ASAN_OPTIONS=detect_leaks=0 swift test --sanitize=address --scratch-path .build/address --filter '$(MEMORY_SUITES)'
-	ATTENTION_PROPERTY_DRAWS=$(SANITIZED_DRAWS) UBSAN_OPTIONS=halt_on_error=1 swift test --sanitize=undefined --scratch-path .build/undefined --filter '$(MEMORY_SUITES)'
+	ATTENTION_PROPERTY_DRAWS=$(SANITIZED_DRAWS) ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 swift test --sanitize=address \
+	  -Xcc -fsanitize=undefined -Xcc -fno-sanitize-recover=undefined --scratch-path .build/address --filter '$(MEMORY_SUITES)'
 
 # valgrind knows no AVX-512.
 test-valgrind:

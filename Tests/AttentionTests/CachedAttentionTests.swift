@@ -27,6 +27,19 @@ import Testing
       options: AttentionOptions(sinks: (0..<8).map { Double($0) / 4 - 1 })),
   ]
 
+  /// Each type of keys with each setting, and each type of values with each: as a Latin square lays them out. All three at once are for the
+  /// property test to draw.
+  static let cases = CachedTypes.all.enumerated().map { index, types in
+    let (key, value) = index.quotientAndRemainder(dividingBy: CachedTypes.valueTypes.count)
+    return Case(types: types, setting: settings[(key + value) % settings.count])
+  }
+
+  struct Case: Sendable, CustomStringConvertible {
+    let types: CachedTypes
+    let setting: Setting
+    var description: String { "\(types), \(setting)" }
+  }
+
   private static let count = 1100
 
   /// The last query, the last few and many: decode, verification and prefill.
@@ -72,9 +85,8 @@ import Testing
       .packed(queries, lengths: [append]), step.keyValues(layer: 0))
   }
 
-  @Test(arguments: CachedTypes.all, settings) func bitsDoNotDependOnWhereRowsLie(
-    types: CachedTypes, setting: Setting
-  ) throws {
+  @Test(arguments: cases) func bitsDoNotDependOnWhereRowsLie(_ each: Case) throws {
+    let (types, setting) = (each.types, each.setting)
     func check<Element: AttentionElement>(_: Element.Type) throws {
       let inputs = CachedInputs(Self.count, heads: setting.heads, depth: setting.depth)
       let slab = try results(inputs, setting, Element.self) {
@@ -116,9 +128,8 @@ import Testing
     try check(BFloat16.self)
   }
 
-  @Test(arguments: CachedTypes.all, settings) func agreesWithTheOracleOverWhatIsStored(
-    types: CachedTypes, setting: Setting
-  ) throws {
+  @Test(arguments: cases) func agreesWithTheOracleOverWhatIsStored(_ each: Case) throws {
+    let (types, setting) = (each.types, each.setting)
     let inputs = CachedInputs(140, heads: setting.heads, depth: setting.depth)
     let (keys, values) = try (
       CachedTypes.stored(inputs.keys, types.keys).asBatch,

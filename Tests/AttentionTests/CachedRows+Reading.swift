@@ -49,8 +49,9 @@ struct CachedTypes: Sendable, CustomStringConvertible {
 
   var description: String { "\(keys) keys and \(values) values" }
 
+  static let valueTypes = KeyValueType.allCases.filter { $0 != .planes }
   static let all = KeyValueType.allCases.filter { $0 != .int4 }.flatMap { keys in
-    KeyValueType.allCases.filter { $0 != .planes }.map { CachedTypes(keys: keys, values: $0) }
+    valueTypes.map { CachedTypes(keys: keys, values: $0) }
   }
 
   /// The contract's bound for Float32 queries of unit variance.

@@ -229,11 +229,14 @@ private final class FakeTime {
 
   @Test func smallWorkingSetsAreReadAsFastAsTheirCacheIs() {
     let probe = MachineProbe(threads: 1)
-    func best(_ bytes: Int) -> Double {
-      (0..<20).map { _ in probe.readBytesPerSecond(workingSet: bytes, seconds: 0.005) }.max() ?? 0
+    // The best of many moments, taken in turns, as above.
+    var (least, more) = (0.0, 0.0)
+    for _ in 0..<60 {
+      least = max(least, probe.readBytesPerSecond(workingSet: 4 << 10, seconds: 0.003))
+      more = max(more, probe.readBytesPerSecond(workingSet: 16 << 10, seconds: 0.003))
     }
-    // Both fit in the first-level cache: looks at the clock, which take about as long as reading 4 KiB, must not count.
-    #expect(best(4 << 10) > 0.8 * best(16 << 10))
+    // Both fit in the first-level cache. Looks at the clock take about as long as reading 4 KiB: if they counted, it would be half.
+    #expect(least > 0.65 * more)
   }
 
   @Test func theBetterMomentCounts() {

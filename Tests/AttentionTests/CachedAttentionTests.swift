@@ -27,8 +27,8 @@ import Testing
       options: AttentionOptions(sinks: (0..<8).map { Double($0) / 4 - 1 })),
   ]
 
-  /// Each type of keys with each setting, and each type of values with each: as a Latin square lays them out. All three at once are for the
-  /// property test to draw.
+  /// Each type of keys with each type of values, each of both with each setting, as a Latin square lays them out. Products read keys alone and sums
+  /// values alone, so all three at once would take four times as long for the same code.
   static let cases = CachedTypes.all.enumerated().map { index, types in
     let (key, value) = index.quotientAndRemainder(dividingBy: CachedTypes.valueTypes.count)
     return Case(types: types, setting: settings[(key + value) % settings.count])

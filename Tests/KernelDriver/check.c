@@ -2,6 +2,7 @@
 
 #include "check.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -86,13 +87,16 @@ void expect_within_f32(ptrdiff_t index, float got, double expected, double bound
            got, expected, expected, bound, fabs(got - expected));
 }
 
-// Not in valgrind, which computes long double in the precision of double.
+// What is expected of double is computed in long double.
+_Static_assert(LDBL_MANT_DIG > DBL_MANT_DIG, "long double has to be wider than double");
+
+// It is no wider in valgrind, which computes it in the precision of double.
 static int is_long_double_wider(void) {
   volatile long double one = 1, less = 0x1p-60L;
   return one + less != one;
 }
 
-// Where no type is wider than double, what is expected is no nearer than what was got: then `got` is read, which valgrind watches, and not judged.
+// In valgrind `got` is compared, so that it notices numbers that nobody wrote, but no difference counts as a failure.
 void expect_within_f64(ptrdiff_t index, double got, long double expected, long double bound) {
   if (fails(is_within(got, expected, bound) || !is_long_double_wider()))
     printf("%s, at %td: got %a (%.17g), expected %La (%.17Lg) within %.3Lg, is %.3Lg off\n", now.place, index,

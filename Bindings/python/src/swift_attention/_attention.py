@@ -10,7 +10,7 @@ from . import _library as library
 from ._modifier import Scores
 from ._operands import names_of, pack_operands
 from ._options import pack_options
-from ._results import log_sum_exp_type, maker_like, was_written
+from ._results import log_sum_exp_type, result_like, was_written
 from ._tensors import pack
 from ._threads import Threads
 
@@ -86,12 +86,12 @@ def attention(
             frame, scale=scale, causal=causal, alignment=alignment, window=window, keeping_first=keeping_first, masks=masks,
             alibi_slopes=alibi_slopes, softcap=softcap, sinks=sinks, threads=threads, softmax_float64=softmax_float64, modifier=modifier,
         )  # fmt: skip
-        output = maker_like(query)(type, (*shape[:-1], width)) if out is None else out
+        output = result_like(query, type, (*shape[:-1], width)) if out is None else out
         pack(frame, frames.OUTPUT, output, "output" if out is None else "out", True)
         sums = None
         if return_lse:
             rows = shape[:-1] if len(shape) == 4 else (shape[1], shape[0])
-            sums = maker_like(query)(log_sum_exp_type(type), rows)
+            sums = result_like(query, log_sum_exp_type(type), rows)
             pack(frame, frames.LOG_SUM_EXP, sums, "log_sum_exp", True)
         address = frame.address
         status = library.run(

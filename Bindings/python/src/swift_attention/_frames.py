@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from struct import Struct
 from typing import Iterator
 
+from ._library import SEQUENCES as LAST_SOURCE
+
 TENSOR_BYTES = 80
 KEY_VALUES_BYTES = 472
 # data, type, rank, shape[4], strides[4] for each rank; what a lower rank leaves out is zeroed.
@@ -32,7 +34,6 @@ SOURCE, KEYS, VALUES, KEY_SCALES, VALUE_SCALES, KEY_LENGTHS, PAGE_TABLE, PARTS, 
     424,
     440,
 )
-SOURCE_FIELD = Struct("=i4x")
 PARTS_FIELD = Struct("=Qq")
 # step, sequences, sequence_count, layer
 SEQUENCES_FIELD = Struct("=QQqq")
@@ -53,7 +54,8 @@ FRAME_BYTES = MASKS + MASK_COUNT * TENSOR_BYTES
 _FOUR_AXES = "Qii4q4q"
 OPERANDS = Struct(f"={_FOUR_AXES}16x8x{_FOUR_AXES}{_FOUR_AXES}{KEY_VALUES_BYTES - KEY_SCALES}x")
 
-NO_KEY_VALUES = bytes(KEY_VALUES_BYTES)
+# attention_key_values of each source, by its number, with nothing in it.
+NO_KEY_VALUES = [Struct("=i").pack(source) + bytes(KEY_VALUES_BYTES - 4) for source in range(LAST_SOURCE + 1)]
 NO_LENGTHS = bytes(LENGTHS.size)
 
 

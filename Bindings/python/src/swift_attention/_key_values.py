@@ -86,8 +86,7 @@ class KeyValues:
         if self.source == library.JOINED:
             return self._pack_parts(frame, offset)
         if self.owner is not None:
-            frame.memory[offset : offset + frames.KEY_VALUES_BYTES] = frames.NO_KEY_VALUES
-            frames.SOURCE_FIELD.pack_into(frame.memory, offset, self.source)
+            frame.memory[offset : offset + frames.KEY_VALUES_BYTES] = frames.NO_KEY_VALUES[self.source]
             self.owner.pack(frame, offset + frames.SEQUENCES_OF, self.layer)
             return self.width
         return pack_key_values(
@@ -106,8 +105,7 @@ class KeyValues:
         inner = Frame(max(1, len(self.parts)) * frames.KEY_VALUES_BYTES, frame.keep)
         frame.keep.append(inner)
         widths = [part.pack(inner, index * frames.KEY_VALUES_BYTES) for index, part in enumerate(self.parts)]
-        frame.memory[offset : offset + frames.KEY_VALUES_BYTES] = frames.NO_KEY_VALUES
-        frames.SOURCE_FIELD.pack_into(frame.memory, offset, self.source)
+        frame.memory[offset : offset + frames.KEY_VALUES_BYTES] = frames.NO_KEY_VALUES[self.source]
         frames.PARTS_FIELD.pack_into(frame.memory, offset + frames.PARTS, inner.address, len(self.parts))
         return widths[0] if widths else 0
 
@@ -128,8 +126,7 @@ def pack_key_values(
     memory = frame.memory
     # A modifier, or another thread, may change what the description holds.
     frame.keep.append((keys, values, key_scales, value_scales, page_table))
-    memory[offset : offset + frames.KEY_VALUES_BYTES] = frames.NO_KEY_VALUES
-    frames.SOURCE_FIELD.pack_into(memory, offset, source)
+    memory[offset : offset + frames.KEY_VALUES_BYTES] = frames.NO_KEY_VALUES[source]
     pack(frame, offset + frames.KEYS, keys, names[0])
     _, shape = pack(frame, offset + frames.VALUES, values, names[1])
     if key_scales is not None:

@@ -38,9 +38,10 @@ def pack_options(
         kind, offsets, offset_count = _alignment(frame, alignment)
     left, right = (None, None) if window is None else _window(window)
     address = frame.address + SCALARS_AT
-    SCALARS.pack_into(
-        frame.memory, SCALARS_AT, 0.0 if scale is None else number(scale, "scale"), left or 0, right or 0, 0
-    )
+    if scale is not None or window is not None:
+        SCALARS.pack_into(
+            frame.memory, SCALARS_AT, 0.0 if scale is None else number(scale, "scale"), left or 0, right or 0, 0
+        )
     mask_address, mask_count = (0, 0) if masks is None else _masks(frame, masks)
     if alibi_slopes is not None:
         kept, slopes, slope_count = doubles(alibi_slopes, "alibi_slopes")

@@ -12,20 +12,20 @@ from typing import Callable
 from ._errors import AttentionError
 from ._library import BFLOAT16, FLOAT32, FLOAT64, TYPE_NAMES
 
-# Makes a tensor of an element type and a shape; by the exact type of the queries, and of the library.
-Maker = Callable[[int, tuple], object]
+# Makes a tensor of an element type and a shape beside another tensor; by the exact type of that, and by library.
+Maker = Callable[[object, int, tuple], object]
 _makers: dict[type, Maker] = {}
 _libraries: dict[str, Maker] = {}
 
 
-def maker_like(tensor) -> Maker:
-    """What makes results beside ``tensor``, which was packed before."""
+def result_like(tensor, element: int, shape: tuple):
+    """New memory of an element type and a shape beside ``tensor``, which was packed before."""
     maker = _makers.get(type(tensor))
     if maker is None:
         names = {ancestor.__module__.partition(".")[0] for ancestor in type(tensor).__mro__}
         maker = _torch() if "torch" in names else _numpy() if "numpy" in names else _other
         _makers[type(tensor)] = maker
-    return maker
+    return maker(tensor, element, shape)
 
 
 def log_sum_exp_type(type: int) -> int:
@@ -39,7 +39,7 @@ def _numpy() -> Maker:
     types = {code: numpy.dtype(name) for code, name in TYPE_NAMES.items() if code != BFLOAT16}
     empty = numpy.empty
 
-    def make(type: int, shape: tuple):
+    def make(tensor, type: int, shape: tuple):
         dtype = types.get(type)
         if dtype is None:
             import ml_dtypes
@@ -54,19 +54,22 @@ def _torch() -> Maker:
     import torch
 
     types = {code: getattr(torch, name) for code, name in TYPE_NAMES.items()}
-    empty = torch.empty
 
-    def make(type: int, shape: tuple):
-        return empty(shape, dtype=types[type], device="cpu")
+    def make(tensor, type: int, shape: tuple):
+        dtype = types[type]
+        # In the tensor's own type its method takes 1.5 us where torch.empty takes 2. Tensors of other libraries have no such method.
+        if isinstance(tensor, torch.Tensor) and tensor.dtype is dtype:
+            return tensor.new_empty(shape)
+        return torch.empty(shape, dtype=dtype, device="cpu")
 
     return _libraries.setdefault("torch", make)
 
 
-def _other(type: int, shape: tuple):
+def _other(tensor, type: int, shape: tuple):
     if find_spec("numpy") and (type != BFLOAT16 or find_spec("ml_dtypes")):
-        return (_libraries.get("numpy") or _numpy())(type, shape)
+        return (_libraries.get("numpy") or _numpy())(tensor, type, shape)
     if find_spec("torch"):
-        return (_libraries.get("torch") or _torch())(type, shape)
+        return (_libraries.get("torch") or _torch())(tensor, type, shape)
     raise AttentionError(
         "out", f"None given without NumPy or PyTorch installed to make a {TYPE_NAMES[type]} result, expected a tensor"
     )

@@ -6,7 +6,7 @@ from . import _frames as frames
 from . import _library as library
 from ._errors import AttentionError
 from ._frames import TENSOR_BYTES
-from ._results import log_sum_exp_type, maker_like
+from ._results import log_sum_exp_type, result_like
 from ._tensors import pack
 
 
@@ -34,8 +34,8 @@ def merge(parts):
         for index, (output, sums) in enumerate(parts):
             type, shape = pack(frame, index * TENSOR_BYTES, output, f"parts[{index}]")
             _, rows = pack(frame, (count + index) * TENSOR_BYTES, sums, f"parts[{index}]")
-        make = maker_like(parts[0][0])
-        output, sums = make(type, tuple(shape)), make(log_sum_exp_type(type), tuple(rows))
+        like = parts[0][0]
+        output, sums = result_like(like, type, tuple(shape)), result_like(like, log_sum_exp_type(type), tuple(rows))
         pack(frame, 2 * count * TENSOR_BYTES, output, "output", True)
         pack(frame, (2 * count + 1) * TENSOR_BYTES, sums, "log_sum_exp", True)
         places = [frame.address + index * TENSOR_BYTES for index in (0, count, 2 * count, 2 * count + 1)]
@@ -54,8 +54,8 @@ def quantize(numbers):
         _, shape = pack(frame, 0, numbers, "numbers")
         if len(shape) < 2:
             raise AttentionError("numbers", f"shape {list(shape)} given, expected 2 to 4 axes")
-        make = maker_like(numbers)
-        integers, scales = make(library.INT8, tuple(shape)), make(library.FLOAT32, tuple(shape[:-1]))
+        integers = result_like(numbers, library.INT8, tuple(shape))
+        scales = result_like(numbers, library.FLOAT32, tuple(shape[:-1]))
         pack(frame, TENSOR_BYTES, integers, "integers", True)
         pack(frame, 2 * TENSOR_BYTES, scales, "scales", True)
         places = [frame.address + index * TENSOR_BYTES for index in range(3)]

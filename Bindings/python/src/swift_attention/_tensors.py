@@ -1,7 +1,7 @@
 """Tensors of NumPy, PyTorch and DLPack as attention_tensor, without copies.
 
-``pack(frame, offset, tensor, argument)`` writes the structure at an offset of a frame and returns the element type and the shape. Types that
-were seen before are found in one dictionary lookup; NumPy and PyTorch are imported by whoever hands their tensors over, never by this.
+``read(frame, tensor, argument)`` says where a tensor lies, and ``pack(frame, offset, tensor, argument)`` writes that at an offset of a frame. Types
+that were seen before are found in one dictionary lookup; NumPy and PyTorch are imported by whoever hands their tensors over, never by this.
 """
 
 from __future__ import annotations
@@ -27,34 +27,38 @@ NAMES = {
 }
 EXPECTED = "expected float32, float64, float16, bfloat16, int8, int32 or bool"
 
-Packed = tuple[int, tuple]
-Packer = Callable[..., Packed]
+# Address, element type, shape and strides in elements, of 1 to 4 axes.
+Place = tuple[int, int, tuple, tuple]
+Reader = Callable[[Frame, object, str, bool], Place]
 # By the exact type of an object.
-_packers: dict[type, Packer] = {}
+_readers: dict[type, Reader] = {}
 
 
-def pack(frame: Frame, offset: int, tensor, argument: str, written: bool = False) -> Packed:
-    """Describes ``tensor`` at ``offset`` of ``frame.memory``; ``written`` where the call writes to it.
+def read(frame: Frame, tensor, argument: str, written: bool = False) -> Place:
+    """Where ``tensor`` lies until ``frame`` is given back; ``written`` where the call writes to it.
 
-    Raises AttentionError for what is no tensor on the CPU, another element type, more than 4 axes, or a result that may not be written.
+    Raises AttentionError for what is no tensor on the CPU, another element type, other than 1 to 4 axes, or a result that may not be written.
     """
-    packer = _packers.get(type(tensor))
-    if packer is None:
-        packer = _packer(tensor, argument)
-    return packer(frame, offset, tensor, argument, written)
+    return (_readers.get(type(tensor)) or _reader(tensor, argument))(frame, tensor, argument, written)
 
 
-def into(frame: Frame, offset: int, argument: str, address: int, type: int, shape: tuple, strides: tuple) -> Packed:
-    """The structure from its fields."""
+def pack(frame: Frame, offset: int, tensor, argument: str, written: bool = False) -> tuple[int, tuple]:
+    """Describes ``tensor`` at ``offset`` of ``frame.memory``, and returns its element type and shape. Raises what ``read`` does."""
+    address, code, shape, strides = (_readers.get(type(tensor)) or _reader(tensor, argument))(
+        frame, tensor, argument, written
+    )
     rank = len(shape)
-    if not 1 <= rank <= 4:
+    TENSOR[rank].pack_into(frame.memory, offset, address, code, rank, *shape, *strides)
+    return code, shape
+
+
+def _check_axes(shape, argument: str) -> None:
+    if not 1 <= len(shape) <= 4:
         raise AttentionError(argument, f"shape {list(shape)} given, expected 1 to 4 axes")
-    TENSOR[rank].pack_into(frame.memory, offset, address, type, rank, *shape, *strides)
-    return type, shape
 
 
-def _packer(tensor, argument: str) -> Packer:
-    """How a type of object that was not seen before is packed."""
+def _reader(tensor, argument: str) -> Reader:
+    """How a type of object that was not seen before is read."""
     kind = type(tensor)
     for ancestor in kind.__mro__:
         if ancestor.__module__ == "numpy" and ancestor.__name__ == "ndarray":
@@ -62,35 +66,35 @@ def _packer(tensor, argument: str) -> Packer:
                 raise AttentionError(
                     argument, "a masked array given, whose mask would be lost, expected an array and masks="
                 )
-            return _packers.setdefault(kind, _numpy_packer())
+            return _readers.setdefault(kind, _numpy_reader())
         if ancestor.__module__ == "torch" and ancestor.__name__ == "Tensor":
             if kind is not ancestor and kind.__name__ != "Parameter":
                 raise AttentionError(
                     argument, f"{kind.__qualname__} given, a subclass of torch.Tensor, expected a plain tensor"
                 )
-            return _packers.setdefault(kind, _torch_packer())
+            return _readers.setdefault(kind, _torch_reader())
     if hasattr(tensor, "__dlpack__"):
-        return _packers.setdefault(kind, _pack_lent)
+        return _readers.setdefault(kind, _read_lent)
     raise AttentionError(
         argument, f"{kind.__qualname__} given, expected a NumPy array, a PyTorch tensor or one with __dlpack__"
     )
 
 
-def _pack_lent(frame: Frame, offset: int, tensor, argument: str, written: bool) -> Packed:
+def _read_lent(frame: Frame, tensor, argument: str, written: bool) -> Place:
     lent = Lent(tensor, argument)
     frame.keep.append(lent)
     if written and lent.is_read_only:
         raise AttentionError(argument, "a read-only tensor given, expected one that may be written")
-    return into(frame, offset, argument, lent.address, lent.type, lent.shape, lent.strides)
+    return lent.address, lent.type, lent.shape, lent.strides
 
 
-def _numpy_packer() -> Packer:
+def _numpy_reader() -> Reader:
     import numpy
 
     types = {numpy.dtype(name): code for name, code in NAMES.items() if name != "bfloat16"}
     address_of = _array_address()
 
-    def pack_array(frame: Frame, offset: int, array, argument: str, written: bool) -> Packed:
+    def read_array(frame: Frame, array, argument: str, written: bool) -> Place:
         code = types.get(array.dtype)
         if code is None:
             # NumPy has no bfloat16 of its own; ml_dtypes registers one.
@@ -100,19 +104,20 @@ def _numpy_packer() -> Packer:
         if written and not array.flags.writeable:
             raise AttentionError(argument, "a read-only array given, expected one that may be written")
         size, shape, strides = TYPE_SIZES[code], array.shape, array.strides
-        rank = len(shape)
-        if not 1 <= rank <= 4:
-            raise AttentionError(argument, f"shape {list(shape)} given, expected 1 to 4 axes")
-        steps = [stride // size for stride in strides]
+        if len(shape) == 4:
+            a, b, c, d = strides
+            bits, steps = a | b | c | d, (a // size, b // size, c // size, d // size)
+        else:
+            _check_axes(shape, argument)
+            bits, steps = reduce(or_, strides), tuple(stride // size for stride in strides)
         # Views of fields of records can lie at other distances. Sizes are powers of 2, so one look at all bits is enough.
-        if (reduce(or_, strides) if rank != 4 else strides[0] | strides[1] | strides[2] | strides[3]) & (size - 1):
+        if bits & (size - 1):
             raise AttentionError(
                 argument, f"strides of {list(strides)} bytes given, expected multiples of {size} for {array.dtype}"
             )
-        TENSOR[rank].pack_into(frame.memory, offset, address_of(array), code, rank, *shape, *steps)
-        return code, shape
+        return address_of(array), code, shape, steps
 
-    return pack_array
+    return read_array
 
 
 def _array_address() -> Callable[..., int]:
@@ -130,38 +135,37 @@ def _array_address() -> Callable[..., int]:
     return lambda array: array.__array_interface__["data"][0]
 
 
-def _torch_packer() -> Packer:
+def _torch_reader() -> Reader:
     import torch
 
     types = {getattr(torch, name): code for name, code in NAMES.items()}
-    strided, is_grad_enabled = torch.strided, torch.is_grad_enabled
+    is_grad_enabled = torch.is_grad_enabled
 
-    def pack_tensor(frame: Frame, offset: int, tensor, argument: str, written: bool) -> Packed:
-        if not tensor.is_cpu:
-            raise AttentionError(argument, f"a tensor on {tensor.device} given, expected one on the CPU")
-        if tensor.layout is not strided or tensor.is_nested:
-            raise AttentionError(argument, f"a nested or {tensor.layout} tensor given, expected a strided one")
-        if tensor.requires_grad and is_grad_enabled():
+    def read_tensor(frame: Frame, tensor, argument: str, written: bool) -> Place:
+        try:
+            # Each question takes a tenth of a microsecond, so all that refuse stand in one line, and `_refusal` says which it was.
+            code = types.get(tensor.dtype)
+            if code is None or not tensor.is_cpu or tensor.is_neg() or tensor.requires_grad and is_grad_enabled():
+                raise AttentionError(argument, _refusal(tensor, code))
+            address, shape, strides = tensor.data_ptr(), tensor.shape, tensor.stride()
+        except RuntimeError as error:
+            # Sparse, nested and mkldnn tensors have no strides, and others no memory.
             raise AttentionError(
                 argument,
-                "a tensor that requires gradients given, expected torch.no_grad() or inference_mode(): none are computed here",
-            )
-        code = types.get(tensor.dtype)
-        if code is None:
-            raise AttentionError(argument, f"{tensor.dtype} given, {EXPECTED}")
-        if tensor.is_neg():
-            raise AttentionError(argument, "a view of negated numbers given, expected tensor.resolve_neg()")
-        shape = tensor.shape
-        rank = len(shape)
-        if not 1 <= rank <= 4:
-            raise AttentionError(argument, f"shape {list(shape)} given, expected 1 to 4 axes")
-        try:
-            address = tensor.data_ptr()
-        except RuntimeError as error:
-            raise AttentionError(
-                argument, f"a tensor without memory of its own given: {str(error).splitlines()[0]}"
+                f"a {tensor.layout} tensor without memory or strides of its own given: {str(error).splitlines()[0]}",
             ) from None
-        TENSOR[rank].pack_into(frame.memory, offset, address, code, rank, *shape, *tensor.stride())
-        return code, shape
+        _check_axes(shape, argument)
+        return address, code, shape, strides
 
-    return pack_tensor
+    return read_tensor
+
+
+def _refusal(tensor, code: int | None) -> str:
+    """Why a PyTorch tensor is no operand: what was given and what is expected."""
+    if not tensor.is_cpu:
+        return f"a tensor on {tensor.device} given, expected one on the CPU"
+    if code is None:
+        return f"{tensor.dtype} given, {EXPECTED}"
+    if tensor.is_neg():
+        return "a view of negated numbers given, expected tensor.resolve_neg()"
+    return "a tensor that requires gradients given, expected torch.no_grad() or inference_mode(): none are computed here"

@@ -22,7 +22,7 @@
 # make test-python   builds the package, installs it with NumPy into .build/python and tests it; make test-torch does so with PyTorch, Transformers
 #                    and two models, in .build/python-torch (3.1 GB, most of it CUDA, without which this PyTorch does not load)
 # make docs         writes the documentation of all modules into .build/docs, a folder of web pages; a link that leads nowhere fails
-# make release-check   what must pass before a version is tagged and takes hours: .ci/run, then sanitizers, PyTorch and real models from Python,
+# make release-check   what must pass before a version is tagged and takes hours: .ci/run, then examples, sanitizers, PyTorch and models from Python,
 #              fuzzing of each target and the hammer for RELEASE_SECONDS=300 each, documentation, and the API beside the last tag
 # make format  rewrites the Swift sources in the repository's style; make lint only checks it
 
@@ -198,7 +198,7 @@ check-api:
 
 release-check:
 	.ci/run
-	@for part in check-api docs test-report sanitize test-torch "fuzz SECONDS=$(RELEASE_SECONDS)" "hammer SECONDS=$(RELEASE_SECONDS)"; do \
+	@for part in check-api docs example test-report sanitize test-torch "fuzz SECONDS=$(RELEASE_SECONDS)" "hammer SECONDS=$(RELEASE_SECONDS)"; do \
 	  echo "release-check: $$part"; $(MAKE) --no-print-directory $$part || exit 1; done
 
 format:

@@ -44,7 +44,7 @@ let package = Package(
     .target(
       name: "LinearAlgebra",
       dependencies: ["CAttentionKernels", "Tensors", "Parallelism", "COpenBLAS"]),
-    .target(name: "Decompositions", dependencies: ["CLAPACKE", "LinearAlgebra", "Tensors"]),
+    .target(name: "Decompositions", dependencies: ["CLAPACKE", "LinearAlgebra", "Parallelism", "Tensors"]),
     .target(
       name: "Attention",
       dependencies: ["Tensors", "LinearAlgebra", "Parallelism", "CAttentionKernels", "TensorFiles"]),

@@ -58,6 +58,27 @@ static pthread_once_t handlerOnce = PTHREAD_ONCE_INIT;
 static void countFork(void) { atomic_fetch_add_explicit(&forks, 1, memory_order_relaxed); }
 static void installHandler(void) { pthread_atfork(NULL, NULL, countFork); }
 
+// Readers are inside of libraries with locks, the writer forks. Writers come first: readers that take turns would keep a fork waiting for ever.
+#ifndef PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP // musl's lets writers come first anyway.
+#define PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP PTHREAD_RWLOCK_INITIALIZER
+#endif
+static const pthread_rwlock_t newGate = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
+static pthread_rwlock_t forkGate = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
+static pthread_once_t gateOnce = PTHREAD_ONCE_INIT;
+
+static void closeGate(void) { pthread_rwlock_wrlock(&forkGate); }
+static void openGate(void) { pthread_rwlock_unlock(&forkGate); }
+// In a child the lock still counts readers that wait in the parent, and would be handed to them.
+static void replaceGate(void) { forkGate = newGate; }
+static void installGate(void) { pthread_atfork(closeGate, openGate, replaceGate); }
+
+void CParallelism_delayForks(void) {
+  pthread_once(&gateOnce, installGate);
+  pthread_rwlock_rdlock(&forkGate);
+}
+
+void CParallelism_allowForks(void) { pthread_rwlock_unlock(&forkGate); }
+
 uint32_t CParallelism_forkCount(void) {
   pthread_once(&handlerOnce, installHandler);
   return atomic_load_explicit(&forks, memory_order_relaxed);

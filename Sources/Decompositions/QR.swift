@@ -1,4 +1,5 @@
 import LinearAlgebra
+import Parallelism
 import Tensors
 
 /// The thin QR decomposition `a = q · r`, by Householder reflections (LAPACK's `geqrf` and `orgqr`).
@@ -22,7 +23,7 @@ public func qr<S: LAPACKScalar>(
   _ = BLASRuntime.oneThread
   let info = factored.withMutableView { factored in
     tau.withMutableView { tau in
-      S.geqrf(rows: Int32(m), columns: Int32(n), a: factored.base, tau: tau.base)
+      ForkGate.inside { S.geqrf(rows: Int32(m), columns: Int32(n), a: factored.base, tau: tau.base) }
     }
   }
   try call.checkArguments(info, ["layout", "m", "n", "a", "lda", "tau"])
@@ -31,7 +32,9 @@ public func qr<S: LAPACKScalar>(
   // The reflectors lie below the diagonal of the first p columns.
   var q = factored.sliced(axis: 1, 0..<p).contiguousCopy()
   let formed = q.withMutableView { q in
-    tau.withUnsafePointer { S.orgqr(rows: Int32(m), columns: Int32(p), a: q.base, tau: $0) }
+    tau.withUnsafePointer { tau in
+      ForkGate.inside { S.orgqr(rows: Int32(m), columns: Int32(p), a: q.base, tau: tau) }
+    }
   }
   try call.checkArguments(formed, ["layout", "m", "n", "k", "a", "lda", "tau"])
   return (q, r)

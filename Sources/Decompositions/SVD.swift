@@ -1,4 +1,5 @@
 import LinearAlgebra
+import Parallelism
 import Tensors
 
 /// The thin singular value decomposition `a = u · diag(singularValues) · vt`, by LAPACK's divide and conquer (`gesdd`).
@@ -27,8 +28,10 @@ public func svd<S: LAPACKScalar>(
     u.withMutableView { u in
       s.withMutableView { s in
         vt.withMutableView { vt in
-          S.gesdd(
-            rows: Int32(m), columns: Int32(n), a: work.base, s: s.base, u: u.base, vt: vt.base)
+          ForkGate.inside {
+            S.gesdd(
+              rows: Int32(m), columns: Int32(n), a: work.base, s: s.base, u: u.base, vt: vt.base)
+          }
         }
       }
     }

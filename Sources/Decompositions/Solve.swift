@@ -1,4 +1,5 @@
 import LinearAlgebra
+import Parallelism
 import Tensors
 
 /// The solution `x` of `a · x = b`, by LU decomposition with partial pivoting (LAPACK's `gesv`).
@@ -38,8 +39,10 @@ public func solve<S: LAPACKScalar>(
   _ = BLASRuntime.oneThread
   let info = factored.withMutableView { factored in
     x.withMutableView { x in
-      S.gesv(
-        size: Int32(n), columns: Int32(columns), a: factored.base, pivots: &pivots, b: x.base)
+      ForkGate.inside {
+        S.gesv(
+          size: Int32(n), columns: Int32(columns), a: factored.base, pivots: &pivots, b: x.base)
+      }
     }
   }
   try call.checkArguments(info, ["layout", "n", "nrhs", "a", "lda", "pivots", "b", "ldb"])

@@ -1,4 +1,5 @@
 internal import COpenBLAS
+import Parallelism
 import Tensors
 
 /// The element types that BLAS computes in: Float and Double.
@@ -22,11 +23,13 @@ extension Float: BLASScalar {
     _ size: ProductSize, alpha: Float, a: MatrixOperand<Float>, b: MatrixOperand<Float>, beta: Float,
     c: MutableMatrixOperand<Float>
   ) {
-    cblas_sgemm(
-      CblasRowMajor, a.cblasTranspose, b.cblasTranspose,
-      blasInt(size.m), blasInt(size.n), blasInt(size.k),
-      alpha, a.base, blasInt(a.leadingDimension), b.base, blasInt(b.leadingDimension),
-      beta, c.base, blasInt(c.leadingDimension))
+    ForkGate.inside {
+      cblas_sgemm(
+        CblasRowMajor, a.cblasTranspose, b.cblasTranspose,
+        blasInt(size.m), blasInt(size.n), blasInt(size.k),
+        alpha, a.base, blasInt(a.leadingDimension), b.base, blasInt(b.leadingDimension),
+        beta, c.base, blasInt(c.leadingDimension))
+    }
   }
 
   /// `cblas_sgemv`
@@ -34,12 +37,14 @@ extension Float: BLASScalar {
     _ size: ProductSize, alpha: Float, a: MatrixOperand<Float>, x: VectorOperand<Float>, beta: Float,
     y: MutableVectorOperand<Float>
   ) {
-    cblas_sgemv(
-      CblasRowMajor, a.cblasTranspose,
-      blasInt(a.isTransposed ? size.k : size.m), blasInt(a.isTransposed ? size.m : size.k),
-      alpha, a.base, blasInt(a.leadingDimension),
-      x.base + lowest(x.stride, size.k), blasInt(x.stride),
-      beta, y.base + lowest(y.stride, size.m), blasInt(y.stride))
+    ForkGate.inside {
+      cblas_sgemv(
+        CblasRowMajor, a.cblasTranspose,
+        blasInt(a.isTransposed ? size.k : size.m), blasInt(a.isTransposed ? size.m : size.k),
+        alpha, a.base, blasInt(a.leadingDimension),
+        x.base + lowest(x.stride, size.k), blasInt(x.stride),
+        beta, y.base + lowest(y.stride, size.m), blasInt(y.stride))
+    }
   }
 }
 
@@ -49,11 +54,13 @@ extension Double: BLASScalar {
     _ size: ProductSize, alpha: Double, a: MatrixOperand<Double>, b: MatrixOperand<Double>, beta: Double,
     c: MutableMatrixOperand<Double>
   ) {
-    cblas_dgemm(
-      CblasRowMajor, a.cblasTranspose, b.cblasTranspose,
-      blasInt(size.m), blasInt(size.n), blasInt(size.k),
-      alpha, a.base, blasInt(a.leadingDimension), b.base, blasInt(b.leadingDimension),
-      beta, c.base, blasInt(c.leadingDimension))
+    ForkGate.inside {
+      cblas_dgemm(
+        CblasRowMajor, a.cblasTranspose, b.cblasTranspose,
+        blasInt(size.m), blasInt(size.n), blasInt(size.k),
+        alpha, a.base, blasInt(a.leadingDimension), b.base, blasInt(b.leadingDimension),
+        beta, c.base, blasInt(c.leadingDimension))
+    }
   }
 
   /// `cblas_dgemv`
@@ -61,12 +68,14 @@ extension Double: BLASScalar {
     _ size: ProductSize, alpha: Double, a: MatrixOperand<Double>, x: VectorOperand<Double>, beta: Double,
     y: MutableVectorOperand<Double>
   ) {
-    cblas_dgemv(
-      CblasRowMajor, a.cblasTranspose,
-      blasInt(a.isTransposed ? size.k : size.m), blasInt(a.isTransposed ? size.m : size.k),
-      alpha, a.base, blasInt(a.leadingDimension),
-      x.base + lowest(x.stride, size.k), blasInt(x.stride),
-      beta, y.base + lowest(y.stride, size.m), blasInt(y.stride))
+    ForkGate.inside {
+      cblas_dgemv(
+        CblasRowMajor, a.cblasTranspose,
+        blasInt(a.isTransposed ? size.k : size.m), blasInt(a.isTransposed ? size.m : size.k),
+        alpha, a.base, blasInt(a.leadingDimension),
+        x.base + lowest(x.stride, size.k), blasInt(x.stride),
+        beta, y.base + lowest(y.stride, size.m), blasInt(y.stride))
+    }
   }
 }
 

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+// Half of the problems are in double: those go through BLAS, whose locks a child must not find taken.
 enum { problem_count = 40, threads_in_calls = 4, children = 24 };
 
 static struct problem *problems[problem_count];
@@ -59,7 +60,7 @@ static void fork_and_compute(attention_threads *pool, const char *when) {
 
 static void *keep_calling(void *pool) {
   for (int i = 0; !atomic_load(&is_over); i = (i + 1) % problem_count)
-    if (bits_of(problems[i], i % 2 ? pool : NULL) != expected[i])
+    if (bits_of(problems[i], i % 3 ? pool : NULL) != expected[i])
       return pool;
   return NULL;
 }
@@ -69,8 +70,14 @@ void check_fork(void) {
   attention_threads *pool = NULL;
   if (!expect_ok(CALL(attention_threads_create)(4, &pool)))
     return;
+  uint64_t seed = 900;
   for (int i = 0; i < problem_count; i++) {
-    problems[i] = draw_problem((uint64_t)i + 900, 60000);
+    for (;;) {
+      problems[i] = draw_problem(seed++, 60000);
+      if (i % 2 || problems[i]->queries.tensor.type == ATTENTION_FLOAT64)
+        break;
+      free_problem(problems[i]);
+    }
     expected[i] = bits_of(problems[i], NULL);
   }
   fork_and_compute(pool, "with warm pools");

@@ -7,6 +7,7 @@
 //  * affinityCount: the CPU_ALLOC family are macros behind _GNU_SOURCE.
 //  * currentCPU, avoidCPU: sched_getcpu and the CPU_ALLOC family are behind _GNU_SOURCE.
 //  * nameThread: pthread_setname_np is behind _GNU_SOURCE.
+//  * delayForks: pthread_rwlock_t with writers first is an initialiser behind _GNU_SOURCE, and pthread_atfork takes C functions.
 //  * forkCount: the handler runs in a forked child, where only async-signal-safe code may run; C says exactly what runs.
 
 #include <linux/futex.h>
@@ -47,6 +48,13 @@ void CParallelism_avoidCPU(int32_t cpu);
 
 /// Names the calling thread "attn-<index>", for debuggers and profilers.
 void CParallelism_nameThread(int32_t index);
+
+/// Holds up every fork of this process until allowForks: for calls of libraries whose locks a child would find taken, by a thread that it does not
+/// have. Any number of threads may be inside; a thread must not enter twice, nor fork inside.
+void CParallelism_delayForks(void);
+
+/// Ends what delayForks began on this thread.
+void CParallelism_allowForks(void);
 
 /// How many forks lie between this process and the first call of this function: a thread pool made at one count has
 /// no threads at another. The first call installs the handler; every call costs one load.

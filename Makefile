@@ -14,6 +14,7 @@
 # make sanitize      the kernel driver under sanitizers and in valgrind, chosen Swift suites under Address and Undefined-behaviour Sanitizer, then under
 #              ThreadSanitizer; make test-kernels SANITIZE=1, test-valgrind, test-memory and test-threads are its parts
 # make test-c  checks attention.h and the library behind it, in C; make hammer SECONDS=300 runs the same calls on many threads, pools and forks at once
+# make test-mpi      installs Open MPI, and checks attention over 1 to 4 ranks; RANKS="2 8" names others
 # make fuzz SECONDS=60   attacks the readers of files and what computes with libFuzzer, each target so long; TARGETS=gguf,tokenizers picks
 # make example       builds, tests and runs the packages in Examples, with the two models of `make models` that they use
 # make install PREFIX=/usr/local   builds libattention.so, which needs the C library and nothing else, and installs it with its headers and a
@@ -22,14 +23,14 @@
 # make test-python   builds the package, installs it with NumPy into .build/python and tests it; make test-torch does so with PyTorch, Transformers
 #                    and two models, in .build/python-torch (3.1 GB, most of it CUDA, without which this PyTorch does not load)
 # make docs         writes the documentation of all modules into .build/docs, a folder of web pages; a link that leads nowhere fails
-# make release-check   what must pass before a version is tagged and takes hours: .ci/run, then examples, sanitizers, PyTorch and models from Python,
+# make release-check   what must pass before a version is tagged and takes hours: .ci/run, then examples, MPI, sanitizers, PyTorch and models from Python,
 #              fuzzing of each target and the hammer for RELEASE_SECONDS=300 each, documentation, and the API beside the last tag
 # make format  rewrites the Swift sources in the repository's style; make lint only checks it
 
 SHELL := /bin/bash
 comma := ,
 .DELETE_ON_ERROR:
-.PHONY: fuzz wheel test-python test-torch test generate test-kernels test-neon test-c hammer test-threads test-memory test-valgrind sanitize bench bench-against models peers report report-setup test-report example libattention install example-c docs check-version check-api release-check format lint setup
+.PHONY: fuzz mpi test-mpi wheel test-python test-torch test generate test-kernels test-neon test-c hammer test-threads test-memory test-valgrind sanitize bench bench-against models peers report report-setup test-report example libattention install example-c docs check-version check-api release-check format lint setup
 
 SWIFT_SOURCES := Package.swift Sources Tests Benchmarks Examples Fuzz/Package.swift Fuzz/Sources
 ARGS ?=
@@ -198,7 +199,7 @@ check-api:
 
 release-check:
 	.ci/run
-	@for part in check-api docs example test-report sanitize test-torch "fuzz SECONDS=$(RELEASE_SECONDS)" "hammer SECONDS=$(RELEASE_SECONDS)"; do \
+	@for part in check-api docs example test-mpi test-report sanitize test-torch "fuzz SECONDS=$(RELEASE_SECONDS)" "hammer SECONDS=$(RELEASE_SECONDS)"; do \
 	  echo "release-check: $$part"; $(MAKE) --no-print-directory $$part || exit 1; done
 
 format:
@@ -253,6 +254,16 @@ test-c: libattention
 	g++ -fsyntax-only -std=c++11 -pedantic -Wall -Wextra -Werror -x c++ Sources/CAttention/include/attention.h
 	for compiler in clang gcc; do \
 	  $(C_DRIVER) CC=$$compiler OUT=$(C_CHECKS)/$$compiler && $(C_CHECKS)/$$compiler/driver || exit 1; done
+
+# Attention over several ranks, on MPI: the trait compiles the package once more, in a folder of its own.
+RANKS ?= 1 2 3 4
+MPI_BUILD := .build/mpi
+mpi: setup
+	$(call install,command -v mpirun && pkg-config --exists ompi-c,libopenmpi-dev openmpi-bin)
+	@swift build -c release --traits MPI --scratch-path $(MPI_BUILD) --product distributed-checks >&2
+
+test-mpi: mpi
+	Tests/DistributedChecks/run.sh $(MPI_BUILD)/release/distributed-checks $(RANKS)
 
 hammer: libattention
 	@$(C_DRIVER) CC=clang OUT=$(C_CHECKS)/clang

@@ -12,6 +12,7 @@ let package = Package(
     .library(name: "Decompositions", targets: ["Decompositions"]),
     .library(name: "TensorFiles", targets: ["TensorFiles"]),
     .library(name: "Transformer", targets: ["Transformer"]),
+    .library(name: "DistributedAttention", targets: ["DistributedAttention"]),
     // For programs in C and in all that call C: `attention.h`.
     .library(name: "AttentionC", type: .dynamic, targets: ["AttentionC"]),
     .executable(name: "attention", targets: ["AttentionMain"]),
@@ -26,6 +27,10 @@ let package = Package(
       description:
         "The executables attention and attention-bench, which parse their command lines with swift-argument-parser"
     ),
+    .trait(
+      name: "MPI",
+      description:
+        "DistributedAttention over MPI, which has to be installed: libopenmpi-dev on Debian and Ubuntu"),
   ],
   dependencies: [
     // Command lines: help, validation, exit codes.
@@ -48,6 +53,10 @@ let package = Package(
     .target(
       name: "Attention",
       dependencies: ["Tensors", "LinearAlgebra", "Parallelism", "CAttentionKernels", "TensorFiles"]),
+    .systemLibrary(name: "CMPI", pkgConfig: "ompi-c", providers: [.apt(["libopenmpi-dev"])]),
+    .target(
+      name: "DistributedAttention",
+      dependencies: ["Attention", .target(name: "CMPI", condition: .when(traits: ["MPI"]))]),
     .target(
       name: "AttentionInspection", dependencies: ["Attention", "Decompositions", "Parallelism", "Tensors"]),
     .target(name: "CAttention"),
@@ -114,6 +123,16 @@ let package = Package(
         "Parallelism", "TensorFiles", "TestSupport", "Transformer",
       ],
       resources: [.copy("Fixtures")]),
+    .target(
+      name: "DistributedCases", dependencies: ["Attention", "DistributedAttention"],
+      path: "Tests/DistributedCases"),
+    // What MPI starts on each rank; see `make test-mpi`.
+    .executableTarget(
+      name: "distributed-checks", dependencies: ["DistributedAttention", "DistributedCases"],
+      path: "Tests/DistributedChecks", exclude: ["run.sh"]),
+    .testTarget(
+      name: "DistributedAttentionTests",
+      dependencies: ["Attention", "DistributedAttention", "DistributedCases"]),
     .testTarget(
       name: "AttentionReferenceTests", dependencies: ["AttentionReference", "Tensors", "TestSupport"]),
     .testTarget(name: "TensorFilesTests", dependencies: ["TensorFiles", "Tensors", "TestSupport"]),

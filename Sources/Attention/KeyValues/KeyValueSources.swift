@@ -34,7 +34,8 @@ struct GivenArgument: Sendable {
 extension KeyValues {
   /// Whether all sequences have as many keys as the tensors have rows.
   var fillsTensors: Bool {
-    switch storage {
+    if case .each = start { return false }
+    return switch storage {
     case .tensors(let tensors): tensors.lengths == nil
     case .packed, .pages, .cached: false
     case .joined(let parts): parts.allSatisfy(\.fillsTensors)
@@ -54,6 +55,7 @@ extension KeyValues {
 
   /// Which positions the keys of a sequence stand at.
   func positions(_ sequence: Int) -> KeyPositions {
+    if !start.isZero { return KeyPositions(skipped: start.of(sequence)) }
     switch storage {
     case .tensors, .packed, .pages, .joined: return KeyPositions()
     case .cached(let cached):
@@ -73,13 +75,16 @@ extension KeyValues {
   ///
   /// What they have to be beside the queries is checked with those.
   func sources() throws(AttentionError) -> KeyValueSources {
-    switch storage {
-    case .tensors(let tensors): try tensors.sources()
-    case .packed(let packed): try packed.sources()
-    case .pages(let pages): try pages.sources()
-    case .joined(let parts): try Self.joined(parts)
-    case .cached(let cached): cached.sources()
-    }
+    let sources =
+      switch storage {
+      case .tensors(let tensors): try tensors.sources()
+      case .packed(let packed): try packed.sources()
+      case .pages(let pages): try pages.sources()
+      case .joined(let parts): try Self.joined(parts)
+      case .cached(let cached): cached.sources()
+      }
+    try checkPositions(sources.sizes)
+    return sources
   }
 
   private static func joined(_ parts: [KeyValues]) throws(AttentionError) -> KeyValueSources {
@@ -88,6 +93,11 @@ extension KeyValues {
       do throws(AttentionError) {
         let next = try part.sources()
         if let refusal = next.valuesRefusal { throw refusal }
+        guard part.start.isZero else {
+          throw AttentionError(
+            "keyValues",
+            "keys that start at a position of their own given, expected parts that follow each other")
+        }
         // Tensors have no gaps, and without elements any number of sequences.
         for sequence in 0..<(part.fillsTensors ? 0 : next.sizes.batch)
         where part.positions(sequence).skipped > 0 {

@@ -14,6 +14,8 @@
 /// is refused by the call that it is given to, with the name of the argument.
 public struct KeyValues: Sendable {
   let storage: Storage
+  /// Where the first row of each sequence stands.
+  var start = Start.same(0)
 
   enum Storage: Sendable {
     case tensors(Tensors)

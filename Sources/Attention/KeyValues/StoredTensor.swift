@@ -1,7 +1,7 @@
 /// A tensor of keys or of values in whatever it is stored: what ``KeyValueTensor`` hands to attention.
 public struct StoredTensor: Sendable {
   /// Numbers, or the integers of quantised rows.
-  let elements: AnyTensor
+  package let elements: AnyTensor
   /// Of quantised rows.
   private let rowScales: RowScaleTensor?
 
@@ -16,7 +16,7 @@ public struct StoredTensor: Sendable {
   }
 
   /// Of quantised rows, a scale each: the shape of the elements without their last axis.
-  var scales: Tensor<Float>? { rowScales?.tensor }
+  package var scales: Tensor<Float>? { rowScales?.tensor }
 
   var shape: Shape { elements.shape }
 

@@ -20,7 +20,9 @@ struct CallLayout: Sendable {
     let extents: SequenceExtents
     switch queries.arrangement {
     case .batch:
-      let whole = SequenceExtent(queryCount: sizes.queryCount, keyCount: sizes.keyCount)
+      let whole = SequenceExtent(
+        queryCount: sizes.queryCount, keyCount: sizes.keyCount,
+        positions: keyValues.fillsTensors ? keyValues.positions(0) : KeyPositions())
       extents =
         keyValues.fillsTensors
         ? .same(whole)

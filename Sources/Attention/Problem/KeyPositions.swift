@@ -1,5 +1,6 @@
 /// Which positions a sequence's rows of keys stand at: row `j` at position `j`, but where a ring has overwritten rows, those from `kept`
-/// on `skipped` positions further.
+/// on `skipped` positions further. Where the keys are the later part of a sequence, no row is kept, and as many positions are skipped as the
+/// first row stands at.
 ///
 /// Kernels count rows. Rules, ALiBi and modifiers count positions.
 struct KeyPositions: Hashable, Sendable {

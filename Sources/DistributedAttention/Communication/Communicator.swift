@@ -1,0 +1,83 @@
+/// Processes that compute together: each has a rank, and any two of them exchange bytes.
+///
+/// All ranks make the same calls on a communicator in the same order, as in MPI: what one sends, the other receives. One call at a time runs on
+/// a communicator; transfers that were begun go on beside the program's own work.
+///
+/// `MPICommunicator`, which the package's trait `MPI` adds, is that of a cluster. ``LocalCommunicator`` is one over threads of this process.
+public protocol Communicator: Sendable {
+  /// This process: one of `0..<size`.
+  var rank: Int { get }
+
+  /// How many ranks there are.
+  var size: Int { get }
+
+  /// Begins to send bytes to a rank, which receives as many in its next receive from this one.
+  ///
+  /// - Parameter bytes: must stay as they are until the transfer has ended.
+  func beginSend(_ bytes: UnsafeRawBufferPointer, to rank: Int) throws(DistributedError) -> any Transfer
+
+  /// Begins to receive the next bytes that a rank sends to this one.
+  ///
+  /// - Parameter bytes: must stay, and nobody may touch it, until the transfer has ended. A message of another length is an error.
+  func beginReceive(
+    _ bytes: UnsafeMutableRawBufferPointer, from rank: Int
+  ) throws(DistributedError) -> any Transfer
+
+  /// What each rank contributes, in the order of ranks, on every rank.
+  ///
+  /// - Parameters:
+  ///   - bytes: as many on each rank.
+  ///   - all: `size` times as many.
+  func allGather(
+    _ bytes: UnsafeRawBufferPointer, into all: UnsafeMutableRawBufferPointer
+  ) throws(DistributedError)
+}
+
+/// A message that is under way.
+public protocol Transfer: Sendable {
+  /// Waits until the bytes have gone, or come.
+  ///
+  /// - Throws: ``DistributedError`` where the other rank does not answer in time, or the message has another length than is expected.
+  func wait() throws(DistributedError)
+}
+
+extension Communicator {
+  /// Arrays of `count` elements from each rank, in the order of ranks.
+  func allGather<Element: BitwiseCopyable>(
+    _ elements: [Element], filling zero: Element
+  ) throws(DistributedError) -> [Element] {
+    let count = elements.count
+    let memory = UnsafeMutableBufferPointer<Element>.allocate(capacity: count * (size + 1))
+    defer { memory.deallocate() }
+    for index in memory.indices {
+      memory.initializeElement(at: index, to: index < count ? elements[index] : zero)
+    }
+    try allGather(
+      UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: memory[..<count])),
+      into: UnsafeMutableRawBufferPointer(UnsafeMutableBufferPointer(rebasing: memory[count...])))
+    return Array(memory[count...])
+  }
+
+  /// ``allGather(_:into:)`` by a message from each rank to each other.
+  func gatherByMessages(
+    _ bytes: UnsafeRawBufferPointer, into all: UnsafeMutableRawBufferPointer
+  ) throws(DistributedError) {
+    let count = bytes.count
+    func place(_ rank: Int) -> UnsafeMutableRawBufferPointer {
+      UnsafeMutableRawBufferPointer(rebasing: all[rank * count..<(rank + 1) * count])
+    }
+    place(rank).copyMemory(from: bytes)
+    var transfers: [any Transfer] = []
+    for (destination, source) in rounds {
+      transfers.append(try beginSend(bytes, to: destination))
+      transfers.append(try beginReceive(place(source), from: source))
+    }
+    for transfer in transfers { try transfer.wait() }
+  }
+
+  /// The ranks in the order in which this one exchanges with them: first the one `1` further, then the one `2` further. In each round
+  /// every rank sends to one other and receives from one other.
+  var rounds: [(destination: Int, source: Int)] {
+    (1..<max(1, size)).map { ((rank + $0) % size, (rank + size - $0) % size) }
+  }
+}

@@ -1,0 +1,97 @@
+import Attention
+
+/// Attention whose keys, queries or heads lie on several ranks.
+///
+///     let attend = ScaledDotProductAttention(mask: .causal)
+///     let sharded = ShardedAttention(attend, over: communicator)
+///     let y = try sharded.prefill(q, k, v, sharding)           // each rank: its part of the sequence
+///     let y = try sharded.decode(q, keyValues, …)              // each rank: the same queries, its part of the keys
+///
+/// | way | each rank has | what travels | for |
+/// |---|---|---|---|
+/// | ``decode(_:lengths:_:keyCounts:)`` | all queries, part of the keys | outputs and log-sum-exps | few queries over long keys |
+/// | ``prefill(_:_:_:_:)`` | part of queries and keys | keys and values, while it computes | long prompts |
+/// | ``prefillByHeads(_:_:_:_:)`` | part of queries and keys | queries, keys, values and outputs | prompts, where heads divide |
+/// | ``attendBySequences(_:lengths:_:_:lengths:)`` | whole sequences | nothing but outputs | batches |
+///
+/// All ranks make the same calls in the same order. A call begins with a comparison of what each rank was given: where ranks disagree on shapes,
+/// types, masks or options, all of them throw before anything is sent. Masks, windows, ALiBi, softcap and sinks mean what they mean alone; positions
+/// are those of the whole sequence. A ``ScoreModifier`` is refused, since it is told where a score stands in the local call.
+///
+/// Results: those by heads and by sequences have the bits of one rank's. The other two merge partial results by ``mergeAttention(_:on:)``'s formula in
+/// an order that depends on rank and number of ranks alone: within rounding of one rank's result, and the same bits each time.
+public struct ShardedAttention<Over: Communicator>: Sendable {
+  /// The rules of a call, and the threads of this rank.
+  public let attention: ScaledDotProductAttention
+  /// The ranks.
+  public let communicator: Over
+  /// What keys and values are rounded to before they travel in ``prefill(_:_:_:_:)``; nil leaves them as they are stored. All keys are rounded, those
+  /// that stay too: the result is attention over the rounded numbers on any number of ranks.
+  public var wire: KeyValueType?
+  /// Keys of one message of ``prefill(_:_:_:_:)``. Two messages are received ahead of the one that is computed on.
+  public var keysPerMessage = 4096
+
+  /// Attention with these rules over these ranks.
+  public init(_ attention: ScaledDotProductAttention, over communicator: Over, wire: KeyValueType? = nil) {
+    (self.attention, self.communicator, self.wire) = (attention, communicator, wire)
+  }
+
+  var pool: WorkerPool { attention.pool }
+
+  /// What a rank gets.
+  public struct Result<Element: AttentionElement>: Sendable {
+    /// `[rows, Hq, Dv]` for this rank's rows.
+    public let output: Tensor<Element>
+    /// `[Hq, rows]`, in the accumulation type. Sinks do not count.
+    public let logSumExp: Tensor<Element.Accumulator>
+    /// What this rank sent and received.
+    public let traffic: Traffic
+  }
+
+  /// Throws what cannot be split up.
+  func checkRules() throws(AttentionError) {
+    if attention.mask.hasModifiers {
+      throw AttentionError(
+        "mask", "a score modifier given, expected rules and tensors: it would be told local places of scores")
+    }
+  }
+
+  /// The rules without sinks, which belong to the whole.
+  func local(_ mask: AttentionMask) -> ScaledDotProductAttention {
+    var local = attention
+    local.mask = mask
+    local.options.sinks = nil
+    return local
+  }
+
+  /// Where query 0 of each sequence stands among the keys of the whole.
+  func offsets(queries: [Int], keys: [Int]) throws(AttentionError) -> [Int] {
+    switch attention.mask.alignment {
+    case .bottomRight: return zip(keys, queries).map { $0 - $1 }
+    case .topLeft: return queries.map { _ in 0 }
+    case .offset(let offset): return queries.map { _ in offset }
+    case .offsets(let offsets):
+      guard offsets.count == queries.count else {
+        throw AttentionError("mask", "\(offsets.count) offsets given for \(queries.count) sequences")
+      }
+      return offsets
+    }
+  }
+}
+
+/// What a rank sent and received in a call, and how long it waited.
+public struct Traffic: Hashable, Sendable {
+  /// Bytes to other ranks.
+  public internal(set) var sent = 0
+  /// Bytes from other ranks.
+  public internal(set) var received = 0
+  /// How long the rank waited for messages with nothing to compute.
+  public internal(set) var waited = Duration.zero
+
+  /// Waits for a transfer.
+  mutating func wait(for transfer: any Transfer) throws(DistributedError) {
+    let start = ContinuousClock.now
+    try transfer.wait()
+    waited += ContinuousClock.now - start
+  }
+}

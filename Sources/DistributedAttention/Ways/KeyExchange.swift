@@ -1,0 +1,172 @@
+import Attention
+
+/// Some keys of one sequence, on their way to a rank that sees them.
+struct KeyBlock: Hashable {
+  let sequence: Int
+  /// Counted in the sequence.
+  let positions: Range<Int>
+  /// Rows of the tensor of the rank that has them.
+  let rows: Range<Int>
+}
+
+/// Which keys each rank needs of each other: those that its queries see as far as ranges say, in messages of limited length.
+///
+/// All ranks find the same blocks, so that nobody has to ask for any.
+struct KeyExchange {
+  private let keys: BatchSharding
+  /// What queries of a rank see of each sequence: ranges in ascending order.
+  private let seen: [[[Range<Int>]]]
+  private let keysPerMessage: Int
+
+  /// - Parameters:
+  ///   - offsets: the position of query 0 of each sequence among its keys.
+  ///   - limit: keys from here on have no column in some tensor of the mask, and nobody sees them.
+  init(
+    _ mask: AttentionMask, queries: BatchSharding, keys: BatchSharding, offsets: [Int], limit: Int,
+    ranks: Int,
+    keysPerMessage: Int
+  ) throws(AttentionError) {
+    self.keys = keys
+    self.keysPerMessage = keysPerMessage
+    var seen: [[[Range<Int>]]] = []
+    for rank in 0..<ranks {
+      var ofRank: [[Range<Int>]] = Array(repeating: [], count: keys.sequences.count)
+      for piece in queries.pieces(of: rank) {
+        let count = min(limit, keys.sequences[piece.sequence].count)
+        ofRank[piece.sequence] += try mask.keysSeen(
+          sequence: piece.sequence, by: piece.positions, offset: offsets[piece.sequence], keyCount: count)
+      }
+      seen.append(ofRank.map(Self.union))
+    }
+    self.seen = seen
+  }
+
+  /// The blocks of keys that `source` has and `destination` sees, in the order in which they are sent.
+  func blocks(from source: Int, to destination: Int) -> [KeyBlock] {
+    var blocks: [KeyBlock] = []
+    for piece in keys.pieces(of: source) {
+      for range in seen[destination][piece.sequence] {
+        let part = range.clamped(to: piece.positions)
+        for start in stride(from: part.lowerBound, to: part.upperBound, by: keysPerMessage) {
+          let positions = start..<min(part.upperBound, start + keysPerMessage)
+          let row = piece.rows.lowerBound + start - piece.positions.lowerBound
+          blocks.append(
+            KeyBlock(sequence: piece.sequence, positions: positions, rows: row..<row + positions.count))
+        }
+      }
+    }
+    return blocks
+  }
+
+  /// Ranges in ascending order that touch nowhere and cover what the given ones do.
+  private static func union(_ ranges: [Range<Int>]) -> [Range<Int>] {
+    var union: [Range<Int>] = []
+    for range in ranges.sorted(by: { $0.lowerBound < $1.lowerBound }) {
+      if let last = union.last, last.upperBound >= range.lowerBound {
+        union[union.count - 1] = last.lowerBound..<max(last.upperBound, range.upperBound)
+      } else {
+        union.append(range)
+      }
+    }
+    return union
+  }
+}
+
+/// Keys and values as they travel: rows `[rows, Hkv, D]` and `[rows, Hkv, Dv]`, one after the other in memory.
+struct TravellingRows {
+  let keys: StoredTensor
+  let values: StoredTensor
+
+  /// This rank's rows, rounded to what travels.
+  init(_ keys: StoredTensor, _ values: StoredTensor, as wire: KeyValueType?) throws(AttentionError) {
+    guard let wire else {
+      (self.keys, self.values) = (try keys.rowMajor(), try values.rowMajor())
+      return
+    }
+    (self.keys, self.values) = (
+      try keys.converted(to: wire).rowMajor(), try values.converted(to: wire).rowMajor()
+    )
+  }
+
+  private init(keys: StoredTensor, values: StoredTensor) { (self.keys, self.values) = (keys, values) }
+
+  /// Room for so many rows of another rank.
+  func room(for rows: Int) throws(AttentionError) -> TravellingRows {
+    TravellingRows(
+      keys: try .uninitialized(like: keys, rows: rows), values: try .uninitialized(like: values, rows: rows))
+  }
+
+  func rows(_ range: Range<Int>) -> TravellingRows {
+    TravellingRows(keys: keys.rows(range), values: values.rows(range))
+  }
+
+  /// Keys, scales of keys, values, scales of values: a message each.
+  var bytes: [UnsafeRawBufferPointer] { keys.bytes + values.bytes }
+
+  var byteCount: Int { bytes.reduce(0) { $0 + $1.count } }
+
+  /// As attention takes them, standing at their positions.
+  func keyValues(at position: Int) -> KeyValues {
+    KeyValues(packedKeys: keys, values: values, lengths: [keys.rowShape[0]]).starting(at: position)
+  }
+}
+
+/// Keys and values that come from other ranks, two blocks ahead of the one that is computed on.
+struct ArrivingKeys<Over: Communicator> {
+  private let communicator: Over
+  private let sources: [(rank: Int, block: KeyBlock)]
+  private let rooms: [TravellingRows]
+  private var transfers: [[any Transfer]] = []
+  private var next = 0
+
+  init(_ exchange: KeyExchange, _ mine: TravellingRows, over communicator: Over) throws(DistributedError) {
+    self.communicator = communicator
+    sources = communicator.rounds.flatMap { round in
+      exchange.blocks(from: round.source, to: communicator.rank).map { (round.source, $0) }
+    }
+    let longest = sources.map { $0.block.rows.count }.max() ?? 0
+    let count = min(Self.ahead, sources.count)
+    rooms = try refusing { () throws(AttentionError) in
+      var rooms: [TravellingRows] = []
+      for _ in 0..<count { rooms.append(try mine.room(for: longest)) }
+      return rooms
+    }
+    for _ in 0..<count { try begin() }
+  }
+
+  /// One is computed on while the other comes.
+  private static var ahead: Int { 2 }
+
+  private func room(_ index: Int) -> TravellingRows {
+    rooms[index % Self.ahead].rows(0..<sources[index].block.rows.count)
+  }
+
+  private mutating func begin() throws(DistributedError) {
+    let index = transfers.count
+    if index >= sources.count { return }
+    var parts: [any Transfer] = []
+    for bytes in room(index).bytes {
+      // Nobody reads the room's tensors before `withNext` has seen the transfer's end.
+      parts.append(
+        try communicator.beginReceive(
+          UnsafeMutableRawBufferPointer(mutating: bytes), from: sources[index].rank))
+    }
+    transfers.append(parts)
+  }
+
+  /// Waits for the next block and calls `body` with it; then its room is free for another.
+  ///
+  /// - Returns: whether there was one.
+  mutating func withNext(
+    _ traffic: inout Traffic, _ body: (KeyBlock, TravellingRows) throws(DistributedError) -> Void
+  ) throws(DistributedError) -> Bool {
+    guard next < sources.count else { return false }
+    for transfer in transfers[next] { try traffic.wait(for: transfer) }
+    let rows = room(next)
+    traffic.received += rows.byteCount
+    try body(sources[next].block, rows)
+    next += 1
+    try begin()
+    return true
+  }
+}

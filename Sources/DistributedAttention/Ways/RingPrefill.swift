@@ -1,0 +1,162 @@
+import Attention
+
+extension ShardedAttention {
+  /// Attention of sequences that are spread over ranks, queries as well as keys: each rank computes the rows of its own queries, on its own keys first,
+  /// while those of the next rank come, and so on around the ring.
+  ///
+  /// Keys go from the rank that has them straight to each rank that sees some of them: in round `t` rank `r` sends to rank `r + t`. A network that
+  /// connects all ranks carries as much as if they went from neighbour to neighbour, and what nobody sees (beyond windows, after causal
+  /// queries) does not go at all. Two messages are received ahead; arithmetic hides them where it takes longer.
+  ///
+  /// - Parameters:
+  ///   - queries: `[rows, Hq, D]`, this rank's rows of `querySharding`.
+  ///   - keys: `[key rows, Hkv, D]`, this rank's rows of `keySharding`: a ``Tensor`` or a ``QuantizedTensor``.
+  ///   - values: `[key rows, Hkv, Dv]`, likewise.
+  ///   - querySharding: which queries each rank has. ``SequenceSharding/Order/zigzag`` makes causal work even.
+  ///   - keySharding: which keys; nil where it is that of the queries.
+  /// - Returns: output `[rows, Hq, Dv]` and log-sum-exp `[Hq, rows]` of this rank's rows.
+  /// - Throws: ``DistributedError``; see ``ShardedAttention``.
+  ///
+  /// Memory beside the arguments: the output in the accumulation type, the partial output of at most 1024 rows, and two messages.
+  /// - SeeAlso: Liu, Zaharia and Abbeel 2023, "Ring Attention with Blockwise Transformers for Near-Infinite Context"; Brandon et al. 2023, "Striped
+  ///   Attention"; the zigzag order is that of Zhu's ring-flash-attention.
+  public func prefill<Element: AttentionElement>(
+    _ queries: Tensor<Element>, _ keys: some KeyValueTensor, _ values: some KeyValueTensor,
+    _ querySharding: BatchSharding, keySharding: BatchSharding? = nil
+  ) throws(DistributedError) -> Result<Element> {
+    let (mine, shape) = ((keys: keys.stored, values: values.stored), queries.shape)
+    let shardings = (queries: querySharding, keys: keySharding ?? querySharding)
+    var agreement = shardedAgreement("prefill", queries, mine, shardings)
+    agreement.add("wire", wire.map { "\($0)" } ?? "as stored")
+    agreement.add("keysPerMessage", keysPerMessage)
+    var rows: TravellingRows?
+    var exchange: KeyExchange?
+    var offsets: [Int] = []
+    agreement.check { () throws(AttentionError) in
+      guard keysPerMessage > 0 else {
+        throw AttentionError("keysPerMessage", "\(keysPerMessage) given, expected 1 or more")
+      }
+      offsets = try self.offsets(queries: shardings.queries.lengths, keys: shardings.keys.lengths)
+      exchange = try KeyExchange(
+        attention.mask, queries: shardings.queries, keys: shardings.keys, offsets: offsets,
+        limit: attention.mask.keyLimit(of: shardings.keys.lengths.max() ?? 0), ranks: communicator.size,
+        keysPerMessage: keysPerMessage)
+      rows = try TravellingRows(mine.keys, mine.values, as: wire)
+    }
+    try agreement.settle(over: communicator)
+    guard let rows, let exchange else { preconditionFailure("an agreement over arguments that were refused") }
+    var running = try refusing { () throws(AttentionError) in
+      try RunningAttention<Element>(rows: shape[0], heads: shape[1], width: mine.values.rowShape[2])
+    }
+    var traffic = Traffic()
+    let sends = try beginSends(rows, exchange, &traffic)
+    var arriving = try ArrivingKeys(exchange, rows, over: communicator)
+    let pieces = shardings.queries.pieces(of: communicator.rank)
+    for block in exchange.blocks(from: communicator.rank, to: communicator.rank) {
+      try add(block, rows.rows(block.rows), queries, pieces, offsets, to: &running)
+    }
+    while try arriving.withNext(
+      &traffic,
+      { (block, rows) throws(DistributedError) in
+        try add(block, rows, queries, pieces, offsets, to: &running)
+      })
+    {}
+    for send in sends { try traffic.wait(for: send) }
+    withExtendedLifetime(rows) {}
+    return try finish(running, traffic)
+  }
+
+  /// What all ranks have to say alike of a call on shards, and the checks of this rank's.
+  func shardedAgreement<Element: AttentionElement>(
+    _ call: String, _ queries: Tensor<Element>, _ mine: (keys: StoredTensor, values: StoredTensor),
+    _ shardings: (queries: BatchSharding, keys: BatchSharding)
+  ) -> CallAgreement {
+    var agreement = CallAgreement(call, attention)
+    agreement.add("queries", "\(Element.elementType) heads and width \(Shape(queries.shape.dropFirst()))")
+    agreement.add("keys", "\(mine.keys.typeName) heads and width \(Shape(mine.keys.rowShape.dropFirst()))")
+    agreement.add(
+      "values", "\(mine.values.typeName) heads and width \(Shape(mine.values.rowShape.dropFirst()))")
+    agreement.add("querySharding", shardings.queries.sequences)
+    agreement.add("keySharding", shardings.keys.sequences)
+    agreement.check { () throws(AttentionError) in
+      try checkRules()
+      let rank = communicator.rank
+      try check(queries.shape, shardings.queries.rowCount(of: rank), "queries", "[rows, Hq, D]")
+      try check(mine.keys.rowShape, shardings.keys.rowCount(of: rank), "keys", "[rows, Hkv, D]")
+      try check(mine.values.rowShape, shardings.keys.rowCount(of: rank), "values", "[rows, Hkv, Dv]")
+      guard shardings.queries.sequences.count == shardings.keys.sequences.count else {
+        throw AttentionError(
+          "keySharding",
+          "\(shardings.keys.sequences.count) sequences given, expected \(shardings.queries.sequences.count) as queries have"
+        )
+      }
+      for sharding in shardings.queries.sequences + shardings.keys.sequences
+      where sharding.ranks != communicator.size {
+        throw AttentionError(
+          "sharding", "one over \(sharding.ranks) ranks given, expected one over \(communicator.size)")
+      }
+      guard mine.values.rowShape[1] == mine.keys.rowShape[1], mine.keys.rowShape[2] == queries.shape[2],
+        mine.keys.rowShape[1] > 0, queries.shape[1] % mine.keys.rowShape[1] == 0
+      else {
+        throw AttentionError(
+          "keys",
+          "shapes \(mine.keys.rowShape) and \(mine.values.rowShape) given, expected heads that divide those of queries \(queries.shape), and their width"
+        )
+      }
+    }
+    return agreement
+  }
+
+  private func check(
+    _ shape: Shape, _ rows: Int, _ argument: String, _ axes: String
+  ) throws(AttentionError) {
+    guard shape.count == 3, shape[0] == rows else {
+      throw AttentionError(
+        argument, "shape \(shape) given, expected \(axes) with \(rows) rows of this rank's")
+    }
+  }
+
+  /// Begins to send what others see. The order of rounds is theirs, so that each finds what it waits for first.
+  private func beginSends(
+    _ rows: TravellingRows, _ exchange: KeyExchange, _ traffic: inout Traffic
+  ) throws(DistributedError) -> [any Transfer] {
+    var sends: [any Transfer] = []
+    for round in communicator.rounds {
+      for block in exchange.blocks(from: communicator.rank, to: round.destination) {
+        for bytes in rows.rows(block.rows).bytes {
+          traffic.sent += bytes.count
+          sends.append(try communicator.beginSend(bytes, to: round.destination))
+        }
+      }
+    }
+    return sends
+  }
+
+  /// Attention over one block of keys, merged into what has come so far.
+  private func add<Element: AttentionElement>(
+    _ block: KeyBlock, _ rows: TravellingRows, _ queries: Tensor<Element>, _ pieces: [BatchSharding.Piece],
+    _ offsets: [Int], to running: inout RunningAttention<Element>
+  ) throws(DistributedError) {
+    let keyValues = rows.keyValues(at: block.positions.lowerBound)
+    for piece in pieces where piece.sequence == block.sequence {
+      for first in stride(from: 0, to: piece.positions.count, by: rowsPerPartial) {
+        let count = min(rowsPerPartial, piece.positions.count - first)
+        let start = piece.positions.lowerBound + first
+        let part = ScorePart(
+          sequence: piece.sequence, queries: start..<start + count, keys: block.positions,
+          heads: 0..<queries.shape[1],
+          offset: offsets[piece.sequence])
+        let row = piece.rows.lowerBound + first
+        try refusing { () throws(AttentionError) in
+          let (output, sums) = try local(attention.mask.part(part)).withLogSumExp(
+            .packed(queries.sliced(axis: 0, row..<row + count), lengths: [count]), keyValues)
+          running.add(output, sums, at: row, on: pool)
+        }
+      }
+    }
+  }
+}
+
+/// Rows whose partial output is kept before it is merged: enough that keys are read seldom, few enough that it is small beside the output of a
+/// long sequence.
+private let rowsPerPartial = 1024

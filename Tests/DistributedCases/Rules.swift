@@ -13,7 +13,10 @@ struct Rules: Sendable {
     let slopes = AttentionMask.alibiSlopes(heads: heads)
     let sinks = (0..<heads).map { Double($0) / 2 - 1 }
     let bias = Tensor<Float>.normal([heads, rows, columns], seed: 7)
-    let visible = Tensor<Float>.normal([1, heads, rows, columns], seed: 8).elements.map { $0 > -0.5 }
+    let numbers = Tensor<Float>.normal([1, heads, rows, columns], seed: 8)
+    let visible = Tensor<Bool>(unsafeUninitializedShape: numbers.shape) { visible in
+      for (index, number) in numbers.elements.enumerated() { visible[index] = number > -0.5 }
+    }
     let short = Tensor<Float>.normal([rows, max(min(2, columns), columns * 2 / 3)], seed: 9)
     func rules(
       _ name: String, _ mask: AttentionMask, _ options: AttentionOptions = AttentionOptions(),
@@ -36,11 +39,7 @@ struct Rules: Sendable {
       rules("sinks", .causal, AttentionOptions(sinks: sinks)),
       rules("softmax in Double", .causal, AttentionOptions(softmaxPrecision: .float64)),
       rules("additive tensor", .causal & .additive(bias), one: true),
-      rules(
-        "boolean tensor",
-        .boolean(
-          Tensor(unsafeUninitializedShape: [1, heads, rows, columns]) { _ = $0.initialize(from: visible) }),
-        one: true),
+      rules("boolean tensor", .boolean(visible), one: true),
       rules("short tensor", .additive(short), one: true),
     ]
   }

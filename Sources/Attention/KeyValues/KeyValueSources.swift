@@ -34,11 +34,11 @@ struct GivenArgument: Sendable {
 extension KeyValues {
   /// Whether all sequences have as many keys as the tensors have rows.
   var fillsTensors: Bool {
-    if case .each = start { return false }
-    return switch storage {
+    switch storage {
     case .tensors(let tensors): tensors.lengths == nil
     case .packed, .pages, .cached: false
     case .joined(let parts): parts.allSatisfy(\.fillsTensors)
+    case .moved(let moved): moved.base.fillsTensors && moved.start.common != nil
     }
   }
 
@@ -50,17 +50,18 @@ extension KeyValues {
     case .pages(let pages): pages.lengths[sequence]
     case .joined(let parts): parts.reduce(0) { $0 + $1.length(sequence) }
     case .cached(let cached): cached.view.sequences[sequence].rowCount
+    case .moved(let moved): moved.base.length(sequence)
     }
   }
 
   /// Which positions the keys of a sequence stand at.
   func positions(_ sequence: Int) -> KeyPositions {
-    if !start.isZero { return KeyPositions(skipped: start.of(sequence)) }
     switch storage {
     case .tensors, .packed, .pages, .joined: return KeyPositions()
     case .cached(let cached):
       let rows = cached.view.sequences[sequence]
       return rows.skipped == 0 ? KeyPositions() : KeyPositions(kept: rows.keptRows, skipped: rows.skipped)
+    case .moved(let moved): return KeyPositions(skipped: moved.start.of(sequence))
     }
   }
 
@@ -75,16 +76,14 @@ extension KeyValues {
   ///
   /// What they have to be beside the queries is checked with those.
   func sources() throws(AttentionError) -> KeyValueSources {
-    let sources =
-      switch storage {
-      case .tensors(let tensors): try tensors.sources()
-      case .packed(let packed): try packed.sources()
-      case .pages(let pages): try pages.sources()
-      case .joined(let parts): try Self.joined(parts)
-      case .cached(let cached): cached.sources()
-      }
-    try checkPositions(sources.sizes)
-    return sources
+    switch storage {
+    case .tensors(let tensors): try tensors.sources()
+    case .packed(let packed): try packed.sources()
+    case .pages(let pages): try pages.sources()
+    case .joined(let parts): try Self.joined(parts)
+    case .cached(let cached): cached.sources()
+    case .moved(let moved): try moved.sources()
+    }
   }
 
   private static func joined(_ parts: [KeyValues]) throws(AttentionError) -> KeyValueSources {
@@ -93,7 +92,7 @@ extension KeyValues {
       do throws(AttentionError) {
         let next = try part.sources()
         if let refusal = next.valuesRefusal { throw refusal }
-        guard part.start.isZero else {
+        if case .moved = part.storage {
           throw AttentionError(
             "keyValues",
             "keys that start at a position of their own given, expected parts that follow each other")

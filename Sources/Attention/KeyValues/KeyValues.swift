@@ -14,8 +14,6 @@
 /// is refused by the call that it is given to, with the name of the argument.
 public struct KeyValues: Sendable {
   let storage: Storage
-  /// Where the first row of each sequence stands.
-  var start = Start.same(0)
 
   enum Storage: Sendable {
     case tensors(Tensors)
@@ -23,6 +21,7 @@ public struct KeyValues: Sendable {
     case pages(Pages)
     case joined([KeyValues])
     case cached(Cached)
+    case moved(Moved)
   }
 
   /// A layer of sequences of a pool.

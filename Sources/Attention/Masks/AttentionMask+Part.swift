@@ -128,7 +128,7 @@ extension AttentionMask {
     mask.alignments = [.offsets(offsets)]
     if !hasTensors { return mask }
     let sizes = try part.sources().sizes
-    guard let first = part.start.common(of: sizes.batch) else {
+    guard let first = part.commonStart else {
       throw AttentionError(
         "mask",
         "a tensor given beside keys that start at positions of their own in each sequence, expected one position"

@@ -9,8 +9,7 @@ struct BenchCommand: ParsableCommand {
     version: ATTENTION_VERSION,
     subcommands: [
       MeasureCommand.self, ModelCommand.self, PlanesCommand.self, CompareCommand.self, AccuracyCommand.self,
-      OverheadCommand.self,
-      ReportCommand.self,
+      OverheadCommand.self, DistributedCommand.self, ReportCommand.self,
       KindCommand.self, AnswerCommand.self, ModelAnswerCommand.self,
     ],
     defaultSubcommand: MeasureCommand.self)

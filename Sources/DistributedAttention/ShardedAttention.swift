@@ -88,6 +88,9 @@ public struct Traffic: Hashable, Sendable {
   /// How long the rank waited for messages with nothing to compute.
   public internal(set) var waited = Duration.zero
 
+  /// No traffic yet.
+  public init() {}
+
   /// Waits for a transfer.
   mutating func wait(for transfer: any Transfer) throws(DistributedError) {
     let start = ContinuousClock.now

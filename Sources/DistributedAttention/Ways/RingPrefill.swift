@@ -24,7 +24,39 @@ extension ShardedAttention {
     _ queries: Tensor<Element>, _ keys: some KeyValueTensor, _ values: some KeyValueTensor,
     _ querySharding: BatchSharding, keySharding: BatchSharding? = nil
   ) throws(DistributedError) -> Result<Element> {
-    let (mine, shape) = ((keys: keys.stored, values: values.stored), queries.shape)
+    let shape = queries.shape
+    let call = try plan(queries, keys, values, querySharding, keySharding)
+    var running = try refusing { () throws(AttentionError) in
+      try RunningAttention<Element>(rows: shape[0], heads: shape[1], width: call.rows.values.rowShape[2])
+    }
+    let pieces = querySharding.pieces(of: communicator.rank)
+    let traffic = try exchange(call) { (block, rows) throws(DistributedError) in
+      try add(block, rows, queries, pieces, call.offsets, to: &running)
+    }
+    return try finish(running, traffic)
+  }
+
+  /// The messages of ``prefill(_:_:_:_:keySharding:)`` with nothing computed meanwhile: what arithmetic has to hide.
+  package func prefillTraffic<Element: AttentionElement>(
+    _ queries: Tensor<Element>, _ keys: some KeyValueTensor, _ values: some KeyValueTensor,
+    _ querySharding: BatchSharding, keySharding: BatchSharding? = nil
+  ) throws(DistributedError) -> Traffic {
+    try exchange(plan(queries, keys, values, querySharding, keySharding)) { (_, _) in }
+  }
+
+  /// What ranks have agreed on.
+  private struct RingCall {
+    /// This rank's keys and values as they travel.
+    let rows: TravellingRows
+    let exchange: KeyExchange
+    let offsets: [Int]
+  }
+
+  private func plan<Element: AttentionElement>(
+    _ queries: Tensor<Element>, _ keys: some KeyValueTensor, _ values: some KeyValueTensor,
+    _ querySharding: BatchSharding, _ keySharding: BatchSharding?
+  ) throws(DistributedError) -> RingCall {
+    let mine = (keys: keys.stored, values: values.stored)
     let shardings = (queries: querySharding, keys: keySharding ?? querySharding)
     var agreement = shardedAgreement("prefill", queries, mine, shardings)
     agreement.add("wire", wire.map { "\($0)" } ?? "as stored")
@@ -45,25 +77,23 @@ extension ShardedAttention {
     }
     try agreement.settle(over: communicator)
     guard let rows, let exchange else { preconditionFailure("an agreement over arguments that were refused") }
-    var running = try refusing { () throws(AttentionError) in
-      try RunningAttention<Element>(rows: shape[0], heads: shape[1], width: mine.values.rowShape[2])
-    }
+    return RingCall(rows: rows, exchange: exchange, offsets: offsets)
+  }
+
+  /// Sends this rank's keys to whom sees them, and calls `body` with each block of keys that this rank sees: its own first, then those that come.
+  private func exchange(
+    _ call: RingCall, _ body: (KeyBlock, TravellingRows) throws(DistributedError) -> Void
+  ) throws(DistributedError) -> Traffic {
     var traffic = Traffic()
-    let sends = try beginSends(rows, exchange, &traffic)
-    var arriving = try ArrivingKeys(exchange, rows, over: communicator)
-    let pieces = shardings.queries.pieces(of: communicator.rank)
-    for block in exchange.blocks(from: communicator.rank, to: communicator.rank) {
-      try add(block, rows.rows(block.rows), queries, pieces, offsets, to: &running)
+    let sends = try beginSends(call.rows, call.exchange, &traffic)
+    var arriving = try ArrivingKeys(call.exchange, call.rows, over: communicator)
+    for block in call.exchange.blocks(from: communicator.rank, to: communicator.rank) {
+      try body(block, call.rows.rows(block.rows))
     }
-    while try arriving.withNext(
-      &traffic,
-      { (block, rows) throws(DistributedError) in
-        try add(block, rows, queries, pieces, offsets, to: &running)
-      })
-    {}
+    while try arriving.withNext(&traffic, body) {}
     for send in sends { try traffic.wait(for: send) }
-    withExtendedLifetime(rows) {}
-    return try finish(running, traffic)
+    withExtendedLifetime(call) {}
+    return traffic
   }
 
   /// What all ranks have to say alike of a call on shards, and the checks of this rank's.

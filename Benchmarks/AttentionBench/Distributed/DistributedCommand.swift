@@ -1,0 +1,82 @@
+import ArgumentParser
+import Attention
+import BenchmarkKit
+import DistributedAttention
+
+/// Measures attention over several ranks.
+struct DistributedCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "distributed",
+    abstract: "Measure attention over several ranks, on MPI or on threads of this process.",
+    discussion: """
+      mpirun -n 2 --bind-to core attention-bench distributed        a build with the trait MPI
+      attention-bench distributed --ranks 2                         ranks that are threads, without MPI
+
+      Each way is computed by all ranks, and then by rank 0 alone on its own threads, while the others sleep. Times are \
+      medians of rounds, of the slowest rank. Efficiency is the time alone over the time together, times the number of \
+      ranks. What is hidden is the part of the messages' own time during which ranks had something to compute.
+      """)
+
+  @Option(help: ArgumentHelp("Ranks, where there is no MPI.", valueName: "n"))
+  var ranks = 2
+
+  @Option(help: ArgumentHelp("Tokens of the prompt, for the ways that compute one.", valueName: "n"))
+  var prompt = 16_384
+
+  @Option(help: ArgumentHelp("Keys that are decoded over.", valueName: "n"))
+  var keys = 131_072
+
+  @Option(help: ArgumentHelp("Query heads.", valueName: "n"))
+  var heads = 8
+
+  @Option(help: ArgumentHelp("Key/value heads.", valueName: "n"))
+  var keyHeads = 2
+
+  @Option(help: ArgumentHelp("Width of a head.", valueName: "n"))
+  var width = 128
+
+  @Option(help: ArgumentHelp("Rounds of each way.", valueName: "n"))
+  var rounds = 3
+
+  @Option(
+    help: ArgumentHelp("The ways, with commas between them: ring, heads, tree, sequences; all by default.", valueName: "list"),
+    transform: { try CommaList<DistributedWay>(argument: $0) })
+  var ways = CommaList<DistributedWay>(DistributedWay.allCases)
+
+  @Option(help: ArgumentHelp("Seconds after which a rank that does not answer is lost.", valueName: "n"))
+  var timeout = 300
+
+  func validate() throws {
+    for (name, value) in [
+      ("--ranks", ranks), ("--prompt", prompt), ("--keys", keys), ("--heads", heads), ("--key-heads", keyHeads),
+      ("--width", width), ("--rounds", rounds), ("--timeout", timeout),
+    ] where value < 1 {
+      throw ValidationError("\(name): \(value) given, expected 1 or more")
+    }
+    guard heads % keyHeads == 0 else {
+      throw ValidationError("--key-heads: \(keyHeads) given, expected a divisor of \(heads) heads")
+    }
+  }
+
+  func run() throws {
+    let study = DistributedStudy(
+      prompt: prompt, keys: keys, heads: heads, keyHeads: keyHeads, width: width, rounds: rounds,
+      ways: ways.values)
+    #if MPI
+      let communicator = try MPICommunicator.world(timeout: .seconds(timeout))
+      do {
+        let lines = try study.lines(over: communicator, on: .shared)
+        if communicator.rank == 0 { Output.write(lines) }
+        communicator.finalize()
+      } catch {
+        communicator.abort(error)
+      }
+    #else
+      let threads = max(1, WorkerPool.shared.threadCount / ranks)
+      let lines = try LocalCommunicator.run(ranks: ranks, timeout: .seconds(timeout)) { communicator in
+        try study.lines(over: communicator, on: WorkerPool(threads: threads))
+      }
+      Output.write(lines[0])
+    #endif
+  }
+}

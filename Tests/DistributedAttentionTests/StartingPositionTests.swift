@@ -48,7 +48,8 @@ struct StartingPositionTests {
     for _ in 0..<4 {
       let step = try KeyValueStep([ring], appending: [8])
       try step.write(
-        layer: 0, keys: Tensor<Float>.normal([8, 2, 16], seed: 1), values: Tensor<Float>.normal([8, 2, 16], seed: 2))
+        layer: 0, keys: Tensor<Float>.normal([8, 2, 16], seed: 1),
+        values: Tensor<Float>.normal([8, 2, 16], seed: 2))
       try step.commit()
     }
     let step = try KeyValueStep([ring], appending: [0])

@@ -39,16 +39,18 @@ struct DistributedCommand: ParsableCommand {
   var rounds = 3
 
   @Option(
-    help: ArgumentHelp("The ways, with commas between them: ring, heads, tree, sequences; all by default.", valueName: "list"),
+    help: ArgumentHelp(
+      "Of ring, heads, tree and sequences, with commas between; all by default.", valueName: "list"),
     transform: { try CommaList<DistributedWay>(argument: $0) })
   var ways = CommaList<DistributedWay>(DistributedWay.allCases)
 
-  @Option(help: ArgumentHelp("Seconds after which a rank that does not answer is lost.", valueName: "n"))
+  @Option(help: ArgumentHelp("Seconds that a rank waits for another.", valueName: "n"))
   var timeout = 300
 
   func validate() throws {
     for (name, value) in [
-      ("--ranks", ranks), ("--prompt", prompt), ("--keys", keys), ("--heads", heads), ("--key-heads", keyHeads),
+      ("--ranks", ranks), ("--prompt", prompt), ("--keys", keys), ("--heads", heads),
+      ("--key-heads", keyHeads),
       ("--width", width), ("--rounds", rounds), ("--timeout", timeout),
     ] where value < 1 {
       throw ValidationError("\(name): \(value) given, expected 1 or more")

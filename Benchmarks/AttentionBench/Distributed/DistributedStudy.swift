@@ -57,7 +57,9 @@ struct DistributedStudy: Sendable {
   private func ring<Over: Communicator>(_ sharded: ShardedAttention<Over>) throws -> DistributedRow {
     let sharding = BatchSharding(lengths: [prompt], ranks: sharded.communicator.size)
     let rows = sharding.rowCount(of: sharded.communicator.rank)
-    let (q, k, v) = (numbers(rows, heads, seed: 1), numbers(rows, keyHeads, seed: 2), numbers(rows, keyHeads, seed: 3))
+    let (q, k, v) = (
+      numbers(rows, heads, seed: 1), numbers(rows, keyHeads, seed: 2), numbers(rows, keyHeads, seed: 3)
+    )
     return try measure(
       sharded, { try sharded.prefill(q, k, v, sharding).traffic },
       messages: { _ = try sharded.prefillTraffic(q, k, v, sharding) }, alone: prefillAlone(sharded))
@@ -66,15 +68,21 @@ struct DistributedStudy: Sendable {
   private func byHeads<Over: Communicator>(_ sharded: ShardedAttention<Over>) throws -> DistributedRow {
     let sharding = BatchSharding(lengths: [prompt], ranks: sharded.communicator.size)
     let rows = sharding.rowCount(of: sharded.communicator.rank)
-    let (q, k, v) = (numbers(rows, heads, seed: 1), numbers(rows, keyHeads, seed: 2), numbers(rows, keyHeads, seed: 3))
+    let (q, k, v) = (
+      numbers(rows, heads, seed: 1), numbers(rows, keyHeads, seed: 2), numbers(rows, keyHeads, seed: 3)
+    )
     return try measure(
-      sharded, { try sharded.prefillByHeads(q, k, v, sharding).traffic }, messages: nil, alone: prefillAlone(sharded))
+      sharded, { try sharded.prefillByHeads(q, k, v, sharding).traffic }, messages: nil,
+      alone: prefillAlone(sharded))
   }
 
-  private func prefillAlone<Over: Communicator>(_ sharded: ShardedAttention<Over>) -> () throws -> () throws -> Void {
+  private func prefillAlone<Over: Communicator>(_ sharded: ShardedAttention<Over>) -> () throws -> () throws
+    -> Void
+  {
     {
       let (q, k, v) = (
-        numbers(prompt, heads, seed: 1), numbers(prompt, keyHeads, seed: 2), numbers(prompt, keyHeads, seed: 3)
+        numbers(prompt, heads, seed: 1), numbers(prompt, keyHeads, seed: 2),
+        numbers(prompt, keyHeads, seed: 3)
       )
       let keyValues = KeyValues(packedKeys: k, values: v, lengths: [prompt])
       return { _ = try sharded.attention(.packed(q, lengths: [prompt]), keyValues) }
@@ -82,7 +90,8 @@ struct DistributedStudy: Sendable {
   }
 
   private func tree<Over: Communicator>(_ sharded: ShardedAttention<Over>) throws -> DistributedRow {
-    let mine = SequenceSharding.blocks(keys, ranks: sharded.communicator.size).pieces(of: sharded.communicator.rank)
+    let mine = SequenceSharding.blocks(keys, ranks: sharded.communicator.size).pieces(
+      of: sharded.communicator.rank)
     let q = numbers(1, heads, seed: 1)
     let parts = mine.map { piece in
       KeyValues(
@@ -94,7 +103,8 @@ struct DistributedStudy: Sendable {
       sharded, { try sharded.decode(q, lengths: [1], parts, keyCounts: [keys]).traffic }, messages: nil,
       alone: {
         let whole = KeyValues(
-          packedKeys: numbers(keys, keyHeads, seed: 2), values: numbers(keys, keyHeads, seed: 3), lengths: [keys])
+          packedKeys: numbers(keys, keyHeads, seed: 2), values: numbers(keys, keyHeads, seed: 3),
+          lengths: [keys])
         return { _ = try sharded.attention(.packed(q, lengths: [1]), whole) }
       }, calls: 20)
   }
@@ -102,7 +112,9 @@ struct DistributedStudy: Sendable {
   private func bySequences<Over: Communicator>(_ sharded: ShardedAttention<Over>) throws -> DistributedRow {
     let lengths = (0..<16).map { prompt / 16 / (1 + $0 % 4) }
     let rows = lengths.reduce(0, +)
-    let (q, k, v) = (numbers(rows, heads, seed: 1), numbers(rows, keyHeads, seed: 2), numbers(rows, keyHeads, seed: 3))
+    let (q, k, v) = (
+      numbers(rows, heads, seed: 1), numbers(rows, keyHeads, seed: 2), numbers(rows, keyHeads, seed: 3)
+    )
     return try measure(
       sharded, { try sharded.attendBySequences(q, lengths: lengths, k, v).traffic }, messages: nil,
       alone: {
@@ -132,7 +144,8 @@ struct DistributedStudy: Sendable {
       let time = try slowest(communicator) { for _ in 0..<calls { traffic = try body() } }
       let exchange = try messages.map { try slowest(communicator, $0) } ?? 0
       let one = try slowest(communicator) { for _ in 0..<calls { try whole() } }
-      let waited = try communicator.largest(Double(traffic.waited.components.attoseconds) / 1e18 + Double(traffic.waited.components.seconds))
+      let waited = try communicator.largest(
+        Double(traffic.waited.components.attoseconds) / 1e18 + Double(traffic.waited.components.seconds))
       // The first round warms up.
       if round == 0 { continue }
       together.append(time / Double(calls))
@@ -143,7 +156,8 @@ struct DistributedStudy: Sendable {
     func median(_ times: [Double]) -> Double { times.sorted()[times.count / 2] }
     return DistributedRow(
       together: median(together), alone: median(onOne), waited: median(waits),
-      messages: messages == nil ? nil : median(exchanges), sent: try communicator.largest(Double(traffic.sent)))
+      messages: messages == nil ? nil : median(exchanges),
+      sent: try communicator.largest(Double(traffic.sent)))
   }
 
   /// Seconds of the rank that took longest, from a moment at which all had come.

@@ -78,7 +78,9 @@ extension KeyValues.Moved {
       let (end, overflow) = first.addingReportingOverflow(count)
       guard first >= 0, !overflow, Int32(exactly: end) != nil else {
         throw AttentionError(
-          "keyValues", "\(count) keys that start at position \(first) given, expected positions in 0...\(Int32.max)")
+          "keyValues",
+          "\(count) keys that start at position \(first) given, expected positions in 0...\(Int32.max)"
+        )
       }
       guard base.positions(sequence).skipped == 0 else {
         throw AttentionError(

@@ -10,12 +10,13 @@ import Attention
 /// | way | each rank has | what travels | for |
 /// |---|---|---|---|
 /// | ``decode(_:lengths:_:keyCounts:)`` | all queries, part of the keys | outputs and log-sum-exps | few queries over long keys |
-/// | ``prefill(_:_:_:_:)`` | part of queries and keys | keys and values, while it computes | long prompts |
-/// | ``prefillByHeads(_:_:_:_:)`` | part of queries and keys | queries, keys, values and outputs | prompts, where heads divide |
+/// | ``prefill(_:_:_:_:keySharding:)`` | part of queries and keys | keys and values, while it computes | long prompts |
+/// | ``prefillByHeads(_:_:_:_:keySharding:)`` | part of queries and keys | queries, keys, values and outputs | prompts, where heads divide |
 /// | ``attendBySequences(_:lengths:_:_:lengths:)`` | whole sequences | nothing but outputs | batches |
 ///
 /// All ranks make the same calls in the same order. A call begins with a comparison of what each rank was given: where ranks disagree on shapes,
-/// types, masks or options, all of them throw before anything is sent. Masks, windows, ALiBi, softcap and sinks mean what they mean alone; positions
+/// types, masks or options, all of them throw before anything is sent. Rules and options are compared by what they say of themselves, tensors of masks
+/// by their shapes. Masks, windows, ALiBi, softcap and sinks mean what they mean alone; positions
 /// are those of the whole sequence. A ``ScoreModifier`` is refused, since it is told where a score stands in the local call.
 ///
 /// Results: those by heads and by sequences have the bits of one rank's. The other two merge partial results by ``mergeAttention(_:on:)``'s formula in
@@ -25,10 +26,10 @@ public struct ShardedAttention<Over: Communicator>: Sendable {
   public let attention: ScaledDotProductAttention
   /// The ranks.
   public let communicator: Over
-  /// What keys and values are rounded to before they travel in ``prefill(_:_:_:_:)``; nil leaves them as they are stored. All keys are rounded, those
+  /// What keys and values are rounded to before they travel in ``prefill(_:_:_:_:keySharding:)``; nil leaves them as they are stored. All keys are rounded, those
   /// that stay too: the result is attention over the rounded numbers on any number of ranks.
   public var wire: KeyValueType?
-  /// Keys of one message of ``prefill(_:_:_:_:)``. Two messages are received ahead of the one that is computed on.
+  /// Keys of one message of ``prefill(_:_:_:_:keySharding:)``. One comes while another is computed on.
   public var keysPerMessage = 4096
 
   /// Attention with these rules over these ranks.

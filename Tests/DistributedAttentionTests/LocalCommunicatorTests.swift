@@ -1,3 +1,4 @@
+import Attention
 import DistributedAttention
 import Testing
 
@@ -5,12 +6,7 @@ import Testing
 struct LocalCommunicatorTests {
   @Test(arguments: [1, 2, 5]) func everyRankHearsOfEachOther(_ ranks: Int) throws {
     let heard = try LocalCommunicator.run(ranks: ranks) { communicator in
-      let mine = [UInt8(communicator.rank), 7]
-      var all = [UInt8](repeating: 0, count: 2 * ranks)
-      try mine.withUnsafeBytes { mine in
-        try all.withUnsafeMutableBytes { try communicator.allGather(mine, into: $0) }
-      }
-      return all
+      try communicator.allGather([UInt8(communicator.rank), 7])
     }
     #expect(heard == Array(repeating: (0..<ranks).flatMap { [UInt8($0), 7] }, count: ranks))
   }
@@ -24,7 +20,8 @@ struct LocalCommunicatorTests {
         try bytes.withUnsafeBytes { bytes in
           try rooms[number].withUnsafeMutableBytes { room in
             let transfers = [
-              try communicator.beginReceive(room, from: other), try communicator.beginSend(bytes, to: other),
+              try communicator.beginReceive(room, from: other, keeping: ()),
+              try communicator.beginSend(bytes, to: other, keeping: ()),
             ]
             for transfer in transfers { try transfer.wait() }
           }
@@ -41,9 +38,10 @@ struct LocalCommunicatorTests {
       let error = #expect(throws: DistributedError.self) {
         try room.withUnsafeMutableBytes { room in
           if communicator.rank == 0 {
-            try communicator.beginSend(UnsafeRawBufferPointer(rebasing: room[0..<3]), to: 1).wait()
+            try communicator.beginSend(UnsafeRawBufferPointer(rebasing: room[0..<3]), to: 1, keeping: ())
+              .wait()
           } else {
-            try communicator.beginReceive(room, from: 0).wait()
+            try communicator.beginReceive(room, from: 0, keeping: ()).wait()
           }
         }
       }
@@ -60,7 +58,7 @@ struct LocalCommunicatorTests {
       if communicator.rank == 1 { return nil }
       var room: [UInt8] = [0]
       do {
-        try room.withUnsafeMutableBytes { try communicator.beginReceive($0, from: 1).wait() }
+        try room.withUnsafeMutableBytes { try communicator.beginReceive($0, from: 1, keeping: ()).wait() }
         return nil
       } catch { return error as? DistributedError }
     }
@@ -78,10 +76,35 @@ struct LocalCommunicatorTests {
       if communicator.rank == 1 { throw Ended() }
       var room: [UInt8] = [0]
       let missed = #expect(throws: DistributedError.self) {
-        try room.withUnsafeMutableBytes { try communicator.beginReceive($0, from: 1).wait() }
+        try room.withUnsafeMutableBytes { try communicator.beginReceive($0, from: 1, keeping: ()).wait() }
       }
       #expect(missed == .lostRank(1, "it has ended: out of coffee"))
     }
     #expect(throws: Ended.self) { try LocalCommunicator.run(ranks: 3) { try wait($0) } }
+  }
+
+  /// Memory is held for a message that nobody waits for any more.
+  @Test func anOwnerLivesUntilItsTransferEnds() throws {
+    final class Owner: Sendable {
+      let room = Tensor<UInt8>(unsafeUninitializedShape: [3]) { $0.update(repeating: 0) }
+    }
+    try LocalCommunicator.run(ranks: 2) { communicator in
+      weak var held: Owner?
+      if communicator.rank == 0 {
+        let owner = Owner()
+        held = owner
+        let bytes = UnsafeMutableRawBufferPointer(
+          start: UnsafeMutableRawPointer(mutating: UnsafeRawPointer(owner.room.unsafeBase)), count: 3)
+        _ = try communicator.beginReceive(bytes, from: 1, keeping: owner)
+      }
+      if communicator.rank == 0 { #expect(held != nil) }
+      _ = try communicator.allGather([0])
+      if communicator.rank == 1 {
+        let sent: [UInt8] = [1, 2, 3]
+        try sent.withUnsafeBytes { try communicator.beginSend($0, to: 0, keeping: ()).wait() }
+      }
+      _ = try communicator.allGather([0])
+      if communicator.rank == 0 { #expect(held == nil) }
+    }
   }
 }

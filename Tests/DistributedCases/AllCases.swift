@@ -19,7 +19,7 @@ public enum ShardedCases {
   private static var prefills: [ShardedCase] {
     var cases: [ShardedCase] = []
     for sizes in batches {
-      for rules in Rules.all(sizes, on: pool) where !rules.isForOneSequence || sizes.lengths.count == 1 {
+      for rules in Rules.all(sizes, on: pool) {
         for order in SequenceSharding.Order.allCases {
           cases.append(
             prefill(
@@ -103,7 +103,7 @@ public enum ShardedCases {
     var cases: [ShardedCase] = []
     for var sizes in batches {
       (sizes.heads, sizes.keyHeads) = (24, 12)
-      for rules in Rules.all(sizes, on: pool) where !rules.isForOneSequence || sizes.lengths.count == 1 {
+      for rules in Rules.all(sizes, on: pool) {
         cases.append(
           byHeads("\(rules.name), \(sizes.lengths) over \(sizes.keyLengths)", sizes, rules.attend, Float.self)
         )
@@ -200,7 +200,7 @@ public enum ShardedCases {
   private static var replicas: [ShardedCase] {
     var cases: [ShardedCase] = []
     for sizes in batches + [CallSizes([1, 1, 40, 3, 1, 90], keys: [64, 30, 40, 200, 1, 90])] {
-      for rules in Rules.all(sizes, on: pool) where !rules.isForOneSequence || sizes.lengths.count == 1 {
+      for rules in Rules.all(sizes, on: pool) {
         cases.append(
           ShardedCase("by sequences: \(rules.name), \(sizes.lengths) over \(sizes.keyLengths)") {
             communicator in

@@ -28,19 +28,15 @@ struct AnyCommunicator: Communicator {
   init(_ base: some Communicator) { self.base = base }
   var rank: Int { base.rank }
   var size: Int { base.size }
-  func beginSend(_ bytes: UnsafeRawBufferPointer, to rank: Int) throws(DistributedError) -> any Transfer {
-    try base.beginSend(bytes, to: rank)
-  }
+  func beginSend(
+    _ bytes: UnsafeRawBufferPointer, to rank: Int, keeping owner: any Sendable
+  ) throws(DistributedError) -> any Transfer { try base.beginSend(bytes, to: rank, keeping: owner) }
   func beginReceive(
-    _ bytes: UnsafeMutableRawBufferPointer, from rank: Int
-  ) throws(DistributedError) -> any Transfer {
-    try base.beginReceive(bytes, from: rank)
-  }
+    _ bytes: UnsafeMutableRawBufferPointer, from rank: Int, keeping owner: any Sendable
+  ) throws(DistributedError) -> any Transfer { try base.beginReceive(bytes, from: rank, keeping: owner) }
   func allGather(
-    _ bytes: UnsafeRawBufferPointer, into all: UnsafeMutableRawBufferPointer
-  ) throws(DistributedError) {
-    try base.allGather(bytes, into: all)
-  }
+    _ bytes: UnsafeRawBufferPointer, into all: UnsafeMutableRawBufferPointer, keeping owner: any Sendable
+  ) throws(DistributedError) { try base.allGather(bytes, into: all, keeping: owner) }
 }
 
 /// Queries, keys and values of sequences that follow each other, the same on every rank.

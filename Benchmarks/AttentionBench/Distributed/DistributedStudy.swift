@@ -25,7 +25,13 @@ struct DistributedStudy: Sendable {
       "way", "ranks", "threads", "time, ms", "alone, ms", "efficiency", "sent, MB", "waited, ms", "hidden",
     ]
     var rows: [[String]] = []
-    for way in ways where way != .heads || keyHeads % communicator.size == 0 {
+    var left: [String] = []
+    for way in ways {
+      if way == .heads && keyHeads % communicator.size != 0 {
+        left.append(
+          "heads: left out, since \(communicator.size) ranks do not divide \(keyHeads) key/value heads")
+        continue
+      }
       let sharded = ShardedAttention(attend, over: communicator)
       let row =
         switch way {
@@ -38,7 +44,7 @@ struct DistributedStudy: Sendable {
         [way.rawValue, "\(communicator.size)", "\(pool.threadCount)"] + row.cells(ranks: communicator.size))
     }
     let table = TextTable(.table, header, words: [0], rows: rows)
-    return table.heading + rows.map { table.line($0) }
+    return table.heading + rows.map { table.line($0) } + left
   }
 
   private func numbers(_ rows: Int, _ heads: Int, seed: Int) -> Tensor<BFloat16> {
@@ -190,10 +196,6 @@ struct DistributedRow {
 extension Communicator {
   /// The largest number that a rank says, once all have said one.
   fileprivate func largest(_ number: Double) throws -> Double {
-    var all = Array(repeating: 0.0, count: size)
-    try withUnsafeBytes(of: number) { mine in
-      try all.withUnsafeMutableBytes { try allGather(mine, into: $0) }
-    }
-    return all.max() ?? number
+    try allGather([number]).max() ?? number
   }
 }

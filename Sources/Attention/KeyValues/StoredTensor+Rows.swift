@@ -7,6 +7,18 @@ extension StoredTensor {
     return StoredTensor(integers: integers, scales: scales.sliced(axis: 0, range))
   }
 
+  /// So many rows of the same type, heads and width that take the memory of one: for checks, which look at no number.
+  ///
+  /// - Throws: ``AttentionError`` where there is no memory for that one.
+  package func standIn(rows: Int) throws(AttentionError) -> StoredTensor {
+    let one = try StoredTensor.uninitialized(like: self, rows: 1)
+    let elements = try one.elements.broadcast(to: [rows, shape[1], shape[2]])
+    guard let scales = one.scales, let integers = elements.tensor(as: Int8.self) else {
+      return StoredTensor(numbers: elements)
+    }
+    return StoredTensor(integers: integers, scales: try scales.broadcast(to: [rows, shape[1]]))
+  }
+
   /// What rows are stored in, in words.
   package var typeName: String { "\(type)" }
 

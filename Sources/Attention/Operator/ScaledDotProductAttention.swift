@@ -133,6 +133,15 @@ extension ScaledDotProductAttention {
 }
 
 extension ScaledDotProductAttention {
+  /// Throws what a call with these operands would throw for what they are; computes and plans nothing.
+  package func checkCall<Q: AttentionQueries>(
+    _ queries: Q, _ keyValues: KeyValues
+  ) throws(AttentionError) {
+    let rows = queries.queries.rows
+    _ = try AttentionProblem(self, rows, keyValues)
+    withExtendedLifetime(rows) { withExtendedLifetime(keyValues) {} }
+  }
+
   /// The scratch memory that a call takes, in bytes, for programs that look whether there is so much.
   ///
   /// - Throws: ``AttentionError``, as the call would.

@@ -20,9 +20,11 @@ struct CallAgreement {
   /// An argument that ranks have in common.
   mutating func add(_ argument: String, _ value: some Any) { items.append((argument, "\(value)")) }
 
-  /// Runs checks of this rank's own arguments. What they refuse is thrown by ``settle(over:)``, so that other ranks hear of it too.
+  /// Runs checks of this rank's own arguments, unless earlier ones have refused some. What they refuse is thrown by ``settle(over:note:)``, so
+  /// that other ranks hear of it too.
   mutating func check(_ body: () throws(AttentionError) -> Void) {
-    do throws(AttentionError) { try body() } catch { if refusal == nil { refusal = error } }
+    if refusal != nil { return }
+    do throws(AttentionError) { try body() } catch { refusal = error }
   }
 
   /// Hears from all ranks that they make the same call, of arguments that fit.
@@ -40,7 +42,7 @@ struct CallAgreement {
     let mine = [
       bytes.count, Self.hash(bytes, 0xCBF2_9CE4_8422_2325), Self.hash(bytes, 0x9E37_79B9_7F4A_7C15), note,
     ]
-    let all = try communicator.allGather(mine, filling: 0)
+    let all = try communicator.allGather(mine)
     let said = (0..<communicator.size).map { Array(all[4 * $0..<4 * $0 + 4]) }
     let isSettled = said.allSatisfy { $0[0..<3] == mine[0..<3] }
     if let refusal {
@@ -77,7 +79,7 @@ struct CallAgreement {
   ) throws(DistributedError) -> [[[String]]] {
     let length = counts.max() ?? 0
     let padded = bytes + Array(repeating: 0, count: length - bytes.count)
-    let gathered = try communicator.allGather(padded, filling: 0)
+    let gathered = try communicator.allGather(padded)
     return counts.enumerated().map { rank, count in
       let text = String(decoding: gathered[rank * length..<rank * length + count], as: UTF8.self)
       return text.split(separator: "\u{1E}").map { item in

@@ -1,3 +1,5 @@
+import Attention
+
 /// Processes that compute together: each has a rank, and any two of them exchange bytes.
 ///
 /// All ranks make the same calls on a communicator in the same order, as in MPI: what one sends, the other receives. One call at a time runs on
@@ -13,14 +15,22 @@ public protocol Communicator: Sendable {
 
   /// Begins to send bytes to a rank, which receives as many in its next receive from this one.
   ///
-  /// - Parameter bytes: must stay as they are until the transfer has ended.
-  func beginSend(_ bytes: UnsafeRawBufferPointer, to rank: Int) throws(DistributedError) -> any Transfer
+  /// - Parameters:
+  ///   - bytes: must stay as they are until the transfer has ended.
+  ///   - rank: one of `0..<size`.
+  ///   - owner: what keeps the bytes valid. It is held until the transfer has ended, which may be after its sender has given up.
+  func beginSend(
+    _ bytes: UnsafeRawBufferPointer, to rank: Int, keeping owner: any Sendable
+  ) throws(DistributedError) -> any Transfer
 
   /// Begins to receive the next bytes that a rank sends to this one.
   ///
-  /// - Parameter bytes: must stay, and nobody may touch it, until the transfer has ended. A message of another length is an error.
+  /// - Parameters:
+  ///   - bytes: nobody may touch them until the transfer has ended. A message of another length is an error.
+  ///   - rank: one of `0..<size`.
+  ///   - owner: what keeps the bytes valid, held as for a send.
   func beginReceive(
-    _ bytes: UnsafeMutableRawBufferPointer, from rank: Int
+    _ bytes: UnsafeMutableRawBufferPointer, from rank: Int, keeping owner: any Sendable
   ) throws(DistributedError) -> any Transfer
 
   /// What each rank contributes, in the order of ranks, on every rank.
@@ -28,8 +38,9 @@ public protocol Communicator: Sendable {
   /// - Parameters:
   ///   - bytes: as many on each rank.
   ///   - all: `size` times as many.
+  ///   - owner: what keeps both valid, held as for a send.
   func allGather(
-    _ bytes: UnsafeRawBufferPointer, into all: UnsafeMutableRawBufferPointer
+    _ bytes: UnsafeRawBufferPointer, into all: UnsafeMutableRawBufferPointer, keeping owner: any Sendable
   ) throws(DistributedError)
 }
 
@@ -42,25 +53,27 @@ public protocol Transfer: Sendable {
 }
 
 extension Communicator {
-  /// Arrays of `count` elements from each rank, in the order of ranks.
-  func allGather<Element: BitwiseCopyable>(
-    _ elements: [Element], filling zero: Element
+  /// Arrays of as many elements from each rank, in the order of ranks.
+  package func allGather<Element: BitwiseCopyable>(
+    _ elements: [Element]
   ) throws(DistributedError) -> [Element] {
-    let count = elements.count
-    let memory = UnsafeMutableBufferPointer<Element>.allocate(capacity: count * (size + 1))
-    defer { memory.deallocate() }
-    for index in memory.indices {
-      memory.initializeElement(at: index, to: index < count ? elements[index] : zero)
+    let count = elements.count * MemoryLayout<Element>.stride
+    // The first part is this rank's, the rest what all say.
+    let memory = Tensor<UInt8>(unsafeUninitializedShape: [count * (size + 1)]) { memory in
+      elements.withUnsafeBytes { UnsafeMutableRawBufferPointer(memory).copyMemory(from: $0) }
     }
+    let bytes = memory.writableBytes
     try allGather(
-      UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: memory[..<count])),
-      into: UnsafeMutableRawBufferPointer(UnsafeMutableBufferPointer(rebasing: memory[count...])))
-    return Array(memory[count...])
+      UnsafeRawBufferPointer(rebasing: bytes[..<count]),
+      into: UnsafeMutableRawBufferPointer(rebasing: bytes[count...]), keeping: memory)
+    return withExtendedLifetime(memory) {
+      Array(UnsafeRawBufferPointer(rebasing: bytes[count...]).bindMemory(to: Element.self))
+    }
   }
 
   /// ``allGather(_:into:)`` by a message from each rank to each other.
   func gatherByMessages(
-    _ bytes: UnsafeRawBufferPointer, into all: UnsafeMutableRawBufferPointer
+    _ bytes: UnsafeRawBufferPointer, into all: UnsafeMutableRawBufferPointer, keeping owner: any Sendable
   ) throws(DistributedError) {
     let count = bytes.count
     func place(_ rank: Int) -> UnsafeMutableRawBufferPointer {
@@ -69,8 +82,8 @@ extension Communicator {
     place(rank).copyMemory(from: bytes)
     var transfers: [any Transfer] = []
     for (destination, source) in rounds {
-      transfers.append(try beginSend(bytes, to: destination))
-      transfers.append(try beginReceive(place(source), from: source))
+      transfers.append(try beginSend(bytes, to: destination, keeping: owner))
+      transfers.append(try beginReceive(place(source), from: source, keeping: owner))
     }
     for transfer in transfers { try transfer.wait() }
   }
@@ -79,5 +92,14 @@ extension Communicator {
   /// every rank sends to one other and receives from one other.
   var rounds: [(destination: Int, source: Int)] {
     (1..<max(1, size)).map { ((rank + $0) % size, (rank + size - $0) % size) }
+  }
+}
+
+extension Tensor {
+  /// The memory of a contiguous tensor, for who fills it before anyone reads it. Valid while the tensor is alive.
+  var writableBytes: UnsafeMutableRawBufferPointer {
+    UnsafeMutableRawBufferPointer(
+      start: UnsafeMutableRawPointer(mutating: UnsafeRawPointer(unsafeBase)),
+      count: count * MemoryLayout<Element>.stride)
   }
 }

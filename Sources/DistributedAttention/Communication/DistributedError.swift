@@ -6,6 +6,8 @@ public enum DistributedError: Error, Equatable, CustomStringConvertible {
   case refused(AttentionError)
   /// Ranks made calls that differ: the first rank that differs from rank 0, or refused its arguments, and in what. All ranks throw it, before anything else is exchanged.
   case disagreement(rank: Int, argument: String, given: String, expected: String)
+  /// There is nothing to send messages with: MPI does not start, or does not take calls from several threads.
+  case unavailable(String)
   /// A rank that has ended or does not answer, as far as this one can tell. The communicator is of no use any more.
   case lostRank(Int, String)
   /// A message that failed, or has another length than both sides agreed on.
@@ -17,6 +19,7 @@ public enum DistributedError: Error, Equatable, CustomStringConvertible {
     case .refused(let error): "\(error)"
     case .disagreement(let rank, let argument, let given, let expected):
       "rank \(rank): \(argument): \(given) given, expected \(expected)"
+    case .unavailable(let text): text
     case .lostRank(let rank, let text): "rank \(rank): \(text)"
     case .transfer(let rank, let text): "a message between this rank and rank \(rank): \(text)"
     }

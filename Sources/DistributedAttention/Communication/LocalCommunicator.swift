@@ -52,24 +52,24 @@ public struct LocalCommunicator: Communicator {
   }
 
   /// Sends within the process.
-  public func beginSend(_ bytes: UnsafeRawBufferPointer, to rank: Int) throws(DistributedError)
-    -> any Transfer
-  {
-    group.begin(.send(bytes), LocalGroup.Route(source: self.rank, destination: rank), peer: rank)
+  public func beginSend(
+    _ bytes: UnsafeRawBufferPointer, to rank: Int, keeping owner: any Sendable
+  ) throws(DistributedError) -> any Transfer {
+    group.begin(.send(bytes), LocalGroup.Route(source: self.rank, destination: rank), peer: rank, owner)
   }
 
   /// Receives within the process.
   public func beginReceive(
-    _ bytes: UnsafeMutableRawBufferPointer, from rank: Int
+    _ bytes: UnsafeMutableRawBufferPointer, from rank: Int, keeping owner: any Sendable
   ) throws(DistributedError) -> any Transfer {
-    group.begin(.receive(bytes), LocalGroup.Route(source: rank, destination: self.rank), peer: rank)
+    group.begin(.receive(bytes), LocalGroup.Route(source: rank, destination: self.rank), peer: rank, owner)
   }
 
   /// A message to each rank.
   public func allGather(
-    _ bytes: UnsafeRawBufferPointer, into all: UnsafeMutableRawBufferPointer
+    _ bytes: UnsafeRawBufferPointer, into all: UnsafeMutableRawBufferPointer, keeping owner: any Sendable
   ) throws(DistributedError) {
-    try gatherByMessages(bytes, into: all)
+    try gatherByMessages(bytes, into: all, keeping: owner)
   }
 }
 
@@ -109,8 +109,9 @@ private final class LocalGroup: Sendable {
   func lossOf(_ rank: Int) -> String? { state.withLock { $0.lost.first { $0.rank == rank }?.text } }
 
   /// Meets the other side if it waits, else waits for it.
-  func begin(_ side: Side, _ route: Route, peer: Int) -> LocalTransfer {
-    let transfer = LocalTransfer(side, self, peer: peer)
+  func begin(_ side: Side, _ route: Route, peer: Int, _ owner: any Sendable) -> LocalTransfer {
+    precondition((0..<size).contains(peer), "rank \(peer) of \(size)")
+    let transfer = LocalTransfer(side, self, peer: peer, owner)
     state.withLock { state in
       if let other = state.waiting[route]?.first, other.isSend != transfer.isSend {
         state.waiting[route]?.removeFirst()
@@ -129,12 +130,14 @@ private final class LocalTransfer: Transfer, @unchecked Sendable {
   private let side: LocalGroup.Side
   private let group: LocalGroup
   private let peer: Int
+  /// The group holds what waits, and so its memory.
+  private let owner: any Sendable
   /// 0 while under way, 1 where the bytes have come, 2 where lengths differ.
   private let outcome = Atomic<Int>(0)
   private let otherCount = Atomic<Int>(0)
 
-  init(_ side: LocalGroup.Side, _ group: LocalGroup, peer: Int) {
-    (self.side, self.group, self.peer) = (side, group, peer)
+  init(_ side: LocalGroup.Side, _ group: LocalGroup, peer: Int, _ owner: any Sendable) {
+    (self.side, self.group, self.peer, self.owner) = (side, group, peer, owner)
   }
 
   var isSend: Bool { if case .send = side { true } else { false } }

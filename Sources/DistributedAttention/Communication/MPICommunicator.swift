@@ -72,30 +72,36 @@
   extension MPICommunicator {
     /// Begins to send.
     public func beginSend(
-      _ bytes: UnsafeRawBufferPointer, to rank: Int
+      _ bytes: UnsafeRawBufferPointer, to rank: Int, keeping owner: any Sendable
     ) throws(DistributedError) -> any Transfer {
+      precondition((0..<size).contains(rank), "rank \(rank) of \(size)")
       let pieces = pieces(of: bytes.count).map { UnsafeRawBufferPointer(rebasing: bytes[$0]) }
-      let id = try begin { (library) throws(DistributedError) in try library.send(pieces, to: rank) }
+      let id = try begin { (library) throws(DistributedError) in try library.send(pieces, to: rank, owner) }
       return MPITransfer(self, id, peer: rank)
     }
 
     /// Begins to receive.
     public func beginReceive(
-      _ bytes: UnsafeMutableRawBufferPointer, from rank: Int
+      _ bytes: UnsafeMutableRawBufferPointer, from rank: Int, keeping owner: any Sendable
     ) throws(DistributedError) -> any Transfer {
+      precondition((0..<size).contains(rank), "rank \(rank) of \(size)")
       let pieces = pieces(of: bytes.count).map { UnsafeMutableRawBufferPointer(rebasing: bytes[$0]) }
-      let id = try begin { (library) throws(DistributedError) in try library.receive(pieces, from: rank) }
+      let id = try begin { (library) throws(DistributedError) in
+        try library.receive(pieces, from: rank, owner)
+      }
       return MPITransfer(self, id, peer: rank)
     }
 
     /// MPI's own where it counts the bytes, which takes `log₂ size` rounds.
     public func allGather(
-      _ bytes: UnsafeRawBufferPointer, into all: UnsafeMutableRawBufferPointer
+      _ bytes: UnsafeRawBufferPointer, into all: UnsafeMutableRawBufferPointer, keeping owner: any Sendable
     ) throws(DistributedError) {
       // The pieces of all ranks would lie between each other: longer contributions go as messages.
-      guard bytes.count <= largestMessage else { return try gatherByMessages(bytes, into: all) }
+      guard bytes.count <= largestMessage else {
+        return try gatherByMessages(bytes, into: all, keeping: owner)
+      }
       let id = try library.withLock { (library) throws(DistributedError) in
-        try library.allGather(bytes, into: all)
+        try library.allGather(bytes, into: all, owner)
       }
       try MPITransfer(self, id, peer: nil).wait()
     }
@@ -116,7 +122,13 @@
         return (id, !library.isWatched)
       }
       // Without a thread, bytes move while this rank waits.
-      if needsWatch && Companion({ self.watch() }) == nil { withLibrary { $0.isWatched = false } }
+      if needsWatch {
+        if let watcher = Companion({ self.watch() }) {
+          watcher.detach()
+        } else {
+          withLibrary { $0.isWatched = false }
+        }
+      }
       return id
     }
 

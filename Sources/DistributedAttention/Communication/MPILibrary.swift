@@ -23,6 +23,8 @@
       var requests: [MPI_Request?]
       /// What each receive has to bring; nil where nothing is received.
       let counts: [Int]?
+      /// Of the memory that MPI reads or writes.
+      let owner: any Sendable
       var failure: String?
       var unfinished: Int
     }
@@ -35,13 +37,12 @@
         MPI_Query_thread(&level)
       } else {
         let code = CMPI_init_thread(CMPI_thread_serialized(), &level)
-        guard code == MPI_SUCCESS else { throw .lostRank(0, "MPI does not start: \(Self.text(of: code))") }
+        guard code == MPI_SUCCESS else { throw .unavailable("MPI does not start: \(Self.text(of: code))") }
         // Some failures of other communicators are reported here.
         CMPI_return_errors(CMPI_comm_world())
       }
       guard level >= CMPI_thread_serialized() else {
-        throw .lostRank(
-          0,
+        throw .unavailable(
           "this MPI grants thread level \(level), expected MPI_THREAD_SERIALIZED (\(CMPI_thread_serialized())) or more"
         )
       }
@@ -61,7 +62,7 @@
     private static func duplicate() throws(DistributedError) -> MPI_Comm {
       var copy: MPI_Comm? = CMPI_comm_null()
       let code = MPI_Comm_dup(CMPI_comm_world(), &copy)
-      guard code == MPI_SUCCESS, let copy else { throw .lostRank(0, "MPI_Comm_dup: \(text(of: code))") }
+      guard code == MPI_SUCCESS, let copy else { throw .unavailable("MPI_Comm_dup: \(text(of: code))") }
       CMPI_return_errors(copy)
       return copy
     }
@@ -90,9 +91,11 @@
 
   extension MPILibrary {
     /// Begins to send pieces to a rank.
-    mutating func send(_ pieces: [UnsafeRawBufferPointer], to rank: Int) throws(DistributedError) -> Int {
+    mutating func send(
+      _ pieces: [UnsafeRawBufferPointer], to rank: Int, _ owner: any Sendable
+    ) throws(DistributedError) -> Int {
       let messages = messages
-      return try begin(pieces.count, rank, counts: nil) { index, request in
+      return try begin(pieces.count, rank, counts: nil, owner) { index, request in
         CMPI_begin_send(
           pieces[index].baseAddress, Int32(pieces[index].count), Int32(rank), tag, messages, request)
       }
@@ -100,10 +103,10 @@
 
     /// Begins to receive pieces from a rank.
     mutating func receive(
-      _ pieces: [UnsafeMutableRawBufferPointer], from rank: Int
+      _ pieces: [UnsafeMutableRawBufferPointer], from rank: Int, _ owner: any Sendable
     ) throws(DistributedError) -> Int {
       let messages = messages
-      return try begin(pieces.count, rank, counts: pieces.map(\.count)) { index, request in
+      return try begin(pieces.count, rank, counts: pieces.map(\.count), owner) { index, request in
         CMPI_begin_receive(
           pieces[index].baseAddress, Int32(pieces[index].count), Int32(rank), tag, messages, request)
       }
@@ -111,16 +114,16 @@
 
     /// Begins to gather what each rank contributes.
     mutating func allGather(
-      _ bytes: UnsafeRawBufferPointer, into all: UnsafeMutableRawBufferPointer
+      _ bytes: UnsafeRawBufferPointer, into all: UnsafeMutableRawBufferPointer, _ owner: any Sendable
     ) throws(DistributedError) -> Int {
       let messages = messages
-      return try begin(1, rank, counts: nil) { _, request in
+      return try begin(1, rank, counts: nil, owner) { _, request in
         CMPI_begin_all_gather(bytes.baseAddress, all.baseAddress, Int32(bytes.count), messages, request)
       }
     }
 
     private mutating func begin(
-      _ count: Int, _ peer: Int, counts: [Int]?,
+      _ count: Int, _ peer: Int, counts: [Int]?, _ owner: any Sendable,
       _ body: (_ piece: Int, _ request: UnsafeMutablePointer<MPI_Request?>) -> Int32
     ) throws(DistributedError) -> Int {
       var requests: [MPI_Request?] = []
@@ -131,7 +134,8 @@
         requests.append(request)
       }
       lastID += 1
-      pending[lastID] = Pending(requests: requests, counts: counts, failure: nil, unfinished: count)
+      pending[lastID] = Pending(
+        requests: requests, counts: counts, owner: owner, failure: nil, unfinished: count)
       return lastID
     }
 

@@ -57,6 +57,9 @@ struct Companion {
     self.thread = thread
   }
 
+  /// Leaves it to itself: nobody waits for its end.
+  func detach() { pthread_detach(thread) }
+
   /// Waits for its end.
   func join() { pthread_join(thread, nil) }
 }

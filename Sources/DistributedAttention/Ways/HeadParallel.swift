@@ -92,25 +92,20 @@ private struct HeadTurn<Over: Communicator> {
         try tensor.sliced(axis: 1, rank * heads..<(rank + 1) * heads).packed()
       }
     }
-    var underWay: [(any Transfer, Tensor<Element>)] = []
+    var underWay: [any Transfer] = []
     for round in communicator.rounds {
       for place in places(sharding, round.source) {
-        let part = all.sliced(axis: 0, place)
-        let bytes = part.writableBytes
-        underWay.append((try communicator.beginReceive(bytes, from: round.source), part))
+        let bytes = all.sliced(axis: 0, place).writableBytes
+        underWay.append(try communicator.beginReceive(bytes, from: round.source, keeping: all))
         traffic.received += bytes.count
       }
     }
     for round in communicator.rounds {
       let packed = try column(round.destination)
       for piece in sharding.pieces(of: communicator.rank) {
-        let part = packed.sliced(axis: 0, piece.rows)
-        underWay.append(
-          (
-            try communicator.beginSend(UnsafeRawBufferPointer(part.writableBytes), to: round.destination),
-            part
-          ))
-        traffic.sent += part.writableBytes.count
+        let bytes = UnsafeRawBufferPointer(packed.sliced(axis: 0, piece.rows).writableBytes)
+        underWay.append(try communicator.beginSend(bytes, to: round.destination, keeping: packed))
+        traffic.sent += bytes.count
       }
     }
     let own = try column(communicator.rank)
@@ -118,8 +113,7 @@ private struct HeadTurn<Over: Communicator> {
       all.sliced(axis: 0, place).writableBytes.copyMemory(
         from: UnsafeRawBufferPointer(own.sliced(axis: 0, piece.rows).writableBytes))
     }
-    for (transfer, _) in underWay { try traffic.wait(for: transfer) }
-    withExtendedLifetime(underWay) {}
+    for transfer in underWay { try traffic.wait(for: transfer) }
     return all
   }
 
@@ -139,7 +133,7 @@ private struct HeadTurn<Over: Communicator> {
       let room = try allocate([rows, heads, width])
       for piece in pieces {
         let bytes = room.sliced(axis: 0, piece.rows).writableBytes
-        underWay.append(try communicator.beginReceive(bytes, from: round.source))
+        underWay.append(try communicator.beginReceive(bytes, from: round.source, keeping: room))
         traffic.received += bytes.count
       }
       arriving.append((round.source, room))
@@ -147,7 +141,7 @@ private struct HeadTurn<Over: Communicator> {
     for round in communicator.rounds {
       for place in places(sharding, round.destination) {
         let bytes = UnsafeRawBufferPointer(tensor.sliced(axis: 0, place).writableBytes)
-        underWay.append(try communicator.beginSend(bytes, to: round.destination))
+        underWay.append(try communicator.beginSend(bytes, to: round.destination, keeping: tensor))
         traffic.sent += bytes.count
       }
     }
@@ -166,19 +160,11 @@ private struct HeadTurn<Over: Communicator> {
         }
       }
     }
-    withExtendedLifetime(tensor) {}
     return mine
   }
 }
 
 extension Tensor {
-  /// The memory of a contiguous tensor, to be filled before anyone reads it.
-  fileprivate var writableBytes: UnsafeMutableRawBufferPointer {
-    UnsafeMutableRawBufferPointer(
-      start: UnsafeMutableRawPointer(mutating: UnsafeRawPointer(unsafeBase)),
-      count: count * MemoryLayout<Element>.stride)
-  }
-
   /// The elements in row-major order; a copy where they lie otherwise.
   fileprivate func packed() throws(AttentionError) -> Tensor {
     if isContiguous { return self }

@@ -73,7 +73,7 @@ struct KeyExchange {
 }
 
 /// Keys and values as they travel: rows `[rows, Hkv, D]` and `[rows, Hkv, Dv]`, one after the other in memory.
-struct TravellingRows {
+struct TravellingRows: Sendable {
   let keys: StoredTensor
   let values: StoredTensor
 
@@ -111,7 +111,7 @@ struct TravellingRows {
   }
 }
 
-/// Keys and values that come from other ranks, two blocks ahead of the one that is computed on.
+/// Keys and values that come from other ranks, one block while another is computed on.
 struct ArrivingKeys<Over: Communicator> {
   private let communicator: Over
   private let sources: [(rank: Int, block: KeyBlock)]
@@ -145,11 +145,12 @@ struct ArrivingKeys<Over: Communicator> {
     let index = transfers.count
     if index >= sources.count { return }
     var parts: [any Transfer] = []
-    for bytes in room(index).bytes {
+    let room = room(index)
+    for bytes in room.bytes {
       // Nobody reads the room's tensors before `withNext` has seen the transfer's end.
       parts.append(
         try communicator.beginReceive(
-          UnsafeMutableRawBufferPointer(mutating: bytes), from: sources[index].rank))
+          UnsafeMutableRawBufferPointer(mutating: bytes), from: sources[index].rank, keeping: room))
     }
     transfers.append(parts)
   }

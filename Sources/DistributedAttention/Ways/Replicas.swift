@@ -47,7 +47,7 @@ extension ShardedAttention {
   ///   - values: `[total keys, Hkv, Dv]`, likewise.
   ///   - keyLengths: how many keys each sequence has; nil where they are those of the queries.
   /// - Returns: output `[total, Hq, Dv]` and log-sum-exp `[Hq, total]` of all sequences, on all ranks.
-  /// - Throws: ``DistributedError``; see ``ShardedAttention``. A tensor in the mask is refused unless it is the same for all sequences.
+  /// - Throws: ``DistributedError``; see ``ShardedAttention``.
   public func attendBySequences<Element: AttentionElement>(
     _ queries: Tensor<Element>, lengths: [Int], _ keys: some KeyValueTensor, _ values: some KeyValueTensor,
     lengths keyLengths: [Int]? = nil
@@ -61,8 +61,8 @@ extension ShardedAttention {
     var offsets: [Int] = []
     agreement.check { () throws(AttentionError) in
       offsets = try self.offsets(queries: lengths, keys: keyLengths)
-      // All of the call is checked as one rank would, though nothing is computed.
-      _ = try attention.scratchBytes(
+      // The whole, as one rank would.
+      try attention.checkCall(
         .packed(queries, lengths: lengths), KeyValues(packedKeys: keys, values: values, lengths: keyLengths))
       try checkRules()
     }
@@ -99,7 +99,7 @@ extension ShardedAttention {
 }
 
 /// Outputs and log-sum-exps of all sequences, some of which come from other ranks.
-private struct SequenceResults<Element: AttentionElement> {
+private struct SequenceResults<Element: AttentionElement>: Sendable {
   private(set) var output: Tensor<Element>
   /// `[rows, heads]`: the rows of a sequence follow each other.
   private var sums: Tensor<Element.Accumulator>
@@ -138,40 +138,32 @@ private struct SequenceResults<Element: AttentionElement> {
     }
   }
 
+  /// Sends this rank's results to all others, and receives theirs.
   mutating func share<Over: Communicator>(
     _ schedule: ReplicaSchedule, over communicator: Over, _ traffic: inout Traffic
   ) throws(DistributedError) {
-    let starts = starts
-    try output.withMutableView { (output) throws(DistributedError) in
-      try sums.withMutableView { (sums) throws(DistributedError) in
-        let (heads, width) = (output.shape[1], output.shape[2])
-        func bytes(_ sequence: Int) -> [UnsafeMutableRawBufferPointer] {
-          let (start, count) = (starts[sequence], starts[sequence + 1] - starts[sequence])
-          return [
-            UnsafeMutableRawBufferPointer(
-              UnsafeMutableBufferPointer(
-                start: output.base + start * heads * width, count: count * heads * width)),
-            UnsafeMutableRawBufferPointer(
-              UnsafeMutableBufferPointer(start: sums.base + start * heads, count: count * heads)),
-          ]
+    var underWay: [any Transfer] = []
+    for round in communicator.rounds {
+      for sequence in schedule.sequences(of: round.source) {
+        for room in bytes(sequence) {
+          underWay.append(try communicator.beginReceive(room, from: round.source, keeping: self))
+          traffic.received += room.count
         }
-        var underWay: [any Transfer] = []
-        for round in communicator.rounds {
-          for sequence in schedule.sequences(of: round.source) {
-            for room in bytes(sequence) {
-              underWay.append(try communicator.beginReceive(room, from: round.source))
-              traffic.received += room.count
-            }
-          }
-          for sequence in schedule.sequences(of: communicator.rank) {
-            for room in bytes(sequence) {
-              underWay.append(try communicator.beginSend(UnsafeRawBufferPointer(room), to: round.destination))
-              traffic.sent += room.count
-            }
-          }
+      }
+      for sequence in schedule.sequences(of: communicator.rank) {
+        for bytes in bytes(sequence) {
+          underWay.append(
+            try communicator.beginSend(UnsafeRawBufferPointer(bytes), to: round.destination, keeping: self))
+          traffic.sent += bytes.count
         }
-        for transfer in underWay { try traffic.wait(for: transfer) }
       }
     }
+    for transfer in underWay { try traffic.wait(for: transfer) }
+  }
+
+  /// The memory of a sequence's rows: outputs, then log-sum-exps.
+  private func bytes(_ sequence: Int) -> [UnsafeMutableRawBufferPointer] {
+    let rows = rows(sequence)
+    return [output.sliced(axis: 0, rows).writableBytes, sums.sliced(axis: 0, rows).writableBytes]
   }
 }

@@ -6,7 +6,7 @@ extension ShardedAttention {
   ///
   /// Keys go from the rank that has them straight to each rank that sees some of them: in round `t` rank `r` sends to rank `r + t`. A network that
   /// connects all ranks carries as much as if they went from neighbour to neighbour, and what nobody sees (beyond windows, after causal
-  /// queries) does not go at all. Two messages are received ahead; arithmetic hides them where it takes longer.
+  /// queries) does not go at all. One message comes while another is computed on: arithmetic hides it where it takes longer.
   ///
   /// - Parameters:
   ///   - queries: `[rows, Hq, D]`, this rank's rows of `querySharding`.
@@ -92,7 +92,6 @@ extension ShardedAttention {
     }
     while try arriving.withNext(&traffic, body) {}
     for send in sends { try traffic.wait(for: send) }
-    withExtendedLifetime(call) {}
     return traffic
   }
 
@@ -110,31 +109,34 @@ extension ShardedAttention {
     agreement.add("keySharding", shardings.keys.sequences)
     agreement.check { () throws(AttentionError) in
       try checkRules()
+      try check(shardings.queries, "querySharding")
+      try check(shardings.keys, "keySharding")
       let rank = communicator.rank
       try check(queries.shape, shardings.queries.rowCount(of: rank), "queries", "[rows, Hq, D]")
       try check(mine.keys.rowShape, shardings.keys.rowCount(of: rank), "keys", "[rows, Hkv, D]")
       try check(mine.values.rowShape, shardings.keys.rowCount(of: rank), "values", "[rows, Hkv, Dv]")
-      guard shardings.queries.sequences.count == shardings.keys.sequences.count else {
-        throw AttentionError(
-          "keySharding",
-          "\(shardings.keys.sequences.count) sequences given, expected \(shardings.queries.sequences.count) as queries have"
-        )
-      }
-      for sharding in shardings.queries.sequences + shardings.keys.sequences
-      where sharding.ranks != communicator.size {
-        throw AttentionError(
-          "sharding", "one over \(sharding.ranks) ranks given, expected one over \(communicator.size)")
-      }
-      guard mine.values.rowShape[1] == mine.keys.rowShape[1], mine.keys.rowShape[2] == queries.shape[2],
-        mine.keys.rowShape[1] > 0, queries.shape[1] % mine.keys.rowShape[1] == 0
-      else {
-        throw AttentionError(
-          "keys",
-          "shapes \(mine.keys.rowShape) and \(mine.values.rowShape) given, expected heads that divide those of queries \(queries.shape), and their width"
-        )
-      }
+      // This rank's rows as a call of their own, and the whole as one rank would compute it.
+      try local(.none).checkCall(
+        .packed(queries, lengths: [queries.shape[0]]),
+        KeyValues(packedKeys: mine.keys, values: mine.values, lengths: [mine.keys.rowShape[0]]))
+      let (lengths, keyLengths) = (shardings.queries.lengths, shardings.keys.lengths)
+      let (rows, keyRows) = (shardings.queries.starts.last ?? 0, shardings.keys.starts.last ?? 0)
+      let one: Tensor<Element> = try allocated(
+        [1, queries.shape[1], queries.shape[2]], for: "queries", queries.shape)
+      try attention.checkCall(
+        .packed(one.broadcast(to: [rows, queries.shape[1], queries.shape[2]]), lengths: lengths),
+        KeyValues(
+          packedKeys: mine.keys.standIn(rows: keyRows), values: mine.values.standIn(rows: keyRows),
+          lengths: keyLengths))
     }
     return agreement
+  }
+
+  private func check(_ sharding: BatchSharding, _ argument: String) throws(AttentionError) {
+    for sequence in sharding.sequences where sequence.ranks != communicator.size {
+      throw AttentionError(
+        argument, "one over \(sequence.ranks) ranks given, expected one over \(communicator.size)")
+    }
   }
 
   private func check(
@@ -155,7 +157,7 @@ extension ShardedAttention {
       for block in exchange.blocks(from: communicator.rank, to: round.destination) {
         for bytes in rows.rows(block.rows).bytes {
           traffic.sent += bytes.count
-          sends.append(try communicator.beginSend(bytes, to: round.destination))
+          sends.append(try communicator.beginSend(bytes, to: round.destination, keeping: rows))
         }
       }
     }

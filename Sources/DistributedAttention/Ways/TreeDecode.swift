@@ -52,6 +52,10 @@ extension ShardedAttention {
       throw AttentionError(
         "keyCounts", "\(keyCounts.count) given, expected one for each of \(lengths.count) sequences")
     }
+    if let sinks = attention.options.sinks, sinks.count != queries.shape[1] {
+      throw AttentionError(
+        "sinks", "\(sinks.count) given, expected one for each of \(queries.shape[1]) query heads")
+    }
     let offsets = try offsets(queries: lengths, keys: keyCounts)
     var running: RunningAttention<Element>?
     for part in parts {
@@ -97,14 +101,10 @@ extension ShardedAttention {
     var traffic = Traffic()
     let start = ContinuousClock.now
     try communicator.allGather(
-      UnsafeRawBufferPointer(start: UnsafeRawPointer(target), count: count * stride),
-      into: UnsafeMutableRawBufferPointer(
-        start: UnsafeMutableRawPointer(mutating: UnsafeRawPointer(all.unsafeBase)),
-        count: communicator.size * count * stride))
+      UnsafeRawBufferPointer(message.writableBytes), into: all.writableBytes, keeping: [message, all])
     traffic.waited = ContinuousClock.now - start
     traffic.sent = count * stride * (communicator.size - 1)
     traffic.received = traffic.sent
-    withExtendedLifetime(message) {}
     var merged = try refusing { () throws(AttentionError) in
       try RunningAttention<Element>(rows: rows, heads: heads, width: width)
     }

@@ -89,22 +89,27 @@ struct LocalCommunicatorTests {
       let room = Tensor<UInt8>(unsafeUninitializedShape: [3]) { $0.update(repeating: 0) }
     }
     try LocalCommunicator.run(ranks: 2) { communicator in
+      var signal: [UInt8] = [0]
+      if communicator.rank == 1 {
+        // Rank 0 has begun its receive.
+        try signal.withUnsafeMutableBytes { try communicator.beginReceive($0, from: 0, keeping: ()).wait() }
+        let sent: [UInt8] = [1, 2, 3]
+        try sent.withUnsafeBytes { try communicator.beginSend($0, to: 0, keeping: ()).wait() }
+        return try signal.withUnsafeBytes { try communicator.beginSend($0, to: 0, keeping: ()).wait() }
+      }
       weak var held: Owner?
-      if communicator.rank == 0 {
+      do {
         let owner = Owner()
         held = owner
         let bytes = UnsafeMutableRawBufferPointer(
           start: UnsafeMutableRawPointer(mutating: UnsafeRawPointer(owner.room.unsafeBase)), count: 3)
         _ = try communicator.beginReceive(bytes, from: 1, keeping: owner)
       }
-      if communicator.rank == 0 { #expect(held != nil) }
-      _ = try communicator.allGather([0])
-      if communicator.rank == 1 {
-        let sent: [UInt8] = [1, 2, 3]
-        try sent.withUnsafeBytes { try communicator.beginSend($0, to: 0, keeping: ()).wait() }
-      }
-      _ = try communicator.allGather([0])
-      if communicator.rank == 0 { #expect(held == nil) }
+      #expect(held != nil)
+      try signal.withUnsafeBytes { try communicator.beginSend($0, to: 1, keeping: ()).wait() }
+      // Messages come in order: the three bytes are here when the signal is.
+      try signal.withUnsafeMutableBytes { try communicator.beginReceive($0, from: 1, keeping: ()).wait() }
+      #expect(held == nil)
     }
   }
 }

@@ -24,12 +24,8 @@ package struct RunningAttention<Element: AttentionElement>: Sendable {
     shape = [rows, heads, width]
     output = try allocated(shape, for: "queries", shape)
     logSumExp = try allocated([heads, rows], for: "queries", shape)
-    output.withMutableView { view in
-      for index in 0..<rows * heads * width { view.base[index] = 0 }
-    }
-    logSumExp.withMutableView { view in
-      for index in 0..<heads * rows { view.base[index] = -.infinity }
-    }
+    output.withMutableView { view in view.base.update(repeating: 0, count: rows * heads * width) }
+    logSumExp.withMutableView { view in view.base.update(repeating: -.infinity, count: heads * rows) }
   }
 
   /// Merges attention over other keys into the rows from `first` on.

@@ -26,12 +26,16 @@ extension ShardedAttention {
   ) throws(DistributedError) -> Result<Element> {
     let shape = queries.shape
     let call = try plan(queries, keys, values, querySharding, keySharding)
-    var running = try refusing { () throws(AttentionError) in
-      try RunningAttention<Element>(rows: shape[0], heads: shape[1], width: call.rows.values.rowShape[2])
+    let width = call.rows.values.rowShape[2]
+    var (running, partial) = try refusing { () throws(AttentionError) in
+      (
+        try RunningAttention<Element>(rows: shape[0], heads: shape[1], width: width),
+        try PartialAttention<Element>(rows: min(rowsPerPartial, shape[0]), heads: shape[1], width: width)
+      )
     }
     let pieces = querySharding.pieces(of: communicator.rank)
     let traffic = try exchange(call) { (block, rows) throws(DistributedError) in
-      try add(block, rows, queries, pieces, call.offsets, to: &running)
+      try add(block, rows, queries, pieces, call.offsets, through: &partial, to: &running)
     }
     return try finish(running, traffic)
   }
@@ -167,7 +171,8 @@ extension ShardedAttention {
   /// Attention over one block of keys, merged into what has come so far.
   private func add<Element: AttentionElement>(
     _ block: KeyBlock, _ rows: TravellingRows, _ queries: Tensor<Element>, _ pieces: [BatchSharding.Piece],
-    _ offsets: [Int], to running: inout RunningAttention<Element>
+    _ offsets: [Int], through partial: inout PartialAttention<Element>,
+    to running: inout RunningAttention<Element>
   ) throws(DistributedError) {
     let keyValues = rows.keyValues(at: block.positions.lowerBound)
     for piece in pieces where piece.sequence == block.sequence {
@@ -180,8 +185,12 @@ extension ShardedAttention {
           offset: offsets[piece.sequence])
         let row = piece.rows.lowerBound + first
         try refusing { () throws(AttentionError) in
-          let (output, sums) = try local(attention.mask.part(part)).withLogSumExp(
-            .packed(queries.sliced(axis: 0, row..<row + count), lengths: [count]), keyValues)
+          let attend = local(attention.mask.part(part))
+          let (output, sums) = try partial.computed(count) { (output, sums) throws(AttentionError) in
+            try attend.write(
+              .packed(queries.sliced(axis: 0, row..<row + count), lengths: [count]), keyValues, to: output,
+              logSumExp: sums)
+          }
           running.add(output, sums, at: row, on: pool)
         }
       }

@@ -67,12 +67,14 @@ let package = Package(
     .target(name: "TensorFiles", dependencies: ["CTensorFiles", "Tensors"]),
     .target(
       name: "Transformer",
-      dependencies: ["Attention", "LinearAlgebra", "Parallelism", "TensorFiles", "Tensors"]),
+      dependencies: [
+        "Attention", "DistributedAttention", "LinearAlgebra", "Parallelism", "TensorFiles", "Tensors",
+      ]),
     .target(
       name: "AttentionCommand",
       dependencies: [
-        "Attention", "AttentionInspection", "CAttention", "COneBLASThread", "Parallelism", "TensorFiles",
-        "Transformer",
+        "Attention", "AttentionInspection", "CAttention", "COneBLASThread", "DistributedAttention",
+        "Parallelism", "TensorFiles", "Transformer",
         .product(
           name: "ArgumentParser", package: "swift-argument-parser", condition: .when(traits: ["Commands"])),
       ],
@@ -139,7 +141,7 @@ let package = Package(
     .testTarget(
       name: "TransformerTests",
       dependencies: [
-        "Attention", "LinearAlgebra", "Parallelism", "TensorFiles", "Tensors", "TestSupport", "Transformer",
+        "Attention", "DistributedAttention", "LinearAlgebra", "Parallelism", "TensorFiles", "Tensors", "TestSupport", "Transformer",
       ],
       resources: [.copy("Fixtures")]),
     .testTarget(

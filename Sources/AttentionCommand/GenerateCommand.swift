@@ -26,6 +26,9 @@ struct GenerateCommand: ParsableCommand {
       their order; Ctrl-C writes those that are finished. Prompts that begin alike share what is computed of that, but not with --format json, which \
       scores each token of each prompt. A text ends where it fills the cache alone.
 
+      Built with the package trait MPI, mpirun -n N starts N processes that keep a part of the cache each, and generate one text together. Each \
+      loads the model. The first one reads the prompt and writes the text.
+
       EXAMPLES:
         attention generate "This License "
         attention generate model.gguf "The capital of France is" --max-tokens 32
@@ -35,6 +38,7 @@ struct GenerateCommand: ParsableCommand {
         attention generate large.gguf "Once upon a time" --draft small.gguf
         attention generate model.gguf --cache planes --tolerance 0.01 - < long.txt
         attention generate model.gguf --batch prompts.txt --format json
+        mpirun -n 2 attention generate model.gguf - < long.txt
       """)
 
   /// How results are written.
@@ -124,6 +128,7 @@ struct GenerateCommand: ParsableCommand {
   func run() throws {
     try checkArguments()
     let (path, prompt) = try operands()
+    if try runOverRanks(model: path, prompt: prompt) { return }
     if let batch {
       try runBatch(model: path, prompts: prompts(of: fileText(batch), path: batch))
     } else {

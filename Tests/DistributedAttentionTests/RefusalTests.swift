@@ -24,7 +24,7 @@ struct RefusalTests {
   private func expect(
     _ argument: String, _ reason: String, _ change: @Sendable @escaping (inout Call) throws -> Void
   ) throws {
-    let ends = try LocalCommunicator.run(ranks: 3) { communicator -> DistributedError? in
+    let ends = try onRanks(3) { communicator -> DistributedError? in
       var call = Call()
       if communicator.rank == 2 { try change(&call) }
       do {
@@ -68,7 +68,7 @@ struct RefusalTests {
 
   @Test func decodeRefusesSinksThatAreNotOneAHead() throws {
     let attend = ScaledDotProductAttention(options: AttentionOptions(sinks: [1]))
-    let ends = try LocalCommunicator.run(ranks: 2) { communicator -> Bool in
+    let ends = try onRanks(2) { communicator -> Bool in
       do {
         _ = try ShardedAttention(attend, over: communicator).decode(
           Tensor<Float>.zeros([1, 4, 16]), lengths: [1], [], keyCounts: [0])

@@ -6,7 +6,7 @@ import Testing
 struct ShardedCaseTests {
   @Test(arguments: [1, 2, 3, 4, 7]) func everyRankGetsWhatItGetsAlone(_ ranks: Int) throws {
     let cases = ShardedCases.all.filter { $0.canSplit(ranks) }
-    let failures = try LocalCommunicator.run(ranks: ranks) { communicator in
+    let failures = try onRanks(ranks) { communicator in
       try cases.compactMap { one in
         try one.failure(over: communicator).map { "rank \(communicator.rank), \(one): \($0)" }
       }

@@ -16,6 +16,18 @@ func printOutput(_ text: String) throws(TensorFileError) {
   }
 }
 
+/// Where a command's results and notes go.
+struct CommandOutput {
+  let write: (String) throws(TensorFileError) -> Void
+  let note: (String) -> Void
+
+  /// Standard output and stderr.
+  static var standard: CommandOutput { CommandOutput(write: printOutput, note: printError) }
+
+  /// Nowhere: for ranks that compute along with the one that writes.
+  static var none: CommandOutput { CommandOutput(write: { (_) in }, note: { _ in }) }
+}
+
 /// A line on a terminal's stderr that tells how far a long prompt is, and goes again.
 struct ProgressLine {
   private let total: Int

@@ -1,5 +1,16 @@
 import Attention
 
+/// Hears from all ranks that they make the same call with the same arguments.
+///
+/// - Throws: ``DistributedError/disagreement(rank:argument:given:expected:)`` on all of them where they do not.
+package func agree(
+  _ call: String, _ arguments: KeyValuePairs<String, String>, over communicator: some Communicator
+) throws(DistributedError) {
+  var agreement = CallAgreement(call)
+  for (argument, value) in arguments { agreement.add(argument, value) }
+  try agreement.settle(over: communicator)
+}
+
 /// What a call is, in words that every rank has to say alike before any of them sends its data.
 ///
 /// Costs one gathering of 32 bytes from each rank where all agree.
@@ -8,8 +19,11 @@ struct CallAgreement {
   private var refusal: AttentionError?
 
   /// - Parameter call: what is computed.
+  init(_ call: String) { add("call", call) }
+
+  /// A call of attention with these rules.
   init(_ call: String, _ attention: ScaledDotProductAttention) {
-    add("call", call)
+    self.init(call)
     add("scale", attention.scale.map { "\($0)" } ?? "1/√D")
     add("mask", attention.mask)
     add("softcap", attention.options.softcap.map { "\($0)" } ?? "none")

@@ -71,6 +71,26 @@ extension Communicator {
     }
   }
 
+  /// What rank 0 has, on every rank; what others give does not matter.
+  package func fromFirst<Element: BitwiseCopyable>(
+    _ elements: [Element]
+  ) throws(DistributedError) -> [Element] {
+    let count = try allGather([elements.count])[0]
+    let stride = MemoryLayout<Element>.stride
+    let memory = Tensor<UInt8>(unsafeUninitializedShape: [count * stride]) { memory in
+      if rank == 0 { elements.withUnsafeBytes { UnsafeMutableRawBufferPointer(memory).copyMemory(from: $0) } }
+    }
+    let bytes = memory.writableBytes
+    if rank == 0 {
+      for other in 1..<max(1, size) {
+        try beginSend(UnsafeRawBufferPointer(bytes), to: other, keeping: memory).wait()
+      }
+    } else {
+      try beginReceive(bytes, from: 0, keeping: memory).wait()
+    }
+    return withExtendedLifetime(memory) { Array(UnsafeRawBufferPointer(bytes).bindMemory(to: Element.self)) }
+  }
+
   /// ``allGather(_:into:)`` by a message from each rank to each other.
   func gatherByMessages(
     _ bytes: UnsafeRawBufferPointer, into all: UnsafeMutableRawBufferPointer, keeping owner: any Sendable

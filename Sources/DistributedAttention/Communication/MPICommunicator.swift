@@ -59,13 +59,13 @@
       library.withLock { $0.stop() }
     }
 
-    /// Says why on standard error, and ends the processes of all ranks.
-    public func abort(_ reason: some Error) -> Never {
+    /// Says why on standard error, and ends the processes of all ranks with an exit code.
+    public func abort(_ reason: some Error, code: Int32 = 1) -> Never {
       let line = Array("rank \(rank) (\(host)): \(reason)\n".utf8)
       // One call, so that lines of ranks do not mix.
       _ = write(STDERR_FILENO, line, line.count)
-      MPI_Abort(CMPI_comm_world(), 1)
-      exit(1)
+      MPI_Abort(CMPI_comm_world(), code)
+      exit(code)
     }
   }
 

@@ -41,7 +41,7 @@ public final class GenerationSession: TokenSource {
   private(set) var score = PromptScore()
 
   private let ends: Set<Int>
-  private let sequence: KeyValueSequence
+  private let cache: any TextCache
   private var sampler: Sampler
   private var start: ContinuousClock.Instant?
   /// The logits of the next token, `[1, vocabulary]`; nil where a pass has to come first.
@@ -64,8 +64,20 @@ public final class GenerationSession: TokenSource {
   ///   - options: how tokens are chosen, and what is kept of them.
   ///   - capacity: the most tokens of the text, for which a cache is made; the model's context when nil.
   /// - Throws: ``ModelError`` where an option is out of its range, the capacity is above the context, or there is no memory.
-  public init(
+  public convenience init(
     decoder: DecoderModel, ends: Set<Int>, options: GenerationOptions, capacity: Int? = nil
+  ) throws(ModelError) {
+    try self.init(decoder, ends, options, capacity) { (decoder, capacity) throws(ModelError) in
+      try asModelError { () throws(AttentionError) in
+        try SequenceCache(decoder, options, capacity: capacity)
+      }
+    }
+  }
+
+  /// A text whose cache `makeCache` makes, for a model that keeps to the options and a capacity that fits it.
+  init(
+    _ decoder: DecoderModel, _ ends: Set<Int>, _ options: GenerationOptions, _ capacity: Int?,
+    _ makeCache: (DecoderModel, Int) throws(ModelError) -> any TextCache
   ) throws(ModelError) {
     try options.check()
     let capacity = capacity ?? decoder.context
@@ -75,23 +87,10 @@ public final class GenerationSession: TokenSource {
     (self.options, self.capacity, self.ends) = (options, capacity, ends)
     sampler = try Sampler(options.sampling)
     let decoder = decoder.within(options.tolerance)
-    if let window = options.window, window < capacity - options.keptTokens {
-      self.decoder = decoder.windowed(window, keepingFirst: options.keptTokens)
-      let rows = options.keptTokens + window + min(options.chunk, capacity)
-      let pool = try asModelError { () throws(AttentionError) in
-        try decoder.makePool(keys: options.keys, values: options.values, pages: rows / 64 + 2)
-      }
-      sequence = try asModelError { () throws(AttentionError) in
-        try pool.makeSequence(
-          window: window - 1, keepingFirst: options.keptTokens, longestAppend: min(options.chunk, capacity))
-      }
-    } else {
-      self.decoder = decoder
-      let pool = try asModelError { () throws(AttentionError) in
-        try decoder.makePool(keys: options.keys, values: options.values, pages: (capacity - 1) / 64 + 1)
-      }
-      sequence = pool.makeSequence()
-    }
+    cache = try makeCache(decoder, capacity)
+    self.decoder =
+      options.window(within: capacity).map { decoder.windowed($0, keepingFirst: options.keptTokens) }
+      ?? decoder
   }
 
   /// Takes a prompt in, or goes on with more of one, or with the next turn: whatever ended the last one ends no more, and
@@ -120,8 +119,8 @@ public final class GenerationSession: TokenSource {
     let begin = ContinuousClock.now
     if start == nil { start = begin }
     // A token that was chosen last has not gone through the model yet.
-    let prompt = Array(tokens[sequence.count...]) + prompt
-    let known = tokens.count - sequence.count
+    let prompt = Array(tokens[cache.count...]) + prompt
+    let known = tokens.count - cache.count
     var done = 0
     lastRow = nil
     while done < prompt.count {
@@ -146,8 +145,8 @@ public final class GenerationSession: TokenSource {
     end = options.limit(generated: turnCount, length: tokens.count, capacity: capacity)
     if end != nil { return nil }
     let begin = ContinuousClock.now
-    if sequence.count < tokens.count {
-      try pass(Array(tokens[sequence.count...]), scoring: false, isPrompt: false, isLast: true)
+    if cache.count < tokens.count {
+      try pass(Array(tokens[cache.count...]), scoring: false, isPrompt: false, isLast: true)
     }
     guard let lastRow else { preconditionFailure("next() before a prompt was taken in") }
     let token = try lastRow.withRow(0) { (logits) throws(ModelError) in
@@ -178,16 +177,15 @@ public final class GenerationSession: TokenSource {
   private func pass(_ chunk: [Int], scoring: Bool, isPrompt: Bool, isLast: Bool) throws(ModelError) {
     let begin = ContinuousClock.now
     try asModelError { () throws(AttentionError) in
-      let step = try KeyValueStep([sequence], appending: [chunk])
-      let states = try decoder.states([chunk], step)
       var (score, scoringSeconds) = (score, 0.0)
-      if scoring {
-        let begin = ContinuousClock.now
-        try score.add(decoder, states, chunk)
-        scoringSeconds = seconds(since: begin)
+      let last = try cache.pass(chunk, through: decoder) { (states) throws(AttentionError) in
+        if scoring {
+          let begin = ContinuousClock.now
+          try score.add(decoder, states, chunk)
+          scoringSeconds = seconds(since: begin)
+        }
+        return isLast ? try decoder.logits(of: states, rows: [chunk.count - 1]) : nil
       }
-      let last = isLast ? try decoder.logits(of: states, rows: [chunk.count - 1]) : nil
-      try step.commit()
       self.score = score
       if let last { lastRow = last }
       if isPrompt {

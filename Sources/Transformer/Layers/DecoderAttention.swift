@@ -26,46 +26,27 @@ struct DecoderAttention: Sendable {
   /// - Parameters:
   ///   - scratch: as wide as the projection.
   ///   - outputs: the residual stream where `adding`, else memory for the result.
-  ///   - pass: the step and what is known of its tokens.
+  ///   - pass: the cache and what is known of the rows.
   ///   - prepare: writes a row of inputs.
   func run(
     _ scratch: RowMatrix, to outputs: RowMatrix, adding: Bool, layer: Int, _ pass: DecoderPass,
     preparing prepare: (Int, UnsafeMutablePointer<Float>) -> Void
   ) throws(AttentionError) {
     try project(scratch, pass.positions, preparing: prepare)
-    try pass.step.write(
-      layer: layer, keys: scratch.heads(keyValueHeads, of: keyColumns),
-      values: scratch.heads(keyValueHeads, of: valueColumns), rotary: rotary, on: attend.pool)
-    let keyValues = try pass.step.keyValues(layer: layer)
+    let (keys, values) = (
+      try scratch.heads(keyValueHeads, of: keyColumns), try scratch.heads(keyValueHeads, of: valueColumns)
+    )
     switch pass.queryType {
     case .float32:
       let queries = try scratch.heads(queryHeads, of: queryColumns)
-      let heads = try attention(of: queries, over: keyValues, pass)
+      let heads = try pass.cache.attention(of: queries, keys: keys, values: values, layer: layer, self)
       writeOutput(of: heads, to: outputs, adding: adding) { $0.set(row: $1, to: $2) }
     case .bfloat16:
       let queries = try scratch.rounded(queryColumns.count, on: attend.pool)
         .sliced(axis: 1, queryColumns).reshaped(to: [scratch.rows, queryHeads, depth])
-      let heads = try attention(of: queries, over: keyValues, pass)
+      let heads = try pass.cache.attention(of: queries, keys: keys, values: values, layer: layer, self)
       writeOutput(of: heads, to: outputs, adding: adding) { $0.set(row: $1, to: $2) }
     }
-  }
-
-  /// Rows of a group under a bound: as many as a part of the keys is read for at once. More are limited by arithmetic, and reading both
-  /// planes costs them nothing.
-  private static let mostBoundedRows = 32
-
-  private func attention<Element: AttentionElement>(
-    of queries: Tensor<Element>, over keyValues: KeyValues, _ pass: DecoderPass
-  ) throws(AttentionError) -> Tensor<Element> {
-    let group = queryHeads / keyValueHeads
-    let rows = (pass.lengths.max() ?? 0) * group
-    guard let bound, rows <= max(group, Self.mostBoundedRows) else {
-      return try attend(.packed(queries, lengths: pass.lengths), keyValues)
-    }
-    let result = try attend.within(
-      bound.tolerance, .packed(queries, lengths: pass.lengths), keyValues)
-    bound.add(result.lowByteReads)
-    return result.output
   }
 
   /// Queries, turned by their positions, keys, not turned, and values.
@@ -124,10 +105,9 @@ struct DecoderAttention: Sendable {
 
 /// What the layers of one pass share.
 struct DecoderPass {
-  let step: KeyValueStep
+  let cache: any PassCache
+  /// Of the rows that go through the layers here.
   let positions: RotaryPositions
-  /// Tokens of each sequence.
-  let lengths: [Int]
   let queryType: QueryType
 
   /// What queries are rounded to before they meet the cache.

@@ -63,7 +63,8 @@ extension DecoderModel {
     try check([tokens], step)
     let x = try embedded(tokens)
     let positions = RotaryPositions.ids(try step.positions)
-    let pass = DecoderPass(step: step, positions: positions, lengths: [tokens.count], queryType: .float32)
+    let pass = DecoderPass(
+      cache: StepCache(step: step, lengths: [tokens.count]), positions: positions, queryType: .float32)
     let scratch = try DecoderScratch(rows: x.rows, first, width: x.width)
     for (index, layer) in layers.enumerated() {
       let goesOn = try body(index) { () throws(AttentionError) in

@@ -16,11 +16,16 @@ extension DecoderModel {
     _ tokens: [[Int]], _ step: KeyValueStep
   ) throws(AttentionError) -> Tensor<Float> {
     try check(tokens, step)
-    let x = try embedded(tokens.flatMap { $0 })
-    guard x.rows > 0, let first = layers.first else { return x.tensor }
     let pass = DecoderPass(
-      step: step, positions: .ids(try step.positions), lengths: tokens.map(\.count),
+      cache: StepCache(step: step, lengths: tokens.map(\.count)), positions: .ids(try step.positions),
       queryType: queryType)
+    return try states(of: tokens.flatMap { $0 }, pass)
+  }
+
+  /// What the last layer makes of the tokens of a pass, normalised: `[tokens, width]`.
+  func states(of tokens: [Int], _ pass: DecoderPass) throws(AttentionError) -> Tensor<Float> {
+    let x = try embedded(tokens)
+    guard x.rows > 0, let first = layers.first else { return x.tensor }
     let scratch = try DecoderScratch(rows: x.rows, first, width: x.width)
     for (index, layer) in layers.enumerated() { try layer.run(x, layer: index, pass, scratch) }
     forEachRow(x.rows, work: x.width, on: workers) { norm.apply(to: x[$0], into: x[$0]) }

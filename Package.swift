@@ -141,7 +141,8 @@ let package = Package(
     .testTarget(
       name: "TransformerTests",
       dependencies: [
-        "Attention", "DistributedAttention", "LinearAlgebra", "Parallelism", "TensorFiles", "Tensors", "TestSupport", "Transformer",
+        "Attention", "DistributedAttention", "LinearAlgebra", "Parallelism", "TensorFiles", "Tensors",
+        "TestSupport", "Transformer",
       ],
       resources: [.copy("Fixtures")]),
     .testTarget(

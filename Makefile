@@ -14,7 +14,7 @@
 # make sanitize      the kernel driver under sanitizers and in valgrind, chosen Swift suites under Address and Undefined-behaviour Sanitizer, then under
 #              ThreadSanitizer; make test-kernels SANITIZE=1, test-valgrind, test-memory and test-threads are its parts
 # make test-c  checks attention.h and the library behind it, in C; make hammer SECONDS=300 runs the same calls on many threads, pools and forks at once
-# make test-mpi      installs Open MPI, and checks attention over 1 to 4 ranks; RANKS="2 8" names others
+# make test-mpi      installs Open MPI, and checks attention and generation over 1 to 4 ranks; RANKS="2 8" names others
 # make fuzz SECONDS=60   attacks the readers of files and what computes with libFuzzer, each target so long; TARGETS=gguf,tokenizers picks
 # make example       builds, tests and runs the packages in Examples, with the two models of `make models` that they use
 # make install PREFIX=/usr/local   builds libattention.so, which needs the C library and nothing else, and installs it with its headers and a
@@ -147,7 +147,7 @@ example: setup
 # Compilers say what is public, docc makes pages of it and of the articles. Attention exports Tensors and Parallelism, and has their pages:
 # the same symbol in two modules would be two pages, and links would lead to either.
 DOCS_BUILD := .build/docs-build
-DOCS_MODULES := Attention AttentionInspection Decompositions LinearAlgebra TensorFiles Transformer
+DOCS_MODULES := Attention AttentionInspection Decompositions DistributedAttention LinearAlgebra TensorFiles Transformer
 
 docs: setup
 	@command -v docc >/dev/null || { echo "No docc on PATH: it lies beside swift in the toolchain" >&2; exit 1; }
@@ -260,10 +260,12 @@ RANKS ?= 1 2 3 4
 MPI_BUILD := .build/mpi
 mpi: setup
 	$(call install,command -v mpirun && pkg-config --exists ompi-c,libopenmpi-dev openmpi-bin)
-	@swift build -c release --traits MPI --scratch-path $(MPI_BUILD) --product distributed-checks >&2
+	@for product in distributed-checks attention; do \
+	  swift build -c release --traits MPI,Commands --scratch-path $(MPI_BUILD) --product $$product >&2 || exit 1; done
 
 test-mpi: mpi
 	Tests/DistributedChecks/run.sh $(MPI_BUILD)/release/distributed-checks $(RANKS)
+	Tests/DistributedChecks/generate.sh $(MPI_BUILD)/release/attention $(RANKS)
 
 hammer: libattention
 	@$(C_DRIVER) CC=clang OUT=$(C_CHECKS)/clang

@@ -17,9 +17,9 @@ import Attention
 /// All ranks make the same calls in the same order. A call begins with a comparison of what each rank was given: where ranks disagree on shapes,
 /// types, masks or options, all of them throw before anything is sent. Rules and options are compared by what they say of themselves, tensors of masks
 /// by their shapes. Masks, windows, ALiBi, softcap and sinks mean what they mean alone; positions
-/// are those of the whole sequence. A ``ScoreModifier`` is refused, since it is told where a score stands in the local call.
+/// are those of the whole sequence. A ``Attention/ScoreModifier`` is refused, since it is told where a score stands in the local call.
 ///
-/// Results: those by heads and by sequences have the bits of one rank's. The other two merge partial results by ``mergeAttention(_:on:)``'s formula in
+/// Results: those by heads and by sequences have the bits of one rank's. The other two merge partial results by ``Attention/mergeAttention(_:on:)``'s formula in
 /// an order that depends on rank and number of ranks alone: within rounding of one rank's result, and the same bits each time.
 public struct ShardedAttention<Over: Communicator>: Sendable {
   /// The rules of a call, and the threads of this rank.

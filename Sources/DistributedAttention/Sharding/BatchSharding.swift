@@ -51,7 +51,7 @@ public struct BatchSharding: Hashable, Sendable {
 
   /// The rows of a rank out of those of all sequences, `[total, …]`, one sequence after the other. One copy.
   ///
-  /// - Throws: ``AttentionError`` where the tensor has not as many rows as the sequences have positions.
+  /// - Throws: ``Attention/AttentionError`` where the tensor has not as many rows as the sequences have positions.
   public func rows<Element: TensorElement>(
     of tensor: Tensor<Element>, rank: Int
   ) throws(AttentionError) -> Tensor<Element> {

@@ -10,7 +10,7 @@ extension ShardedAttention {
   ///
   /// - Parameters:
   ///   - queries: `[rows, Hq, D]`, this rank's rows of `querySharding`.
-  ///   - keys: `[key rows, Hkv, D]`, this rank's rows of `keySharding`: a ``Tensor`` or a ``QuantizedTensor``.
+  ///   - keys: `[key rows, Hkv, D]`, this rank's rows of `keySharding`: a ``Attention/Tensor`` or a ``Attention/QuantizedTensor``.
   ///   - values: `[key rows, Hkv, Dv]`, likewise.
   ///   - querySharding: which queries each rank has. ``SequenceSharding/Order/zigzag`` makes causal work even.
   ///   - keySharding: which keys; nil where it is that of the queries.

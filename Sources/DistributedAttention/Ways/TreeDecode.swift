@@ -4,13 +4,13 @@ extension ShardedAttention {
   /// Few queries over keys that lie on several ranks: each rank attends over its own keys, and the partial results are merged on every rank, in the
   /// order of ranks.
   ///
-  ///     y = ⊕ᵣ attention(q, keys of rank r)                  ⊕ as in ``mergeAttention(_:on:)``
+  ///     y = ⊕ᵣ attention(q, keys of rank r)                  ⊕ as in ``Attention/mergeAttention(_:on:)``
   ///
   /// - Parameters:
   ///   - queries: `[total, Hq, D]`, the same on all ranks.
   ///   - lengths: how many queries each sequence has.
   ///   - parts: keys and values of this rank, of all sequences, each part starting at the position where it stands
-  ///     (``KeyValues/starting(at:)-(Int)``). Any number of parts, none too; no key may be on two ranks.
+  ///     (``Attention/KeyValues/starting(at:)-(Int)``). Any number of parts, none too; no key may be on two ranks.
   ///   - keyCounts: how many keys each sequence has on all ranks together.
   /// - Returns: output `[total, Hq, Dv]` and log-sum-exp `[Hq, total]`, the same bits on all ranks.
   /// - Throws: ``DistributedError``; see ``ShardedAttention``.

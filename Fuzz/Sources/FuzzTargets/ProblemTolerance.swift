@@ -25,7 +25,9 @@ struct ProblemTolerance {
     let size =
       abs(problem.scale ?? 1 / Double(problem.depth).squareRoot()) * Double(problem.depth)
       * largest(oracle.queries.elements) * largest(storage.keys.exact) + problem.largestBias
-    let scoreError = 16 * step * size
+    // Tiles of bfloat16 queries bring keys of integers to bfloat16.
+    let keyRoundoff = storage.keys.type == .int8 && E.elementType == .bfloat16 ? 0x1p-9 : 0
+    let scoreError = (16 * step + keyRoundoff) * size
     let value = largest(storage.values.exact)
     let roundoff: Double
     switch E.elementType {

@@ -50,12 +50,7 @@ public struct ShardedAttention<Over: Communicator>: Sendable {
   }
 
   /// Throws what cannot be split up.
-  func checkRules() throws(AttentionError) {
-    if attention.mask.hasModifiers {
-      throw AttentionError(
-        "mask", "a score modifier given, expected rules and tensors: it would be told local places of scores")
-    }
-  }
+  func checkRules() throws(AttentionError) { try attention.checkCanBeSplit() }
 
   /// The rules without sinks, which belong to the whole.
   func local(_ mask: AttentionMask) -> ScaledDotProductAttention {
@@ -67,7 +62,22 @@ public struct ShardedAttention<Over: Communicator>: Sendable {
 
   /// Where query 0 of each sequence stands among the keys of the whole.
   func offsets(queries: [Int], keys: [Int]) throws(AttentionError) -> [Int] {
-    switch attention.mask.alignment {
+    try attention.offsets(queries: queries, keys: keys)
+  }
+}
+
+extension ScaledDotProductAttention {
+  /// Throws what cannot be split up.
+  func checkCanBeSplit() throws(AttentionError) {
+    if mask.hasModifiers {
+      throw AttentionError(
+        "mask", "a score modifier given, expected rules and tensors: it would be told local places of scores")
+    }
+  }
+
+  /// Where query 0 of each sequence stands among the keys of the whole.
+  func offsets(queries: [Int], keys: [Int]) throws(AttentionError) -> [Int] {
+    switch mask.alignment {
     case .bottomRight: return zip(keys, queries).map { $0 - $1 }
     case .topLeft: return queries.map { _ in 0 }
     case .offset(let offset): return queries.map { _ in offset }

@@ -13,7 +13,8 @@ struct KeyBlock: Hashable {
 ///
 /// All ranks find the same blocks, so that nobody has to ask for any.
 struct KeyExchange {
-  private let keys: BatchSharding
+  /// The keys that each rank has.
+  private let pieces: [[BatchSharding.Piece]]
   /// What queries of a rank see of each sequence: ranges in ascending order.
   private let seen: [[[Range<Int>]]]
   private let keysPerMessage: Int
@@ -26,7 +27,7 @@ struct KeyExchange {
     ranks: Int,
     keysPerMessage: Int
   ) throws(AttentionError) {
-    self.keys = keys
+    pieces = (0..<ranks).map { keys.pieces(of: $0) }
     self.keysPerMessage = keysPerMessage
     var seen: [[[Range<Int>]]] = []
     for rank in 0..<ranks {
@@ -44,18 +45,37 @@ struct KeyExchange {
   /// The blocks of keys that `source` has and `destination` sees, in the order in which they are sent.
   func blocks(from source: Int, to destination: Int) -> [KeyBlock] {
     var blocks: [KeyBlock] = []
-    for piece in keys.pieces(of: source) {
-      for range in seen[destination][piece.sequence] {
-        let part = range.clamped(to: piece.positions)
-        for start in stride(from: part.lowerBound, to: part.upperBound, by: keysPerMessage) {
-          let positions = start..<min(part.upperBound, start + keysPerMessage)
-          let row = piece.rows.lowerBound + start - piece.positions.lowerBound
-          blocks.append(
-            KeyBlock(sequence: piece.sequence, positions: positions, rows: row..<row + positions.count))
-        }
+    forEachPart(from: source, to: destination) { piece, part in
+      for start in stride(from: part.lowerBound, to: part.upperBound, by: keysPerMessage) {
+        let positions = start..<start + min(keysPerMessage, part.upperBound - start)
+        let row = piece.rows.lowerBound + start - piece.positions.lowerBound
+        blocks.append(
+          KeyBlock(sequence: piece.sequence, positions: positions, rows: row..<row + positions.count))
       }
     }
     return blocks
+  }
+
+  /// How many keys `source` sends to `destination`, and in how many blocks.
+  func count(from source: Int, to destination: Int) -> (keys: Int, blocks: Int) {
+    var (keys, blocks) = (0, 0)
+    forEachPart(from: source, to: destination) { _, part in
+      keys += part.count
+      blocks += (part.count - 1) / keysPerMessage + 1
+    }
+    return (keys, blocks)
+  }
+
+  /// Calls `body` with what `destination` sees of each piece that `source` has: ranges that are not empty.
+  private func forEachPart(
+    from source: Int, to destination: Int, _ body: (BatchSharding.Piece, Range<Int>) -> Void
+  ) {
+    for piece in pieces[source] {
+      for range in seen[destination][piece.sequence] {
+        let part = range.clamped(to: piece.positions)
+        if !part.isEmpty { body(piece, part) }
+      }
+    }
   }
 
   /// Ranges in ascending order that touch nowhere and cover what the given ones do.

@@ -35,6 +35,11 @@ public struct ReplicaSchedule: Hashable, Sendable {
   public func sequences(of rank: Int) -> [Int] { ranks.indices.filter { ranks[$0] == rank } }
 }
 
+/// What each sequence costs: its pairs of queries and keys.
+func sequenceLoads(_ lengths: [Int], _ keyLengths: [Int]) -> [Double] {
+  zip(lengths, keyLengths).map { Double($0) * Double($1) }
+}
+
 extension ShardedAttention {
   /// A batch whose sequences are spread over ranks: each rank attends over its sequences as alone, and all get all outputs.
   ///
@@ -68,7 +73,7 @@ extension ShardedAttention {
     }
     try agreement.settle(over: communicator)
     let schedule = ReplicaSchedule(
-      loads: zip(lengths, keyLengths).map { Double($0) * Double($1) }, ranks: communicator.size)
+      loads: sequenceLoads(lengths, keyLengths), ranks: communicator.size)
     let (rows, heads, width) = (queries.shape[0], queries.shape[1], values.rowShape[2])
     var results = try refusing { () throws(AttentionError) in
       SequenceResults<Element>(

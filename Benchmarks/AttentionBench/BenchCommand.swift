@@ -9,8 +9,8 @@ struct BenchCommand: ParsableCommand {
     version: ATTENTION_VERSION,
     subcommands: [
       MeasureCommand.self, ModelCommand.self, PlanesCommand.self, CompareCommand.self, AccuracyCommand.self,
-      OverheadCommand.self, DistributedCommand.self, ReportCommand.self,
-      KindCommand.self, AnswerCommand.self, ModelAnswerCommand.self,
+      OverheadCommand.self, DistributedCommand.self, ProjectCommand.self,
+      ReportCommand.self, KindCommand.self, AnswerCommand.self, ModelAnswerCommand.self,
     ],
     defaultSubcommand: MeasureCommand.self)
 }

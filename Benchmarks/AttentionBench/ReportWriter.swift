@@ -9,8 +9,9 @@ struct ReportWriter {
   private let path: String?
   private var kept: [String] = []
 
+  /// - Parameter option: what names the file.
   /// - Throws: where a file could not be put there in the end: an hour's results shall not end in that.
-  init(path: String?) throws {
+  init(path: String?, option: String = "--output") throws {
     self.path = path
     guard let path else { return }
     var isFolder: ObjCBool = false
@@ -20,10 +21,10 @@ struct ReportWriter {
       try? FileManager.default.attributesOfItem(
         atPath: URL(fileURLWithPath: path).resolvingSymlinksInPath().path)[.type] as? FileAttributeType
     if path.isEmpty || isFolder.boolValue || (exists && type != .typeRegular) {
-      throw ValidationError("--output is \(path.debugDescription), expected the path of a file")
+      throw ValidationError("\(option) is \(path.debugDescription), expected the path of a file")
     }
     guard FileManager.default.isWritableFile(atPath: folder) else {
-      throw ValidationError("--output is \(path.debugDescription), and no file can be written in its folder")
+      throw ValidationError("\(option) is \(path.debugDescription), and no file can be written in its folder")
     }
   }
 

@@ -130,7 +130,7 @@ let package = Package(
       path: "Tests/DistributedCases"),
     // What MPI starts on each rank; see `make test-mpi`.
     .executableTarget(
-      name: "distributed-checks", dependencies: ["DistributedAttention", "DistributedCases"],
+      name: "distributed-checks", dependencies: ["Attention", "DistributedAttention", "DistributedCases"],
       path: "Tests/DistributedChecks", exclude: ["generate.sh", "run.sh"]),
     .testTarget(
       name: "DistributedAttentionTests",

@@ -25,23 +25,33 @@ static inline int CMPI_begin_send(const void *bytes, int count, int destination,
   return MPI_Isend(bytes, count, MPI_BYTE, destination, tag, communicator, request);
 }
 
-static inline int CMPI_begin_receive(void *bytes, int count, int source, int tag, MPI_Comm communicator, MPI_Request *request) {
-  return MPI_Irecv(bytes, count, MPI_BYTE, source, tag, communicator, request);
+// A message that has come, or begun to, and that nobody else receives.
+typedef struct {
+  MPI_Message handle;
+  int count;
+  int tag;
+} CMPI_message;
+
+// The next message of a rank, if one has come.
+static inline int CMPI_next_message(int source, MPI_Comm communicator, int *found, CMPI_message *message) {
+  MPI_Status status;
+  int code = MPI_Improbe(source, MPI_ANY_TAG, communicator, found, &message->handle, &status);
+  if (code != MPI_SUCCESS || !*found) return code;
+  message->tag = status.MPI_TAG;
+  return MPI_Get_count(&status, MPI_BYTE, &message->count);
+}
+
+// `bytes` has room for all of the message.
+static inline int CMPI_begin_receive(void *bytes, CMPI_message *message, MPI_Request *request) {
+  return MPI_Imrecv(bytes, message->count, MPI_BYTE, &message->handle, request);
 }
 
 static inline int CMPI_begin_all_gather(const void *bytes, void *all, int count, MPI_Comm communicator, MPI_Request *request) {
   return MPI_Iallgather(bytes, count, MPI_BYTE, all, count, MPI_BYTE, communicator, request);
 }
 
-// Whether a request is done; then how many bytes came, or -1 where it received none. What failed has its code in the result.
-static inline int CMPI_test(MPI_Request *request, int *done, int *count) {
-  MPI_Status status;
-  status.MPI_ERROR = MPI_SUCCESS;
-  int code = MPI_Test(request, done, &status);
-  *count = -1;
-  if (code == MPI_SUCCESS && *done && MPI_Get_count(&status, MPI_BYTE, count) != MPI_SUCCESS) *count = -1;
-  return code;
-}
+// Whether a request is done. What failed has its code in the result.
+static inline int CMPI_test(MPI_Request *request, int *done) { return MPI_Test(request, done, MPI_STATUS_IGNORE); }
 
 // A message of any rank with this tag, if one has come: its source.
 static inline int CMPI_probe(int tag, MPI_Comm communicator, int *found, int *source) {

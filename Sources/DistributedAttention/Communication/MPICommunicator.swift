@@ -14,7 +14,8 @@
   ///     // mpirun -n 2 program
   ///
   /// Messages are bytes between duplicates of `MPI_COMM_WORLD`, so that they never meet those of the program's own. Those of more than
-  /// ``largestMessage`` bytes go in pieces: MPI counts in 32 bits. Every call of MPI is made under one lock, from whatever thread; MPI has to
+  /// ``largestMessage`` bytes go in pieces: MPI counts in 32 bits. A message that is shorter or longer than its receiver expects is an error there, which
+  /// says both lengths, and the next one is whole. Every call of MPI is made under one lock, from whatever thread; MPI has to
   /// grant `MPI_THREAD_SERIALIZED`. While transfers are under way a thread looks at them ten thousand times a second, since most builds of MPI
   /// move bytes during calls alone.
   ///
@@ -86,9 +87,7 @@
     ) throws(DistributedError) -> any Transfer {
       precondition((0..<size).contains(rank), "rank \(rank) of \(size)")
       let pieces = pieces(of: bytes.count).map { UnsafeMutableRawBufferPointer(rebasing: bytes[$0]) }
-      let id = try begin { (library) throws(DistributedError) in
-        try library.receive(pieces, from: rank, owner)
-      }
+      let id = try begin { (library) throws(DistributedError) in library.receive(pieces, from: rank, owner) }
       return MPITransfer(self, id, peer: rank)
     }
 

@@ -10,24 +10,16 @@
     let host: String
     /// For what callers send, for collective calls, and for notices of ranks that wait.
     private let (messages, notices): (MPI_Comm, MPI_Comm)
-    private var pending: [Int: Pending] = [:]
+    private var pending: [Int: MPIPending] = [:]
     private var lastID = 0
+    /// What this rank expects of each other one, in the order in which it is sent: the first takes what comes next.
+    private var expected: [[Int]]
     /// Whether a thread looks at what is under way.
     var isWatched = false
     /// The ranks that said last that they wait.
     private(set) var waiting: Set<Int> = []
     /// Notices that are on their way; they are few, and their memory is never freed before MPI is done with it.
     private var noticesUnderWay: [(request: MPI_Request?, memory: UnsafeMutablePointer<Int32>)] = []
-
-    private struct Pending {
-      var requests: [MPI_Request?]
-      /// What each receive has to bring; nil where nothing is received.
-      let counts: [Int]?
-      /// Of the memory that MPI reads or writes.
-      let owner: any Sendable
-      var failure: String?
-      var unfinished: Int
-    }
 
     /// Starts MPI unless the program has.
     init() throws(DistributedError) {
@@ -50,6 +42,7 @@
       MPI_Comm_rank(CMPI_comm_world(), &rank)
       MPI_Comm_size(CMPI_comm_world(), &size)
       (self.rank, self.size) = (Int(rank), Int(size))
+      expected = Array(repeating: [], count: Int(size))
       var length: Int32 = 0
       let name = [CChar](unsafeUninitializedCapacity: Int(CMPI_max_processor_name())) { name, count in
         MPI_Get_processor_name(name.baseAddress, &length)
@@ -86,56 +79,54 @@
 
   // MARK: - Transfers
 
-  /// Messages of callers and notices of ranks, each on a communicator of its own.
-  private let tag: Int32 = 1
-
   extension MPILibrary {
-    /// Begins to send pieces to a rank.
+    /// Begins to send pieces to a rank. Tags say whether more of the message comes.
     mutating func send(
       _ pieces: [UnsafeRawBufferPointer], to rank: Int, _ owner: any Sendable
     ) throws(DistributedError) -> Int {
-      let messages = messages
-      return try begin(pieces.count, rank, counts: nil, owner) { index, request in
-        CMPI_begin_send(
-          pieces[index].baseAddress, Int32(pieces[index].count), Int32(rank), tag, messages, request)
+      var requests: [MPI_Request?] = []
+      for (index, piece) in pieces.enumerated() {
+        requests.append(
+          try begun(with: rank) { request in
+            CMPI_begin_send(
+              piece.baseAddress, Int32(piece.count), Int32(rank), index == pieces.count - 1 ? 0 : 1, messages,
+              request)
+          })
       }
+      return add(MPIPending(requests, owner))
     }
 
-    /// Begins to receive pieces from a rank.
+    /// Begins to receive a message from a rank, in pieces as they are sent.
     mutating func receive(
-      _ pieces: [UnsafeMutableRawBufferPointer], from rank: Int, _ owner: any Sendable
-    ) throws(DistributedError) -> Int {
-      let messages = messages
-      return try begin(pieces.count, rank, counts: pieces.map(\.count), owner) { index, request in
-        CMPI_begin_receive(
-          pieces[index].baseAddress, Int32(pieces[index].count), Int32(rank), tag, messages, request)
-      }
+      _ rooms: [UnsafeMutableRawBufferPointer], from rank: Int, _ owner: any Sendable
+    ) -> Int {
+      let id = add(MPIPending(expecting: rooms, owner))
+      expected[rank].append(id)
+      return id
     }
 
     /// Begins to gather what each rank contributes.
     mutating func allGather(
       _ bytes: UnsafeRawBufferPointer, into all: UnsafeMutableRawBufferPointer, _ owner: any Sendable
     ) throws(DistributedError) -> Int {
-      let messages = messages
-      return try begin(1, rank, counts: nil, owner) { _, request in
+      let request = try begun(with: rank) { request in
         CMPI_begin_all_gather(bytes.baseAddress, all.baseAddress, Int32(bytes.count), messages, request)
       }
+      return add(MPIPending([request], owner))
     }
 
-    private mutating func begin(
-      _ count: Int, _ peer: Int, counts: [Int]?, _ owner: any Sendable,
-      _ body: (_ piece: Int, _ request: UnsafeMutablePointer<MPI_Request?>) -> Int32
-    ) throws(DistributedError) -> Int {
-      var requests: [MPI_Request?] = []
-      for piece in 0..<count {
-        var request: MPI_Request? = CMPI_request_null()
-        let code = body(piece, &request)
-        guard code == MPI_SUCCESS else { throw .transfer(rank: peer, Self.text(of: code)) }
-        requests.append(request)
-      }
+    private func begun(
+      with peer: Int, _ body: (UnsafeMutablePointer<MPI_Request?>) -> Int32
+    ) throws(DistributedError) -> MPI_Request? {
+      var request: MPI_Request? = CMPI_request_null()
+      let code = body(&request)
+      guard code == MPI_SUCCESS else { throw .transfer(rank: peer, Self.text(of: code)) }
+      return request
+    }
+
+    private mutating func add(_ transfer: MPIPending) -> Int {
       lastID += 1
-      pending[lastID] = Pending(
-        requests: requests, counts: counts, owner: owner, failure: nil, unfinished: count)
+      pending[lastID] = transfer
       return lastID
     }
 
@@ -143,6 +134,7 @@
     ///
     /// - Returns: whether some are still under way.
     mutating func progress() -> Bool {
+      takeMessages()
       var isBusy = false
       for id in pending.keys { isBusy = look(at: id) || isBusy }
       return isBusy
@@ -152,31 +144,36 @@
     ///
     /// - Returns: nil while it is under way, else what went wrong, or an empty text.
     mutating func end(of id: Int) -> String? {
+      takeMessages()
       if look(at: id) { return nil }
       return pending.removeValue(forKey: id)?.failure ?? ""
     }
 
     private mutating func look(at id: Int) -> Bool {
-      guard var transfer = pending[id], transfer.unfinished > 0 else { return false }
-      for index in transfer.requests.indices where transfer.requests[index] != CMPI_request_null() {
-        var (isDone, count): (Int32, Int32) = (0, -1)
-        let code = CMPI_test(&transfer.requests[index], &isDone, &count)
-        if code != MPI_SUCCESS {
-          transfer.failure = Self.text(of: code)
-          transfer.requests[index] = CMPI_request_null()
-        } else if isDone == 0 {
-          continue
-        } else if let expected = transfer.counts?[index], Int(count) != expected {
-          transfer.failure = "\(count) bytes came, expected \(expected)"
-        }
-        transfer.unfinished -= 1
-      }
+      guard var transfer = pending[id], transfer.isUnderWay else { return false }
+      transfer.look()
       pending[id] = transfer
-      return transfer.unfinished > 0
+      return transfer.isUnderWay
+    }
+
+    /// Receives what has come, each message into the memory of who expects it first.
+    private mutating func takeMessages() {
+      for source in expected.indices {
+        while let id = expected[source].first {
+          var (found, message): (Int32, CMPI_message) = (0, CMPI_message())
+          let code = CMPI_next_message(Int32(source), messages, &found, &message)
+          if code == MPI_SUCCESS && found == 0 { break }
+          if code == MPI_SUCCESS { pending[id]?.receive(&message) } else { pending[id]?.fail(code) }
+          if pending[id]?.isComplete ?? true { expected[source].removeFirst() }
+        }
+      }
     }
   }
 
   // MARK: - Who waits
+
+  /// Of notices, which have a communicator of their own.
+  private let tag: Int32 = 1
 
   extension MPILibrary {
     /// Tells all other ranks that this one waits, or no longer does.
@@ -196,8 +193,8 @@
     /// Reads what others have announced.
     mutating func readNotices() {
       noticesUnderWay.removeAll { notice in
-        var (request, isDone, count): (MPI_Request?, Int32, Int32) = (notice.request, 0, 0)
-        guard CMPI_test(&request, &isDone, &count) == MPI_SUCCESS, isDone != 0 else { return false }
+        var (request, isDone): (MPI_Request?, Int32) = (notice.request, 0)
+        guard CMPI_test(&request, &isDone) == MPI_SUCCESS, isDone != 0 else { return false }
         notice.memory.deallocate()
         return true
       }

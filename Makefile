@@ -15,6 +15,8 @@
 #              ThreadSanitizer; make test-kernels SANITIZE=1, test-valgrind, test-memory and test-threads are its parts
 # make test-c  checks attention.h and the library behind it, in C; make hammer SECONDS=300 runs the same calls on many threads, pools and forks at once
 # make test-mpi      installs Open MPI, and checks attention and generation over 1 to 4 ranks; RANKS="2 8" names others
+# make test-mpi-network, make bench-network   the same checks, and attention-bench distributed, on two ranks in network namespaces of their own, with TCP
+#              at 10 Gbit/s between them; as root. RATE=1gbit is another network, ARGS="--ways ring --prompt 32768" adds flags
 # make fuzz SECONDS=60   attacks the readers of files and what computes with libFuzzer, each target so long; TARGETS=gguf,tokenizers picks
 # make example       builds, tests and runs the packages in Examples, with the two models of `make models` that they use
 # make install PREFIX=/usr/local   builds libattention.so, which needs the C library and nothing else, and installs it with its headers and a
@@ -23,14 +25,14 @@
 # make test-python   builds the package, installs it with NumPy into .build/python and tests it; make test-torch does so with PyTorch, Transformers
 #                    and two models, in .build/python-torch (3.1 GB, most of it CUDA, without which this PyTorch does not load)
 # make docs         writes the documentation of all modules into .build/docs, a folder of web pages; a link that leads nowhere fails
-# make release-check   what must pass before a version is tagged and takes hours: .ci/run, then examples, MPI, sanitizers, PyTorch and models from Python,
+# make release-check   what must pass before a version is tagged and takes hours: .ci/run, then examples, MPI on this machine and over a network, sanitizers, PyTorch and models from Python,
 #              fuzzing of each target and the hammer for RELEASE_SECONDS=300 each, documentation, and the API beside the last tag
 # make format  rewrites the Swift sources in the repository's style; make lint only checks it
 
 SHELL := /bin/bash
 comma := ,
 .DELETE_ON_ERROR:
-.PHONY: fuzz mpi test-mpi wheel test-python test-torch test generate test-kernels test-neon test-c hammer test-threads test-memory test-valgrind sanitize bench bench-against models peers report report-setup test-report example libattention install example-c docs check-version check-api release-check format lint setup
+.PHONY: fuzz mpi test-mpi network test-mpi-network bench-network wheel test-python test-torch test generate test-kernels test-neon test-c hammer test-threads test-memory test-valgrind sanitize bench bench-against models peers report report-setup test-report example libattention install example-c docs check-version check-api release-check format lint setup
 
 SWIFT_SOURCES := Package.swift Sources Tests Benchmarks Examples Fuzz/Package.swift Fuzz/Sources
 ARGS ?=
@@ -199,7 +201,7 @@ check-api:
 
 release-check:
 	.ci/run
-	@for part in check-api docs example test-mpi test-report sanitize test-torch "fuzz SECONDS=$(RELEASE_SECONDS)" "hammer SECONDS=$(RELEASE_SECONDS)"; do \
+	@for part in check-api docs example test-mpi test-mpi-network test-report sanitize test-torch "fuzz SECONDS=$(RELEASE_SECONDS)" "hammer SECONDS=$(RELEASE_SECONDS)"; do \
 	  echo "release-check: $$part"; $(MAKE) --no-print-directory $$part || exit 1; done
 
 format:
@@ -257,15 +259,30 @@ test-c: libattention
 
 # Attention over several ranks, on MPI: the trait compiles the package once more, in a folder of its own.
 RANKS ?= 1 2 3 4
+RATE ?= 10gbit
 MPI_BUILD := .build/mpi
 mpi: setup
 	$(call install,command -v mpirun && pkg-config --exists ompi-c,libopenmpi-dev openmpi-bin)
-	@for product in distributed-checks attention; do \
-	  swift build -c release --traits MPI,Commands --scratch-path $(MPI_BUILD) --product $$product >&2 || exit 1; done
+	@$(call mpi_build,distributed-checks)
+	@$(call mpi_build,attention)
+
+# The same traits for all products, or each would compile the package anew.
+mpi_build = swift build -c release --traits MPI,Commands --scratch-path $(MPI_BUILD) --product $(1) >&2
 
 test-mpi: mpi
 	Tests/DistributedChecks/run.sh $(MPI_BUILD)/release/distributed-checks $(RANKS)
 	Tests/DistributedChecks/generate.sh $(MPI_BUILD)/release/attention $(RANKS)
+
+# Two network namespaces stand for two machines.
+network: mpi
+	$(call install,command -v ip && command -v tc,iproute2)
+
+test-mpi-network: network
+	RATE=$(RATE) Tests/DistributedChecks/run.sh $(MPI_BUILD)/release/distributed-checks network
+
+bench-network: network
+	@$(call mpi_build,attention-bench)
+	@RATE=$(RATE) Tests/DistributedChecks/namespaces.sh $(MPI_BUILD)/release/attention-bench distributed $(ARGS)
 
 hammer: libattention
 	@$(C_DRIVER) CC=clang OUT=$(C_CHECKS)/clang

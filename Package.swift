@@ -131,7 +131,7 @@ let package = Package(
     // What MPI starts on each rank; see `make test-mpi`.
     .executableTarget(
       name: "distributed-checks", dependencies: ["Attention", "DistributedAttention", "DistributedCases"],
-      path: "Tests/DistributedChecks", exclude: ["generate.sh", "run.sh"]),
+      path: "Tests/DistributedChecks", exclude: ["generate.sh", "namespaces.sh", "run.sh"]),
     .testTarget(
       name: "DistributedAttentionTests",
       dependencies: ["Attention", "DistributedAttention", "DistributedCases"]),

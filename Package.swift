@@ -90,7 +90,7 @@ let package = Package(
       name: "AttentionBench",
       dependencies: [
         "Attention", "AttentionC", "AttentionReference", "BenchmarkKit", "CAttention", "CAttentionKernels",
-        "COneBLASThread", "DistributedAttention",
+        "CMachineProbe", "COneBLASThread", "DistributedAttention",
         "LinearAlgebra", "Parallelism", "TensorFiles", "Transformer",
         .product(
           name: "ArgumentParser", package: "swift-argument-parser", condition: .when(traits: ["Commands"])),

@@ -11,6 +11,9 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <time.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 DEFINE_KERNELS(baseline, , 16, 12)
 #if defined(__x86_64__)
@@ -217,4 +220,10 @@ double CMachineProbe_readRate(int threads, const void *memory, size_t bytes, dou
 double CMachineProbe_readWriteRate(int threads, void *memory, size_t bytes, double seconds) {
   struct Probe probe = {.kernels = bestKernels(), .seconds = seconds, .work = readAndWriteForAWhile};
   return 2 * runProbe(&probe, threads, memory, bytes);
+}
+
+void CMachineProbe_returnFreeMemory(void) {
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
 }

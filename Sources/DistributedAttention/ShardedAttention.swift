@@ -98,6 +98,8 @@ public struct Traffic: Hashable, Sendable {
   public internal(set) var received = 0
   /// How long the rank waited for messages with nothing to compute.
   public internal(set) var waited = Duration.zero
+  /// How long it waited after the last of its work for others to take what it had sent: as long as they are behind in theirs.
+  public internal(set) var waitedToSend = Duration.zero
 
   /// No traffic yet.
   public init() {}

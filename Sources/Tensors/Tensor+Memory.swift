@@ -31,6 +31,16 @@ extension Tensor {
     return Tensor(memory: memory, layout: TensorLayout(shape: shape, strides: shape.rowMajorStrides))
   }
 
+  /// Gives the memory of the first elements of a row-major tensor back to the system, in large pages: for who needs them no more while the others are
+  /// still of use. What they hold afterwards is not known.
+  ///
+  /// - Precondition: `0 <= count <= self.count`. The tensor is the whole of its memory, and nobody else has any of it.
+  package mutating func forget(first count: Int) {
+    precondition((0...self.count).contains(count) && isContiguous && offset == 0)
+    precondition(isKnownUniquelyReferenced(&memory), "memory that others see")
+    memory.forget(bytes: count * MemoryLayout<Element>.stride)
+  }
+
   /// Calls `body` with the address of element `[0, 0, …]`; other elements are at ``strides`` from it.
   ///
   /// The pointer is valid during the call only. An empty tensor gives an address that must not be read.

@@ -70,6 +70,13 @@ final class TensorMemory: @unchecked Sendable {
   deinit {
     if isAllocated { free(base) }
   }
+
+  /// Gives the pages of the first bytes back to the system, as far as they are whole large pages. What they held is lost.
+  ///
+  /// Memory of someone else stays as it is.
+  func forget(bytes: Int) {
+    if isAllocated { madvise(base, bytes / Self.largePage * Self.largePage, MADV_DONTNEED) }
+  }
 }
 
 // MARK: - Rows

@@ -14,7 +14,10 @@ struct DistributedCommand: ParsableCommand {
 
       Each way is computed by all ranks, and then by rank 0 alone on its own threads, while the others sleep. Times are \
       medians of rounds, of the slowest rank. Efficiency is the time alone over the time together, times the number of \
-      ranks. What is hidden is the part of the messages' own time during which ranks had something to compute.
+      ranks. What is hidden is the part of the messages' own time during which ranks had something to compute; \
+      what a rank then waits for others, which are behind in their work, stands apart. \
+      Memory is the most that inputs, results and what is computed between take of a process, of the rank that takes most; \
+      the share of a rank is what one takes alone over the number of ranks.
       """)
 
   @Option(help: ArgumentHelp("Ranks, where there is no MPI.", valueName: "n"))
@@ -34,6 +37,9 @@ struct DistributedCommand: ParsableCommand {
 
   @Option(help: ArgumentHelp("Width of a head.", valueName: "n"))
   var width = 128
+
+  @Option(help: "Of queries, keys and values.")
+  var type = DistributedType.bfloat16
 
   @Option(help: ArgumentHelp("Rounds of each way.", valueName: "n"))
   var rounds = 3
@@ -60,10 +66,25 @@ struct DistributedCommand: ParsableCommand {
     }
   }
 
+  private var usesMPI: Bool {
+    #if MPI
+      true
+    #else
+      false
+    #endif
+  }
+
   func run() throws {
+    switch type {
+    case .bfloat16: try measure { BFloat16($0) }
+    case .float32: try measure { $0 }
+    }
+  }
+
+  private func measure<Element: AttentionElement>(_ rounded: @escaping @Sendable (Float) -> Element) throws {
     let study = DistributedStudy(
       prompt: prompt, keys: keys, heads: heads, keyHeads: keyHeads, width: width, rounds: rounds,
-      ways: ways.values)
+      ways: ways.values, ranksAreProcesses: usesMPI, rounded: rounded)
     #if MPI
       let communicator = try MPICommunicator.world(timeout: .seconds(timeout))
       do {
@@ -81,4 +102,9 @@ struct DistributedCommand: ParsableCommand {
       Output.write(lines[0])
     #endif
   }
+}
+
+/// A type of queries, keys and values.
+enum DistributedType: String, CaseIterable, ExpressibleByArgument {
+  case bfloat16, float32
 }

@@ -9,7 +9,7 @@ enum DistributedWay: String, CaseIterable, Sendable {
 }
 
 /// What each way takes on the ranks of a communicator, and on one of them alone.
-struct DistributedStudy: Sendable {
+struct DistributedStudy<Element: AttentionElement>: Sendable {
   let prompt: Int
   let keys: Int
   let heads: Int
@@ -17,12 +17,18 @@ struct DistributedStudy: Sendable {
   let width: Int
   let rounds: Int
   let ways: [DistributedWay]
+  /// Whether each rank is a process, whose memory is its own.
+  let ranksAreProcesses: Bool
+  /// A number of what is attended over.
+  let rounded: @Sendable (Float) -> Element
 
   /// A table, the same on every rank.
   func lines(over communicator: some Communicator, on pool: WorkerPool) throws -> [String] {
     let attend = ScaledDotProductAttention(mask: .causal, on: pool)
     let header = [
-      "way", "ranks", "threads", "time, ms", "alone, ms", "efficiency", "sent, MB", "waited, ms", "hidden",
+      "way", "ranks", "threads", "time, ms", "alone, ms", "efficiency", "sent, MB", "messages, ms",
+      "waited, ms", "for others, ms",
+      "hidden", "memory, MB", "alone, MB", "of its share",
     ]
     var rows: [[String]] = []
     var left: [String] = []
@@ -47,38 +53,42 @@ struct DistributedStudy: Sendable {
     return table.heading + rows.map { table.line($0) } + left
   }
 
-  private func numbers(_ rows: Int, _ heads: Int, seed: Int) -> Tensor<BFloat16> {
+  private func numbers(_ rows: Int, _ heads: Int, seed: Int) -> Tensor<Element> {
     // Cheap to make, and no kernel is faster or slower for it: exponents stay in the range of scores that are met.
     Tensor(unsafeUninitializedShape: [rows, heads, width]) { buffer in
       var state = UInt32(truncatingIfNeeded: seed) &* 2_654_435_761 | 1
       for index in buffer.indices {
         state = state &* 1_664_525 &+ 1_013_904_223
-        buffer.initializeElement(at: index, to: BFloat16(Float(state >> 8) * 0x1p-23 - 1))
+        buffer.initializeElement(at: index, to: rounded(Float(state >> 8) * 0x1p-23 - 1))
       }
     }
   }
 
+  private func memory() throws -> ProcessMemory? { ranksAreProcesses ? try ProcessMemory() : nil }
+
   // MARK: - Ways
 
   private func ring<Over: Communicator>(_ sharded: ShardedAttention<Over>) throws -> DistributedRow {
+    let memory = try memory()
     let sharding = BatchSharding(lengths: [prompt], ranks: sharded.communicator.size)
     let rows = sharding.rowCount(of: sharded.communicator.rank)
     let (q, k, v) = (
       numbers(rows, heads, seed: 1), numbers(rows, keyHeads, seed: 2), numbers(rows, keyHeads, seed: 3)
     )
     return try measure(
-      sharded, { try sharded.prefill(q, k, v, sharding).traffic },
+      sharded, memory, { try sharded.prefill(q, k, v, sharding).traffic },
       messages: { _ = try sharded.prefillTraffic(q, k, v, sharding) }, alone: prefillAlone(sharded))
   }
 
   private func byHeads<Over: Communicator>(_ sharded: ShardedAttention<Over>) throws -> DistributedRow {
+    let memory = try memory()
     let sharding = BatchSharding(lengths: [prompt], ranks: sharded.communicator.size)
     let rows = sharding.rowCount(of: sharded.communicator.rank)
     let (q, k, v) = (
       numbers(rows, heads, seed: 1), numbers(rows, keyHeads, seed: 2), numbers(rows, keyHeads, seed: 3)
     )
     return try measure(
-      sharded, { try sharded.prefillByHeads(q, k, v, sharding).traffic }, messages: nil,
+      sharded, memory, { try sharded.prefillByHeads(q, k, v, sharding).traffic }, messages: nil,
       alone: prefillAlone(sharded))
   }
 
@@ -96,6 +106,7 @@ struct DistributedStudy: Sendable {
   }
 
   private func tree<Over: Communicator>(_ sharded: ShardedAttention<Over>) throws -> DistributedRow {
+    let memory = try memory()
     let mine = SequenceSharding.blocks(keys, ranks: sharded.communicator.size).pieces(
       of: sharded.communicator.rank)
     let q = numbers(1, heads, seed: 1)
@@ -106,7 +117,8 @@ struct DistributedStudy: Sendable {
       ).starting(at: piece.lowerBound)
     }
     return try measure(
-      sharded, { try sharded.decode(q, lengths: [1], parts, keyCounts: [keys]).traffic }, messages: nil,
+      sharded, memory, { try sharded.decode(q, lengths: [1], parts, keyCounts: [keys]).traffic },
+      messages: nil,
       alone: {
         let whole = KeyValues(
           packedKeys: numbers(keys, keyHeads, seed: 2), values: numbers(keys, keyHeads, seed: 3),
@@ -116,13 +128,14 @@ struct DistributedStudy: Sendable {
   }
 
   private func bySequences<Over: Communicator>(_ sharded: ShardedAttention<Over>) throws -> DistributedRow {
+    let memory = try memory()
     let lengths = (0..<16).map { prompt / 16 / (1 + $0 % 4) }
     let rows = lengths.reduce(0, +)
     let (q, k, v) = (
       numbers(rows, heads, seed: 1), numbers(rows, keyHeads, seed: 2), numbers(rows, keyHeads, seed: 3)
     )
     return try measure(
-      sharded, { try sharded.attendBySequences(q, lengths: lengths, k, v).traffic }, messages: nil,
+      sharded, memory, { try sharded.attendBySequences(q, lengths: lengths, k, v).traffic }, messages: nil,
       alone: {
         let keyValues = KeyValues(packedKeys: k, values: v, lengths: lengths)
         return { _ = try sharded.attention(.packed(q, lengths: lengths), keyValues) }
@@ -131,39 +144,42 @@ struct DistributedStudy: Sendable {
 
   // MARK: - Rounds
 
-  /// Rounds of a way on all ranks, of its messages, and of the same on rank 0 alone, in turns.
+  /// Rounds of a way on all ranks, of its messages, and of the same on rank 0 alone, in turns. The first one warms up, and says how much memory
+  /// is needed.
   ///
   /// - Parameters:
+  ///   - memory: from before this rank's inputs were made.
   ///   - messages: the messages of the way with nothing computed; nil where nothing is computed meanwhile anyway.
   ///   - alone: makes the inputs of the whole, and gives what computes it.
   ///   - calls: how many a round measures.
   private func measure<Over: Communicator>(
-    _ sharded: ShardedAttention<Over>, _ body: () throws -> Traffic, messages: (() throws -> Void)?,
-    alone: () throws -> () throws -> Void, calls: Int = 1
+    _ sharded: ShardedAttention<Over>, _ memory: ProcessMemory?, _ body: () throws -> Traffic,
+    messages: (() throws -> Void)?, alone: () throws -> () throws -> Void, calls: Int = 1
   ) throws -> DistributedRow {
     let communicator = sharded.communicator
+    let peak = try communicator.largest(Double(try memory?.peak { _ = try body() } ?? 0))
+    try messages?()
+    let wholeMemory = try self.memory()
     let whole = communicator.rank == 0 ? try alone() : {}
+    let wholePeak = try communicator.largest(Double(try wholeMemory?.peak(whole) ?? 0))
     var (together, onOne, exchanges): ([Double], [Double], [Double]) = ([], [], [])
-    var waits: [Double] = []
+    var (waits, waitsToSend): ([Double], [Double]) = ([], [])
     var traffic = Traffic()
-    for round in 0...rounds {
-      let time = try slowest(communicator) { for _ in 0..<calls { traffic = try body() } }
-      let exchange = try messages.map { try slowest(communicator, $0) } ?? 0
-      let one = try slowest(communicator) { for _ in 0..<calls { try whole() } }
-      let waited = try communicator.largest(
-        Double(traffic.waited.components.attoseconds) / 1e18 + Double(traffic.waited.components.seconds))
-      // The first round warms up.
-      if round == 0 { continue }
-      together.append(time / Double(calls))
-      exchanges.append(exchange)
-      onOne.append(one / Double(calls))
-      waits.append(waited)
+    for _ in 0..<rounds {
+      together.append(
+        try slowest(communicator) { for _ in 0..<calls { traffic = try body() } } / Double(calls))
+      waits.append(try communicator.largest(traffic.waited / .seconds(1)))
+      waitsToSend.append(try communicator.largest(traffic.waitedToSend / .seconds(1)))
+      if let messages { exchanges.append(try slowest(communicator, messages)) }
+      onOne.append(try slowest(communicator) { for _ in 0..<calls { try whole() } } / Double(calls))
     }
     func median(_ times: [Double]) -> Double { times.sorted()[times.count / 2] }
     return DistributedRow(
       together: median(together), alone: median(onOne), waited: median(waits),
+      waitedToSend: median(waitsToSend),
       messages: messages == nil ? nil : median(exchanges),
-      sent: try communicator.largest(Double(traffic.sent)))
+      sent: try communicator.largest(Double(traffic.sent)),
+      memory: memory == nil ? nil : (peak, wholePeak))
   }
 
   /// Seconds of the rank that took longest, from a moment at which all had come.
@@ -172,24 +188,6 @@ struct DistributedStudy: Sendable {
     let start = Stopwatch.seconds()
     try body()
     return try communicator.largest(Stopwatch.seconds() - start)
-  }
-}
-
-/// What was measured of a way, in seconds and bytes.
-struct DistributedRow {
-  let together: Double
-  let alone: Double
-  let waited: Double
-  let messages: Double?
-  let sent: Double
-
-  func cells(ranks: Int) -> [String] {
-    let hidden = messages.map { $0 > 0 ? max(0, 1 - waited / $0) : 1 }
-    return [
-      String(format: "%.2f", together * 1e3), String(format: "%.2f", alone * 1e3),
-      String(format: "%.0f %%", 100 * alone / together / Double(ranks)), String(format: "%.3f", sent / 1e6),
-      String(format: "%.2f", waited * 1e3), hidden.map { String(format: "%.0f %%", 100 * $0) } ?? "-",
-    ]
   }
 }
 

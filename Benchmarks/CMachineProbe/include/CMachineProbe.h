@@ -43,3 +43,6 @@ double CMachineProbe_readRate(int threads, const void *memory, size_t bytes, dou
 /// round over its own part of `memory`, as `CMachineProbe_readRate` does, and changes every byte in place. So a line
 /// that is written was just read, and ordinary stores cost no more traffic than stores past the caches would.
 double CMachineProbe_readWriteRate(int threads, void *memory, size_t bytes, double seconds);
+
+/// Gives memory that was freed back to the system, where the C library can: what is resident then is in use.
+void CMachineProbe_returnFreeMemory(void);

@@ -51,22 +51,28 @@ package struct RunningAttention<Element: AttentionElement>: Sendable {
     (output, logSumExp)
   }
 
-  /// Output `[rows, heads, width]` and log-sum-exp `[heads, rows]` over all keys that came.
+  /// Output `[rows, heads, width]` and log-sum-exp `[heads, rows]` over all keys that came. Nothing may be added or asked for afterwards: the memory of
+  /// what came has gone where the results are in another type, and the sinks are in it.
   ///
   /// - Parameter sinks: one a head; they count in the output and not in the log-sum-exp.
   /// - Throws: ``AttentionError`` where there is no memory for results of another type than the accumulation's.
-  package consuming func finish(
+  package mutating func finish(
     sinks: [Double]?, on pool: WorkerPool
   ) throws(AttentionError) -> (output: Tensor<Element>, logSumExp: Tensor<Element.Accumulator>) {
-    var running = self
-    if let sinks { running.change(0..<running.shape[0], on: pool) { $0.weigh(against: sinks) } }
-    if let whole = running.output as? Tensor<Element> { return (whole, running.logSumExp) }
-    var rounded: Tensor<Element> = try allocated(running.shape, for: "queries", running.shape)
+    if let sinks { change(0..<shape[0], on: pool) { $0.weigh(against: sinks) } }
+    if let whole = output as? Tensor<Element> { return (whole, logSumExp) }
+    var rounded: Tensor<Element> = try allocated(shape, for: "queries", shape)
+    // Some rows at a time, whose memory goes back to the system: a long output is never there twice.
+    let perStep = max(1, elementsPerStep / max(1, shape[1] * shape[2]))
     rounded.withMutableView { target in
       let base = UnsafeMutableRawPointer(target.base)
-      running.change(0..<running.shape[0], on: pool) { $0.store(to: base, StorageType(Element.self)) }
+      for first in stride(from: 0, to: shape[0], by: perStep) {
+        let end = min(shape[0], first + perStep)
+        change(first..<end, on: pool) { $0.store(to: base, StorageType(Element.self)) }
+        output.forget(first: end * shape[1] * shape[2])
+      }
     }
-    return (rounded, running.logSumExp)
+    return (rounded, logSumExp)
   }
 
   /// Calls `body` for tasks of some rows each, on the threads of a pool.
@@ -96,6 +102,9 @@ package struct RunningAttention<Element: AttentionElement>: Sendable {
 
 /// Some 64 KiB of sums a task: worth handing over, and no more than a second-level cache holds beside the part.
 private let elementsPerTask = 16_384
+
+/// 8 MiB of sums that are rounded between two times that memory is given back, which takes microseconds.
+private let elementsPerStep = 2 << 20
 
 private struct RowsPlace {
   let rows: Range<Int>

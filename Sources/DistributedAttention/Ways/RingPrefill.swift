@@ -37,7 +37,7 @@ extension ShardedAttention {
     let traffic = try exchange(call) { (block, rows) throws(DistributedError) in
       try add(block, rows, queries, pieces, call.offsets, through: &partial, to: &running)
     }
-    return try finish(running, traffic)
+    return try finish(&running, traffic)
   }
 
   /// The messages of ``prefill(_:_:_:_:keySharding:)`` with nothing computed meanwhile: what arithmetic has to hide.
@@ -95,7 +95,9 @@ extension ShardedAttention {
       try body(block, call.rows.rows(block.rows))
     }
     while try arriving.withNext(&traffic, body) {}
-    for send in sends { try traffic.wait(for: send) }
+    let start = ContinuousClock.now
+    for send in sends { try send.wait() }
+    traffic.waitedToSend = ContinuousClock.now - start
     return traffic
   }
 

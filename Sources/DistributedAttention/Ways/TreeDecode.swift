@@ -32,11 +32,11 @@ extension ShardedAttention {
     let widths = try agreement.settle(over: communicator, note: running?.state.output.shape[2] ?? 0)
     let width = try commonWidth(widths)
     let (rows, heads) = (queries.shape[0], queries.shape[1])
-    let mine = try refusing { () throws(AttentionError) in
+    var mine = try refusing { () throws(AttentionError) in
       if let running { return running }
       return try RunningAttention<Element>(rows: rows, heads: heads, width: width)
     }
-    if communicator.size == 1 { return try finish(mine, Traffic()) }
+    if communicator.size == 1 { return try finish(&mine, Traffic()) }
     return try merge(mine, rows, heads, width)
   }
 
@@ -116,15 +116,16 @@ extension ShardedAttention {
           part.sliced(axis: 0, outputCount..<count).reshaped(to: [heads, rows]), at: 0, on: pool)
       }
     }
-    return try finish(merged, traffic)
+    return try finish(&merged, traffic)
   }
 
   /// The result of all keys, with sinks.
   func finish<Element: AttentionElement>(
-    _ running: consuming RunningAttention<Element>, _ traffic: Traffic
+    _ running: inout RunningAttention<Element>, _ traffic: Traffic
   ) throws(DistributedError) -> Result<Element> {
-    let (whole, sinks) = (running, attention.options.sinks)
-    let (output, sums) = try refusing { () throws(AttentionError) in try whole.finish(sinks: sinks, on: pool)
+    let sinks = attention.options.sinks
+    let (output, sums) = try refusing { () throws(AttentionError) in
+      try running.finish(sinks: sinks, on: pool)
     }
     return Result(output: output, logSumExp: sums, traffic: traffic)
   }

@@ -8,9 +8,9 @@ import Attention
 public struct DistributedCall: Sendable {
   /// What rows of keys or values are stored in.
   public enum Storage: String, Hashable, Sendable, CaseIterable, CustomStringConvertible {
-    /// A ``Tensor`` of this type.
+    /// A ``Attention/Tensor`` of this type.
     case float64, float32, float16, bfloat16
-    /// A ``QuantizedTensor``, or a cache of such rows.
+    /// A ``Attention/QuantizedTensor``, or a cache of such rows.
     case int8
     /// A cache of such rows; no tensor has them.
     case int4, planes

@@ -116,7 +116,7 @@ public struct DistributedPlan: Sendable {
   /// - Parameters:
   ///   - call: what is computed.
   ///   - ranks: 1 to 4096.
-  /// - Throws: ``AttentionError`` where the call would be refused on one rank, has a ``ScoreModifier``, or is so large that an Int might not count its bytes.
+  /// - Throws: ``Attention/AttentionError`` where the call would be refused on one rank, has a ``Attention/ScoreModifier``, or is so large that an Int might not count its bytes.
   ///
   /// Cost: each range rule of the mask is asked about each query, as a prefill does, and each pair of ranks is looked at.
   public init(_ call: DistributedCall, ranks: Int) throws(AttentionError) {

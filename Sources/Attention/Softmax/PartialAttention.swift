@@ -1,4 +1,5 @@
-/// Memory for attention over one set of keys after the other, each on its way into a ``RunningAttention``: pages that the system has cleared once.
+/// Memory for the results of one call after another, on their way into a ``RunningAttention``. It is allocated once: the system would clear fresh
+/// memory for each call.
 package struct PartialAttention<Element: AttentionElement>: Sendable {
   private var output: Tensor<Element>
   private var sums: Tensor<Element.Accumulator>

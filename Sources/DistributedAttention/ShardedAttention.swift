@@ -31,6 +31,12 @@ public struct ShardedAttention<Over: Communicator>: Sendable {
   public var wire: KeyValueType?
   /// Keys of one message of ``prefill(_:_:_:_:keySharding:)``. One comes while another is computed on.
   public var keysPerMessage = 4096
+  /// Rows of a rank's queries that keys come for at a time in ``prefill(_:_:_:_:keySharding:)``.
+  ///
+  /// The rows of one pass have their sums in the accumulation type; those before are rounded already. In half precision sums of all rows take twice the memory of
+  /// the output: with an eighth of a rank's rows a pass they add an eighth of that. Keys come once for each pass that sees them, so all of a
+  /// sequence's come up to as often as there are passes.
+  public var rowsPerPass = Int.max
 
   /// Attention with these rules over these ranks.
   public init(_ attention: ScaledDotProductAttention, over communicator: Over, wire: KeyValueType? = nil) {

@@ -33,6 +33,8 @@ struct DistributedPlanTests {
       PlannedCall("top-left", call(.causal(.topLeft), [7, 40]) { $0.keyLengths = [29, 101] }),
       PlannedCall("decode", call(.causal, [1, 1, 1]) { $0.keyLengths = [70, 5, 211] }),
       PlannedCall("one message", call { $0.keysPerMessage = 4096 }),
+      PlannedCall("7 rows a pass", call { $0.rowsPerPass = 7 }),
+      PlannedCall("window, a row a pass", call(.causal & .window(left: 6)) { $0.rowsPerPass = 1 }),
       PlannedCall("other widths", call { ($0.depth, $0.width) = (24, 8) }),
       PlannedCall("Double", call(.causal, [33], .float64)),
       PlannedCall("BFloat16", call(.causal, [33, 8], .bfloat16)),
@@ -61,8 +63,8 @@ struct DistributedPlanTests {
     }
   }
 
-  @Test func ringBlocksAreWhatTravels() throws {
-    let plan = try DistributedPlan(Self.call(), ranks: 3)
+  @Test(arguments: [4, Int.max]) func ringBlocksAreWhatTravels(rowsPerPass: Int) throws {
+    let plan = try DistributedPlan(Self.call { $0.rowsPerPass = rowsPerPass }, ranks: 3)
     var sent = [0, 0, 0]
     var messages = [0, 0, 0]
     for rank in 0..<3 {
@@ -163,6 +165,7 @@ struct DistributedPlanTests {
     #expect(refusal { $0.keyHeads = 5 } != nil)
     #expect(refusal { $0.width = -1 } == "width")
     #expect(refusal { $0.keysPerMessage = 0 } == "keysPerMessage")
+    #expect(refusal { $0.rowsPerPass = 0 } == "rowsPerPass")
     #expect(refusal { $0.keyLengths = [1] } == "keyLengths")
     #expect(refusal { $0.lengths = [1, -1, 2] } == "lengths")
     #expect(refusal { $0.elements = .int8 } == "elements")

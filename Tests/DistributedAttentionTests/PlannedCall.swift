@@ -26,7 +26,7 @@ struct PlannedCall: Sendable, CustomStringConvertible {
     let communicator = CountingCommunicator(base)
     let (rank, ranks) = (base.rank, base.size)
     var sharded = ShardedAttention(call.attention, over: communicator, wire: call.wire)
-    sharded.keysPerMessage = call.keysPerMessage
+    (sharded.keysPerMessage, sharded.rowsPerPass) = (call.keysPerMessage, call.rowsPerPass)
     let sharding = BatchSharding(lengths: call.lengths, ranks: ranks, call.order)
     let keySharding = BatchSharding(lengths: call.keyLengths, ranks: ranks, call.keyOrder)
     let queries = Tensor<Element>.normal(

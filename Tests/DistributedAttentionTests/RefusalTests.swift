@@ -12,10 +12,11 @@ struct RefusalTests {
     var queries = Tensor<Float>.normal([8, 6, 16], seed: 1)
     var keys: any KeyValueTensor = Tensor<Float>.normal([8, 3, 16], seed: 2)
     var keysPerMessage = 4
+    var rowsPerPass = 4
 
     func run(over communicator: LocalCommunicator) throws {
       var sharded = ShardedAttention(attend, over: communicator)
-      sharded.keysPerMessage = keysPerMessage
+      (sharded.keysPerMessage, sharded.rowsPerPass) = (keysPerMessage, rowsPerPass)
       _ = try sharded.prefill(queries, keys.stored, Tensor<Float>.normal([8, 3, 16], seed: 3), sharding)
     }
   }
@@ -64,6 +65,7 @@ struct RefusalTests {
       $0.keys = QuantizedTensor(integers: .zeros([8, 3, 16]), scales: .zeros([3]))
     }
     try expect("keysPerMessage", "0 given") { $0.keysPerMessage = 0 }
+    try expect("rowsPerPass", "0 given") { $0.rowsPerPass = 0 }
   }
 
   @Test func decodeRefusesSinksThatAreNotOneAHead() throws {

@@ -100,20 +100,30 @@ func tolerance<Element: AttentionElement>(_ type: Element.Type) -> Double {
 /// contract's 2⁻¹⁴ of the largest value, which stays below 4.
 let quantizedTolerance = 0x1p-11
 
+/// How far log-sum-exps may lie from each other where outputs may by `tolerance`. They are of the order of 10, so their last bits are coarser, and
+/// never in half precision.
+func sumTolerance<Element: AttentionElement>(_: Element.Type, _ tolerance: Double) -> Double {
+  if tolerance == 0 || tolerance == quantizedTolerance { return tolerance }
+  return Element.elementType == .float64 ? 1e-13 : 1e-5
+}
+
+/// The same where parts keep the sum of weights as they multiply values, rounded to bfloat16 where queries are.
+func partSumTolerance<Element: AttentionElement>(_: Element.Type, _ tolerance: Double) -> Double {
+  Element.elementType == .bfloat16 ? 0x1p-8 : sumTolerance(Element.self, tolerance)
+}
+
 /// Says where results differ by more than they may.
 func difference<Element: AttentionElement>(
   _ given: (output: Tensor<Element>, logSumExp: Tensor<Element.Accumulator>),
-  _ expected: (output: Tensor<Element>, logSumExp: Tensor<Element.Accumulator>), within tolerance: Double
+  _ expected: (output: Tensor<Element>, logSumExp: Tensor<Element.Accumulator>), within tolerance: Double,
+  sums allowedSums: Double? = nil
 ) -> String? {
   let output = given.output.maximumDifference(expected.output)
   if !(output <= tolerance) {
     return "outputs \(given.output.shape) differ by \(output), allowed \(tolerance)"
   }
   let sums = given.logSumExp.maximumDifference(expected.logSumExp)
-  // Of the order of 10, so their last bits are coarser. They are never in half precision.
-  let allowed =
-    tolerance == 0 || tolerance == quantizedTolerance
-    ? tolerance : Element.elementType == .float64 ? 1e-13 : 1e-5
+  let allowed = allowedSums ?? sumTolerance(Element.self, tolerance)
   return sums <= allowed ? nil : "log-sum-exps \(given.logSumExp.shape) differ by \(sums), allowed \(allowed)"
 }
 

@@ -41,6 +41,15 @@ struct DistributedCommand: ParsableCommand {
   @Option(help: "Of queries, keys and values.")
   var type = DistributedType.bfloat16
 
+  @Option(help: ArgumentHelp("Keys of one message of the ring.", valueName: "n"))
+  var keysPerMessage = 4096
+
+  @Option(
+    help: ArgumentHelp(
+      "Rows of a rank that keys come for at a time in the ring; all by default. Fewer take less memory and more messages.",
+      valueName: "n"))
+  var rowsPerPass: Int?
+
   @Option(help: ArgumentHelp("Rounds of each way.", valueName: "n"))
   var rounds = 3
 
@@ -57,7 +66,8 @@ struct DistributedCommand: ParsableCommand {
     for (name, value) in [
       ("--ranks", ranks), ("--prompt", prompt), ("--keys", keys), ("--heads", heads),
       ("--key-heads", keyHeads),
-      ("--width", width), ("--rounds", rounds), ("--timeout", timeout),
+      ("--width", width), ("--keys-per-message", keysPerMessage), ("--rows-per-pass", rowsPerPass ?? 1),
+      ("--rounds", rounds), ("--timeout", timeout),
     ] where value < 1 {
       throw ValidationError("\(name): \(value) given, expected 1 or more")
     }
@@ -84,7 +94,8 @@ struct DistributedCommand: ParsableCommand {
   private func measure<Element: AttentionElement>(_ rounded: @escaping @Sendable (Float) -> Element) throws {
     let study = DistributedStudy(
       prompt: prompt, keys: keys, heads: heads, keyHeads: keyHeads, width: width, rounds: rounds,
-      ways: ways.values, ranksAreProcesses: usesMPI, rounded: rounded)
+      ways: ways.values, keysPerMessage: keysPerMessage, rowsPerPass: rowsPerPass ?? .max,
+      ranksAreProcesses: usesMPI, rounded: rounded)
     #if MPI
       let communicator = try MPICommunicator.world(timeout: .seconds(timeout))
       do {

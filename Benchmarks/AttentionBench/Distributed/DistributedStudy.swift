@@ -17,6 +17,8 @@ struct DistributedStudy<Element: AttentionElement>: Sendable {
   let width: Int
   let rounds: Int
   let ways: [DistributedWay]
+  let keysPerMessage: Int
+  let rowsPerPass: Int
   /// Whether each rank is a process, whose memory is its own.
   let ranksAreProcesses: Bool
   /// A number of what is attended over.
@@ -38,7 +40,8 @@ struct DistributedStudy<Element: AttentionElement>: Sendable {
           "heads: left out, since \(communicator.size) ranks do not divide \(keyHeads) key/value heads")
         continue
       }
-      let sharded = ShardedAttention(attend, over: communicator)
+      var sharded = ShardedAttention(attend, over: communicator)
+      (sharded.keysPerMessage, sharded.rowsPerPass) = (keysPerMessage, rowsPerPass)
       let row =
         switch way {
         case .ring: try ring(sharded)

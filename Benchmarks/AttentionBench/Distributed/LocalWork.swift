@@ -41,6 +41,7 @@ struct LocalWork<Element: BenchElement> {
     // Merges go through the outputs of a prompt, which no cache holds.
     runningRows = rows * min(16, max(1, call.prompt / ranks / rows))
     running = try RunningAttention(rows: runningRows, heads: call.heads, width: call.width)
+    running.begin(runningRows)
   }
 
   /// Cheap to make, and no kernel is faster or slower for it: exponents stay in the range of scores that are met.
@@ -65,9 +66,7 @@ struct LocalWork<Element: BenchElement> {
   mutating func attendPieces() throws(AttentionError) {
     let attend = ScaledDotProductAttention(mask: .causal(.offset(pieceKeys)), on: pool)
     for _ in 0..<Self.pieces {
-      _ = try partial.computed(rows) { [queries, rows, pieceRows] (output, sums) throws(AttentionError) in
-        try attend.write(.packed(queries, lengths: [rows]), pieceRows, to: output, logSumExp: sums)
-      }
+      _ = try partial.attend(attend, queries, pieceRows)
     }
   }
 
@@ -81,7 +80,7 @@ struct LocalWork<Element: BenchElement> {
 
   /// The last piece's result, merged into all rows of the rank.
   mutating func merge() throws(AttentionError) {
-    let (output, sums) = try partial.computed(rows) { (_, _) in }
+    let (output, sums) = try partial.results(rows)
     for _ in 0..<Self.passes {
       for first in stride(from: 0, to: runningRows, by: rows) {
         running.add(output, sums, at: first, on: pool)

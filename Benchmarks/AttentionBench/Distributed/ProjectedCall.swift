@@ -74,11 +74,11 @@ package struct ProjectedCall: Sendable {
 
   /// Of the slowest rank.
   private func ring(_ plan: DistributedPlan, _ model: ClusterModel) -> ClusterModel.Time {
-    let sharding = SequenceSharding.zigzag(prompt, ranks: plan.ranks)
     let times = (0..<plan.ranks).map { rank in
-      let queries = sharding.pieces(of: rank)
       func block(_ block: DistributedPlan.RingBlock) -> ClusterModel.Block {
-        let (seen, rows) = queries.reduce((0, 0)) { ($0.0 + pairs($1, block.keys), $0.1 + $1.count) }
+        let (seen, rows) = block.queries.reduce((0, 0)) {
+          ($0.0 + pairs($1, block.keys), $0.1 + $1.count)
+        }
         return ClusterModel.Block(
           operations: Double(seen) * Double(heads) * operationsPerPair,
           mergedNumbers: Double(rows) * Double(heads * width), bytes: block.sent.bytes,

@@ -11,11 +11,15 @@ struct AttentionResult {
   private let output: StridedOperand
   private let outputBase: UnsafeMutableRawPointer
   private let logSumExp: RowNumbers?
+  /// Which sum of weights a log-sum-exp is the logarithm of.
+  private let sum: SumOfWeights
 
   /// Results `[B, Hq, Tq, Dv]` and `[B, Hq, Tq]`, or `[total, Hq, Dv]` and `[Hq, total]` where sequences are packed.
   init<Element: AttentionElement>(
-    _ output: MutableTensorView<Element>, logSumExp: MutableTensorView<Element.Accumulator>? = nil
+    _ output: MutableTensorView<Element>, logSumExp: MutableTensorView<Element.Accumulator>? = nil,
+    of sum: SumOfWeights = .exact
   ) {
+    self.sum = sum
     let isPacked = output.shape.count == 3
     self.outputBase = UnsafeMutableRawPointer(output.base)
     self.output = StridedOperand(
@@ -32,7 +36,7 @@ struct AttentionResult {
   /// - Throws: ``AttentionError`` where shapes are not those of the results, or elements might share a place.
   init<Element: AttentionElement>(
     _ output: MutableTensorView<Element>, logSumExp: MutableTensorView<Element.Accumulator>?,
-    checkedFor layout: CallLayout
+    of sum: SumOfWeights = .exact, checkedFor layout: CallLayout
   ) throws(AttentionError) {
     try check(output.shape, is: layout.outputShape, named: "output")
     try checkDistinct(output.shape, output.strides, named: "output")
@@ -40,11 +44,14 @@ struct AttentionResult {
       try check(logSumExp.shape, is: layout.logSumExpShape, named: "logSumExp")
       try checkDistinct(logSumExp.shape, logSumExp.strides, named: "logSumExp")
     }
-    self.init(output, logSumExp: logSumExp)
+    self.init(output, logSumExp: logSumExp, of: sum)
   }
 
   /// Whether a log-sum-exp of each row was asked for.
   var wantsLogSumExp: Bool { logSumExp != nil }
+
+  /// The sum of weights that a kernel has to keep for log-sum-exps; nil where none was asked for.
+  var sumForLogSumExp: SumOfWeights? { wantsLogSumExp ? sum : nil }
 
   /// Query 0 of a head, and the distances in bytes from query to query and from head to head.
   func rows(_ sequence: Int, _ head: Int) -> (base: UnsafeMutableRawPointer, query: Int, head: Int) {
@@ -74,6 +81,15 @@ struct AttentionResult {
     guard let logSumExp else { return }
     logSumExp.set(value(), index)
   }
+}
+
+/// A sum of the weights of a row, whose logarithm is a log-sum-exp.
+enum SumOfWeights {
+  /// Of the weights as the softmax defines them.
+  case exact
+  /// Of the weights that multiplied the values: what the output was divided by. They are the exact ones but where a kernel rounds them to
+  /// bfloat16, which changes each by less than 2⁻⁸ of itself.
+  case asMultiplied
 }
 
 /// A number for each row of a problem in strided memory: `[B, Hq, Tq]`, or `[Hq, total]` where sequences are packed.

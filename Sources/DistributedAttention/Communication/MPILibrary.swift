@@ -12,6 +12,10 @@
     private let (messages, notices): (MPI_Comm, MPI_Comm)
     private var pending: [Int: MPIPending] = [:]
     private var lastID = 0
+    /// Transfers in the order in which they began; those before the first are done.
+    private var underWay: [Int] = []
+    /// Whether a transfer has begun, come or ended since the last look at all.
+    private var hasChanged = false
     /// What this rank expects of each other one, in the order in which it is sent: the first takes what comes next.
     private var expected: [[Int]]
     /// Whether a thread looks at what is under way.
@@ -127,17 +131,31 @@
     private mutating func add(_ transfer: MPIPending) -> Int {
       lastID += 1
       pending[lastID] = transfer
+      underWay.append(lastID)
+      hasChanged = true
       return lastID
     }
 
-    /// Looks at all transfers, which is when MPI moves bytes.
-    ///
-    /// - Returns: whether some are still under way.
-    mutating func progress() -> Bool {
+    /// What a look at all transfers finds.
+    enum Progress {
+      /// Bytes may be moving: some transfer has just begun, come or ended, or is arriving.
+      case moving
+      /// Transfers wait for other ranks.
+      case waiting
+      /// Nothing is under way.
+      case done
+    }
+
+    /// Lets MPI move bytes, of all transfers: it does so in any call, so that the first one and those that arrive are enough to look at, however many there are.
+    mutating func progress() -> Progress {
       takeMessages()
-      var isBusy = false
-      for id in pending.keys { isBusy = look(at: id) || isBusy }
-      return isBusy
+      let ended = underWay.firstIndex { look(at: $0) } ?? underWay.count
+      underWay.removeFirst(ended)
+      defer { hasChanged = false }
+      if underWay.isEmpty { return .done }
+      var isMoving = ended > 0 || hasChanged
+      for id in underWay where pending[id]?.isArriving == true { isMoving = look(at: id) || isMoving }
+      return isMoving ? .moving : .waiting
     }
 
     /// Whether a transfer has ended; if so it is forgotten.
@@ -150,10 +168,9 @@
     }
 
     private mutating func look(at id: Int) -> Bool {
-      guard var transfer = pending[id], transfer.isUnderWay else { return false }
-      transfer.look()
-      pending[id] = transfer
-      return transfer.isUnderWay
+      guard pending[id]?.isUnderWay == true else { return false }
+      pending[id]?.look()
+      return pending[id]?.isUnderWay == true
     }
 
     /// Receives what has come, each message into the memory of who expects it first.
@@ -163,6 +180,7 @@
           var (found, message): (Int32, CMPI_message) = (0, CMPI_message())
           let code = CMPI_next_message(Int32(source), messages, &found, &message)
           if code == MPI_SUCCESS && found == 0 { break }
+          hasChanged = true
           if code == MPI_SUCCESS { pending[id]?.receive(&message) } else { pending[id]?.fail(code) }
           if pending[id]?.isComplete ?? true { expected[source].removeFirst() }
         }

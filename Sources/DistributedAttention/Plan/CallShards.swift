@@ -45,7 +45,7 @@ struct CallShards {
       call.attention.mask, queries: queries, keys: keys,
       offsets: call.attention.offsets(queries: call.lengths, keys: call.keyLengths),
       limit: call.attention.mask.keyLimit(of: call.keyLengths.max() ?? 0), ranks: ranks,
-      keysPerMessage: call.keysPerMessage)
+      keysPerMessage: call.keysPerMessage, rowsPerPass: call.rowsPerPass)
   }
 
   /// - Parameter exchange: nil where the way has an obstacle.

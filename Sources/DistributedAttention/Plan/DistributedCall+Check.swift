@@ -8,7 +8,7 @@ extension DistributedCall {
     }
     for (name, number) in [
       ("heads", heads), ("keyHeads", keyHeads), ("depth", depth), ("width", width),
-      ("keysPerMessage", keysPerMessage),
+      ("keysPerMessage", keysPerMessage), ("rowsPerPass", rowsPerPass),
     ] where number < 1 {
       throw AttentionError(name, "\(number) given, expected 1 or more")
     }
@@ -54,8 +54,8 @@ extension DistributedCall {
     return total
   }
 
-  /// Throws where some count of a plan might not fit an Int. No way sends more of a rank's numbers than all of them to every rank, each in 8 bytes
-  /// beside its scale; a message that is not empty has a byte, and there are at most two empty ones a sequence and pair of ranks.
+  /// Throws where some count of a plan might not fit an Int. No way sends more of a rank's numbers than all of them to every rank, keys once a pass, each in 8
+  /// bytes beside its scale; a message that is not empty has a byte, and there are at most two empty ones a sequence and pair of ranks.
   private func checkCounts(_ rows: Int, _ keyRows: Int, _ ranks: Int) throws(AttentionError) {
     func product(_ factors: Int...) -> Int? {
       factors.reduce(Optional(1)) { product, factor in
@@ -71,13 +71,14 @@ extension DistributedCall {
       }
     }
     let widths = sum(depth, width, 2)
+    let passes = max(0, rows - 1) / rowsPerPass + 1
     let numbers = widths.flatMap { widths in
-      sum(product(rows, heads, widths), product(keyRows, keyHeads, widths), lengths.count)
+      sum(product(rows, heads, widths), product(keyRows, keyHeads, widths, passes), lengths.count)
     }
     guard numbers.flatMap({ product($0, 8, ranks, ranks) }) != nil else {
       throw AttentionError(
         "lengths",
-        "\(rows) queries of \(heads) heads and \(keyRows) keys of \(keyHeads) heads over \(ranks) ranks given, whose bytes an Int does not count"
+        "\(rows) queries of \(heads) heads and \(keyRows) keys of \(keyHeads) heads over \(ranks) ranks in \(passes) passes given, whose bytes an Int does not count"
       )
     }
   }

@@ -47,6 +47,8 @@ public struct DistributedCall: Sendable {
   public var keyOrder = SequenceSharding.Order.zigzag
   /// See ``ShardedAttention/keysPerMessage``.
   public var keysPerMessage = 4096
+  /// See ``ShardedAttention/rowsPerPass``.
+  public var rowsPerPass = Int.max
 
   /// A call of as many keys as queries, all in one type and width; what differs is set afterwards.
   ///

@@ -7,18 +7,24 @@ extension DistributedPlan {
     package let sequence: Int
     /// Counted in the sequence.
     package let keys: Range<Int>
+    /// Those of the rank that attend over them in this pass, counted in the sequence.
+    package let queries: [Range<Int>]
     /// What travels; nothing where the rank has the keys itself.
     package let sent: Sent
   }
 
-  /// The blocks of keys that a rank attends over, in its order: its own, then those that come. None where ``Way/prefill`` is impossible.
+  /// The blocks of keys that a rank attends over, in its order within a pass: its own, then those that come. None where ``Way/prefill`` is impossible.
   package func ringBlocks(of rank: Int) -> (own: [RingBlock], arriving: [RingBlock]) {
     guard let exchange, let row = call.ringRow else { return ([], []) }
     func blocks(from source: Int) -> [RingBlock] {
-      exchange.blocks(from: source, to: rank).map { block in
-        let sent =
-          source == rank ? Sent() : Sent(bytes: block.rows.count * row.bytes, messages: row.messages)
-        return RingBlock(source: source, sequence: block.sequence, keys: block.positions, sent: sent)
+      exchange.passes.flatMap { pass in
+        exchange.blocks(pass, from: source, to: rank).map { block in
+          RingBlock(
+            source: source, sequence: block.sequence, keys: block.positions,
+            queries: pass.queries[rank].filter { $0.sequence == block.sequence }.map(\.positions),
+            sent: source == rank
+              ? Sent() : Sent(bytes: block.rows.count * row.bytes, messages: row.messages))
+        }
       }
     }
     let arriving = (1..<max(ranks, 1)).flatMap { blocks(from: (rank + ranks - $0) % ranks) }

@@ -28,6 +28,14 @@ public struct BatchSharding: Hashable, Sendable {
     public let positions: Range<Int>
     /// The rows of the rank's tensor that hold them.
     public let rows: Range<Int>
+
+    /// What lies in these rows; nil where that is nothing.
+    func clamped(to rows: Range<Int>) -> Piece? {
+      let clamped = self.rows.clamped(to: rows)
+      if clamped.isEmpty { return nil }
+      let first = positions.lowerBound + clamped.lowerBound - self.rows.lowerBound
+      return Piece(sequence: sequence, positions: first..<first + clamped.count, rows: clamped)
+    }
   }
 
   /// What a rank has, in the order of its rows.

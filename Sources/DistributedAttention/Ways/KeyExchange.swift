@@ -9,43 +9,62 @@ struct KeyBlock: Hashable {
   let rows: Range<Int>
 }
 
-/// Which keys each rank needs of each other: those that its queries see as far as ranges say, in messages of limited length.
+/// Which keys each rank needs of each other: those that its queries see as far as ranges say, in messages of limited length, once for each pass over
+/// some of its queries.
 ///
 /// All ranks find the same blocks, so that nobody has to ask for any.
 struct KeyExchange {
+  /// Some rows of each rank, the next ones after those of the pass before.
+  struct Pass {
+    /// The queries of each rank.
+    let queries: [[BatchSharding.Piece]]
+    /// What they see of each sequence: ranges in ascending order.
+    fileprivate let seen: [[[Range<Int>]]]
+
+    /// How many rows of a rank there are.
+    func rowCount(of rank: Int) -> Int { queries[rank].reduce(0) { $0 + $1.rows.count } }
+  }
+
+  /// At least one.
+  let passes: [Pass]
   /// The keys that each rank has.
   private let pieces: [[BatchSharding.Piece]]
-  /// What queries of a rank see of each sequence: ranges in ascending order.
-  private let seen: [[[Range<Int>]]]
   private let keysPerMessage: Int
 
   /// - Parameters:
   ///   - offsets: the position of query 0 of each sequence among its keys.
   ///   - limit: keys from here on have no column in some tensor of the mask, and nobody sees them.
+  ///   - rowsPerPass: 1 or more, as `keysPerMessage`.
   init(
     _ mask: AttentionMask, queries: BatchSharding, keys: BatchSharding, offsets: [Int], limit: Int,
-    ranks: Int,
-    keysPerMessage: Int
+    ranks: Int, keysPerMessage: Int, rowsPerPass: Int
   ) throws(AttentionError) {
     pieces = (0..<ranks).map { keys.pieces(of: $0) }
     self.keysPerMessage = keysPerMessage
-    var seen: [[[Range<Int>]]] = []
-    for rank in 0..<ranks {
-      var ofRank: [[Range<Int>]] = Array(repeating: [], count: keys.sequences.count)
-      for piece in queries.pieces(of: rank) {
-        let count = min(limit, keys.sequences[piece.sequence].count)
-        ofRank[piece.sequence] += try mask.keysSeen(
-          sequence: piece.sequence, by: piece.positions, offset: offsets[piece.sequence], keyCount: count)
+    let longest = (0..<ranks).map { queries.rowCount(of: $0) }.max() ?? 0
+    var passes: [Pass] = []
+    for first in stride(from: 0, to: max(1, longest), by: rowsPerPass) {
+      let rows = first..<first + min(rowsPerPass, max(0, longest - first))
+      let queries = (0..<ranks).map { queries.pieces(of: $0).compactMap { $0.clamped(to: rows) } }
+      var seen: [[[Range<Int>]]] = []
+      for pieces in queries {
+        var ofRank: [[Range<Int>]] = Array(repeating: [], count: keys.sequences.count)
+        for piece in pieces {
+          let count = min(limit, keys.sequences[piece.sequence].count)
+          ofRank[piece.sequence] += try mask.keysSeen(
+            sequence: piece.sequence, by: piece.positions, offset: offsets[piece.sequence], keyCount: count)
+        }
+        seen.append(ofRank.map(Self.union))
       }
-      seen.append(ofRank.map(Self.union))
+      passes.append(Pass(queries: queries, seen: seen))
     }
-    self.seen = seen
+    self.passes = passes
   }
 
-  /// The blocks of keys that `source` has and `destination` sees, in the order in which they are sent.
-  func blocks(from source: Int, to destination: Int) -> [KeyBlock] {
+  /// The blocks of keys that `source` has and `destination` sees in a pass, in the order in which they are sent.
+  func blocks(_ pass: Pass, from source: Int, to destination: Int) -> [KeyBlock] {
     var blocks: [KeyBlock] = []
-    forEachPart(from: source, to: destination) { piece, part in
+    forEachPart(pass, from: source, to: destination) { piece, part in
       for start in stride(from: part.lowerBound, to: part.upperBound, by: keysPerMessage) {
         let positions = start..<start + min(keysPerMessage, part.upperBound - start)
         let row = piece.rows.lowerBound + start - piece.positions.lowerBound
@@ -56,22 +75,24 @@ struct KeyExchange {
     return blocks
   }
 
-  /// How many keys `source` sends to `destination`, and in how many blocks.
+  /// How many keys `source` sends to `destination` in all passes, and in how many blocks.
   func count(from source: Int, to destination: Int) -> (keys: Int, blocks: Int) {
     var (keys, blocks) = (0, 0)
-    forEachPart(from: source, to: destination) { _, part in
-      keys += part.count
-      blocks += (part.count - 1) / keysPerMessage + 1
+    for pass in passes {
+      forEachPart(pass, from: source, to: destination) { _, part in
+        keys += part.count
+        blocks += (part.count - 1) / keysPerMessage + 1
+      }
     }
     return (keys, blocks)
   }
 
   /// Calls `body` with what `destination` sees of each piece that `source` has: ranges that are not empty.
   private func forEachPart(
-    from source: Int, to destination: Int, _ body: (BatchSharding.Piece, Range<Int>) -> Void
+    _ pass: Pass, from source: Int, to destination: Int, _ body: (BatchSharding.Piece, Range<Int>) -> Void
   ) {
     for piece in pieces[source] {
-      for range in seen[destination][piece.sequence] {
+      for range in pass.seen[destination][piece.sequence] {
         let part = range.clamped(to: piece.positions)
         if !part.isEmpty { body(piece, part) }
       }
@@ -139,10 +160,12 @@ struct ArrivingKeys<Over: Communicator> {
   private var transfers: [[any Transfer]] = []
   private var next = 0
 
-  init(_ exchange: KeyExchange, _ mine: TravellingRows, over communicator: Over) throws(DistributedError) {
+  init(
+    _ exchange: KeyExchange, _ pass: KeyExchange.Pass, _ mine: TravellingRows, over communicator: Over
+  ) throws(DistributedError) {
     self.communicator = communicator
     sources = communicator.rounds.flatMap { round in
-      exchange.blocks(from: round.source, to: communicator.rank).map { (round.source, $0) }
+      exchange.blocks(pass, from: round.source, to: communicator.rank).map { (round.source, $0) }
     }
     let longest = sources.map { $0.block.rows.count }.max() ?? 0
     let count = min(Self.ahead, sources.count)

@@ -14,10 +14,12 @@ extension ShardedAttention {
   ///   - values: `[key rows, Hkv, Dv]`, likewise.
   ///   - querySharding: which queries each rank has. ``SequenceSharding/Order/zigzag`` makes causal work even.
   ///   - keySharding: which keys; nil where it is that of the queries.
-  /// - Returns: output `[rows, Hq, Dv]` and log-sum-exp `[Hq, rows]` of this rank's rows.
+  /// - Returns: output `[rows, Hq, Dv]` and log-sum-exp `[Hq, rows]` of this rank's rows. With bfloat16 queries a log-sum-exp may be that of weights as they
+  ///   multiply values, rounded to bfloat16, which is what the output is divided by: within 2⁻⁸ of the exact one, and mostly far nearer.
   /// - Throws: ``DistributedError``; see ``ShardedAttention``.
   ///
-  /// Memory beside the arguments: the output in the accumulation type, the partial output of at most 1024 rows, and two messages.
+  /// Memory beside the arguments and results: the output of ``rowsPerPass`` rows in the accumulation type where that is another one, the partial output of at
+  /// most 1024 rows, and two messages of ``keysPerMessage`` keys.
   /// - SeeAlso: Liu, Zaharia and Abbeel 2023, "Ring Attention with Blockwise Transformers for Near-Infinite Context"; Brandon et al. 2023, "Striped
   ///   Attention"; the zigzag order is that of Zhu's ring-flash-attention.
   public func prefill<Element: AttentionElement>(
@@ -33,11 +35,18 @@ extension ShardedAttention {
         try PartialAttention<Element>(rows: min(rowsPerPartial, shape[0]), heads: shape[1], width: width)
       )
     }
-    let pieces = querySharding.pieces(of: communicator.rank)
-    let traffic = try exchange(call) { (block, rows) throws(DistributedError) in
-      try add(block, rows, queries, pieces, call.offsets, through: &partial, to: &running)
+    let sinks = attention.options.sinks
+    let traffic = try exchange(call) { (pass, blocks) throws(DistributedError) in
+      running.begin(pass.rowCount(of: communicator.rank))
+      try blocks { (block, rows) throws(DistributedError) in
+        try add(
+          block, rows, queries, pass.queries[communicator.rank], call.offsets, through: &partial, to: &running
+        )
+      }
+      running.end(sinks: sinks, on: pool)
     }
-    return try finish(&running, traffic)
+    let (output, sums) = running.results
+    return Result(output: output, logSumExp: sums, traffic: traffic)
   }
 
   /// The messages of ``prefill(_:_:_:_:keySharding:)`` with nothing computed meanwhile: what arithmetic has to hide.
@@ -45,7 +54,10 @@ extension ShardedAttention {
     _ queries: Tensor<Element>, _ keys: some KeyValueTensor, _ values: some KeyValueTensor,
     _ querySharding: BatchSharding, keySharding: BatchSharding? = nil
   ) throws(DistributedError) -> Traffic {
-    try exchange(plan(queries, keys, values, querySharding, keySharding)) { (_, _) in }
+    try exchange(plan(queries, keys, values, querySharding, keySharding)) {
+      (_, blocks) throws(DistributedError) in
+      try blocks { (_, _) in }
+    }
   }
 
   /// What ranks have agreed on.
@@ -65,6 +77,7 @@ extension ShardedAttention {
     var agreement = shardedAgreement("prefill", queries, mine, shardings)
     agreement.add("wire", wire.map { "\($0)" } ?? "as stored")
     agreement.add("keysPerMessage", keysPerMessage)
+    agreement.add("rowsPerPass", rowsPerPass)
     var rows: TravellingRows?
     var exchange: KeyExchange?
     var offsets: [Int] = []
@@ -72,11 +85,14 @@ extension ShardedAttention {
       guard keysPerMessage > 0 else {
         throw AttentionError("keysPerMessage", "\(keysPerMessage) given, expected 1 or more")
       }
+      guard rowsPerPass > 0 else {
+        throw AttentionError("rowsPerPass", "\(rowsPerPass) given, expected 1 or more")
+      }
       offsets = try self.offsets(queries: shardings.queries.lengths, keys: shardings.keys.lengths)
       exchange = try KeyExchange(
         attention.mask, queries: shardings.queries, keys: shardings.keys, offsets: offsets,
         limit: attention.mask.keyLimit(of: shardings.keys.lengths.max() ?? 0), ranks: communicator.size,
-        keysPerMessage: keysPerMessage)
+        keysPerMessage: keysPerMessage, rowsPerPass: rowsPerPass)
       rows = try TravellingRows(mine.keys, mine.values, as: wire)
     }
     try agreement.settle(over: communicator)
@@ -84,17 +100,29 @@ extension ShardedAttention {
     return RingCall(rows: rows, exchange: exchange, offsets: offsets)
   }
 
-  /// Sends this rank's keys to whom sees them, and calls `body` with each block of keys that this rank sees: its own first, then those that come.
+  /// Calls a function with each block of keys that this rank sees: its own first, then those that come.
+  private typealias Blocks = (
+    (KeyBlock, TravellingRows) throws(DistributedError) -> Void
+  ) throws(DistributedError) -> Void
+
+  /// Sends this rank's keys to whom sees them, and calls `body` with each pass and its blocks.
+  ///
+  /// All sends begin at once: a rank that is ahead by a pass waits for no other.
   private func exchange(
-    _ call: RingCall, _ body: (KeyBlock, TravellingRows) throws(DistributedError) -> Void
+    _ call: RingCall, _ body: (KeyExchange.Pass, Blocks) throws(DistributedError) -> Void
   ) throws(DistributedError) -> Traffic {
     var traffic = Traffic()
-    let sends = try beginSends(call.rows, call.exchange, &traffic)
-    var arriving = try ArrivingKeys(call.exchange, call.rows, over: communicator)
-    for block in call.exchange.blocks(from: communicator.rank, to: communicator.rank) {
-      try body(block, call.rows.rows(block.rows))
+    var sends: [any Transfer] = []
+    for pass in call.exchange.passes { sends += try beginSends(call, pass, &traffic) }
+    for pass in call.exchange.passes {
+      try body(pass) { (add) throws(DistributedError) in
+        var arriving = try ArrivingKeys(call.exchange, pass, call.rows, over: communicator)
+        for block in call.exchange.blocks(pass, from: communicator.rank, to: communicator.rank) {
+          try add(block, call.rows.rows(block.rows))
+        }
+        while try arriving.withNext(&traffic, add) {}
+      }
     }
-    while try arriving.withNext(&traffic, body) {}
     let start = ContinuousClock.now
     for send in sends { try send.wait() }
     traffic.waitedToSend = ContinuousClock.now - start
@@ -154,16 +182,16 @@ extension ShardedAttention {
     }
   }
 
-  /// Begins to send what others see. The order of rounds is theirs, so that each finds what it waits for first.
+  /// Begins to send what others see in a pass. The order of rounds is theirs, so that each finds what it waits for first.
   private func beginSends(
-    _ rows: TravellingRows, _ exchange: KeyExchange, _ traffic: inout Traffic
+    _ call: RingCall, _ pass: KeyExchange.Pass, _ traffic: inout Traffic
   ) throws(DistributedError) -> [any Transfer] {
     var sends: [any Transfer] = []
     for round in communicator.rounds {
-      for block in exchange.blocks(from: communicator.rank, to: round.destination) {
-        for bytes in rows.rows(block.rows).bytes {
+      for block in call.exchange.blocks(pass, from: communicator.rank, to: round.destination) {
+        for bytes in call.rows.rows(block.rows).bytes {
           traffic.sent += bytes.count
-          sends.append(try communicator.beginSend(bytes, to: round.destination, keeping: rows))
+          sends.append(try communicator.beginSend(bytes, to: round.destination, keeping: call.rows))
         }
       }
     }
@@ -187,12 +215,8 @@ extension ShardedAttention {
           offset: offsets[piece.sequence])
         let row = piece.rows.lowerBound + first
         try refusing { () throws(AttentionError) in
-          let attend = local(attention.mask.part(part))
-          let (output, sums) = try partial.computed(count) { (output, sums) throws(AttentionError) in
-            try attend.write(
-              .packed(queries.sliced(axis: 0, row..<row + count), lengths: [count]), keyValues, to: output,
-              logSumExp: sums)
-          }
+          let (output, sums) = try partial.attend(
+            local(attention.mask.part(part)), queries.sliced(axis: 0, row..<row + count), keyValues)
           running.add(output, sums, at: row, on: pool)
         }
       }

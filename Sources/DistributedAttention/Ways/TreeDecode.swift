@@ -34,9 +34,9 @@ extension ShardedAttention {
     let (rows, heads) = (queries.shape[0], queries.shape[1])
     var mine = try refusing { () throws(AttentionError) in
       if let running { return running }
-      return try RunningAttention<Element>(rows: rows, heads: heads, width: width)
+      return try RunningAttention<Element>.begun(rows: rows, heads: heads, width: width)
     }
-    if communicator.size == 1 { return try finish(&mine, Traffic()) }
+    if communicator.size == 1 { return finish(&mine, Traffic()) }
     return try merge(mine, rows, heads, width)
   }
 
@@ -62,8 +62,7 @@ extension ShardedAttention {
       let mask = try attention.mask.columns(of: part, aligned: offsets, keyCounts)
       let (output, sums) = try local(mask).withLogSumExp(.packed(queries, lengths: lengths), part)
       if running == nil {
-        running = try RunningAttention(
-          rows: output.shape[0], heads: output.shape[1], width: output.shape[2])
+        running = try .begun(rows: output.shape[0], heads: output.shape[1], width: output.shape[2])
       }
       running?.add(output, sums, at: 0, on: pool)
     }
@@ -106,7 +105,7 @@ extension ShardedAttention {
     traffic.sent = count * stride * (communicator.size - 1)
     traffic.received = traffic.sent
     var merged = try refusing { () throws(AttentionError) in
-      try RunningAttention<Element>(rows: rows, heads: heads, width: width)
+      try RunningAttention<Element>.begun(rows: rows, heads: heads, width: width)
     }
     try refusing { () throws(AttentionError) in
       for rank in 0..<communicator.size {
@@ -116,17 +115,24 @@ extension ShardedAttention {
           part.sliced(axis: 0, outputCount..<count).reshaped(to: [heads, rows]), at: 0, on: pool)
       }
     }
-    return try finish(&merged, traffic)
+    return finish(&merged, traffic)
   }
 
   /// The result of all keys, with sinks.
-  func finish<Element: AttentionElement>(
+  private func finish<Element: AttentionElement>(
     _ running: inout RunningAttention<Element>, _ traffic: Traffic
-  ) throws(DistributedError) -> Result<Element> {
-    let sinks = attention.options.sinks
-    let (output, sums) = try refusing { () throws(AttentionError) in
-      try running.finish(sinks: sinks, on: pool)
-    }
+  ) -> Result<Element> {
+    running.end(sinks: attention.options.sinks, on: pool)
+    let (output, sums) = running.results
     return Result(output: output, logSumExp: sums, traffic: traffic)
+  }
+}
+
+extension RunningAttention {
+  /// All rows at once.
+  fileprivate static func begun(rows: Int, heads: Int, width: Int) throws(AttentionError) -> Self {
+    var running = try Self(rows: rows, heads: heads, width: width)
+    running.begin(rows)
+    return running
   }
 }

@@ -40,8 +40,10 @@ struct FusedAttention {
     self.finish = FusedFinish(problem, result, kernels)
     self.startsWithLastKeys = problem.scoring.alibiSlopes != nil
     self.attendPairs =
-      result.wantsLogSumExp
-      ? kernels.pointee.attend_block_bf16_with_mass : kernels.pointee.attend_block_bf16
+      switch result.sumForLogSumExp {
+      case .exact: kernels.pointee.attend_block_bf16_with_mass
+      case .asMultiplied, nil: kernels.pointee.attend_block_bf16
+      }
   }
 
   private typealias AttendBlock =

@@ -56,6 +56,8 @@ struct FusedFinish {
     }
     if !isWrittenInPlace { spread(block, rows, work) }
     let exact = work.exact + rows.lowerBound
+    // Weights are rounded to multiply pairs, and nothing else.
+    let sums = pairs && result.sumForLogSumExp == .exact ? panel.pointee.mass : panel.pointee.sum
     for lane in 0..<rows.count {
       let isEmpty = panel.pointee.sum[lane] == 0
       let isWritten = !isEmpty && work.finite[lane] != 0 && exact[lane] == 0
@@ -68,8 +70,7 @@ struct FusedFinish {
         let visible = problem.visibility.visibleKeys(sequence: index.sequence, query: index.query)
         ExactRow(problem, kernels).attend(row, of: block, visible, into: result)
       } else {
-        let mass = pairs ? panel.pointee.mass[lane] : panel.pointee.sum[lane]
-        result.setLogSumExp(logSumExp(panel.pointee, lane, mass), index)
+        result.setLogSumExp(logSumExp(panel.pointee, lane, sums?[lane] ?? 0), index)
       }
     }
   }
@@ -84,8 +85,8 @@ struct FusedFinish {
   }
 
   /// In Double, since the two terms may cancel.
-  private func logSumExp(_ panel: CAttentionKernels_panel, _ lane: Int, _ mass: Float) -> Float {
-    Float(units.maximum(panel, lane) + Double.logarithm(Double(mass)))
+  private func logSumExp(_ panel: CAttentionKernels_panel, _ lane: Int, _ sum: Float) -> Float {
+    Float(units.maximum(panel, lane) + Double.logarithm(Double(sum)))
   }
 
   private func setFactors(

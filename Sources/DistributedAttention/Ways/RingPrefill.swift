@@ -32,7 +32,8 @@ extension ShardedAttention {
     var (running, partial) = try refusing { () throws(AttentionError) in
       (
         try RunningAttention<Element>(rows: shape[0], heads: shape[1], width: width),
-        try PartialAttention<Element>(rows: min(rowsPerPartial, shape[0]), heads: shape[1], width: width)
+        try PartialAttention<Element>(
+          rows: min(rowsPerPartial, rowsPerPass, shape[0]), heads: shape[1], width: width)
       )
     }
     let sinks = attention.options.sinks

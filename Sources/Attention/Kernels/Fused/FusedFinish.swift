@@ -56,8 +56,8 @@ struct FusedFinish {
     }
     if !isWrittenInPlace { spread(block, rows, work) }
     let exact = work.exact + rows.lowerBound
-    // Weights are rounded to multiply pairs, and nothing else.
-    let sums = pairs && result.sumForLogSumExp == .exact ? panel.pointee.mass : panel.pointee.sum
+    // Weights are rounded to multiply pairs, and for nothing else.
+    let hasMass = pairs && result.sumForLogSumExp == .exact
     for lane in 0..<rows.count {
       let isEmpty = panel.pointee.sum[lane] == 0
       let isWritten = !isEmpty && work.finite[lane] != 0 && exact[lane] == 0
@@ -70,7 +70,8 @@ struct FusedFinish {
         let visible = problem.visibility.visibleKeys(sequence: index.sequence, query: index.query)
         ExactRow(problem, kernels).attend(row, of: block, visible, into: result)
       } else {
-        result.setLogSumExp(logSumExp(panel.pointee, lane, sums?[lane] ?? 0), index)
+        let sum = hasMass ? panel.pointee.mass[lane] : panel.pointee.sum[lane]
+        result.setLogSumExp(logSumExp(panel.pointee, lane, sum), index)
       }
     }
   }

@@ -20,7 +20,8 @@ import Attention
 /// are those of the whole sequence. A ``Attention/ScoreModifier`` is refused, since it is told where a score stands in the local call.
 ///
 /// Results: those by heads and by sequences have the bits of one rank's. The other two merge partial results by ``Attention/mergeAttention(_:on:)``'s formula in
-/// an order that depends on rank and number of ranks alone: within rounding of one rank's result, and the same bits each time.
+/// an order that depends on rank and number of ranks, and in a prefill on ``keysPerMessage`` and ``rowsPerPass``: within rounding of one rank's result, and the
+/// same bits each time.
 public struct ShardedAttention<Over: Communicator>: Sendable {
   /// The rules of a call, and the threads of this rank.
   public let attention: ScaledDotProductAttention
@@ -31,11 +32,11 @@ public struct ShardedAttention<Over: Communicator>: Sendable {
   public var wire: KeyValueType?
   /// Keys of one message of ``prefill(_:_:_:_:keySharding:)``. One comes while another is computed on.
   public var keysPerMessage = 4096
-  /// Rows of a rank's queries that keys come for at a time in ``prefill(_:_:_:_:keySharding:)``.
+  /// How many rows of a rank's queries one pass of ``prefill(_:_:_:_:keySharding:)`` computes.
   ///
-  /// The rows of one pass have their sums in the accumulation type; those before are rounded already. In half precision sums of all rows take twice the memory of
-  /// the output: with an eighth of a rank's rows a pass they add an eighth of that. Keys come once for each pass that sees them, so all of a
-  /// sequence's come up to as often as there are passes.
+  /// In half precision the merged outputs are kept in Float32 until a pass ends, which takes twice the memory of its rows' results; fewer rows a pass take less. In
+  /// return each rank sends its keys once for each pass that sees some of them. All of these messages begin at once, and what MPI keeps of messages that their receiver
+  /// does not expect yet grows with their number. Float32 and Float64 results are merged in place, so that passes save nothing.
   public var rowsPerPass = Int.max
 
   /// Attention with these rules over these ranks.
@@ -49,7 +50,8 @@ public struct ShardedAttention<Over: Communicator>: Sendable {
   public struct Result<Element: AttentionElement>: Sendable {
     /// `[rows, Hq, Dv]` for this rank's rows.
     public let output: Tensor<Element>
-    /// `[Hq, rows]`, in the accumulation type. Sinks do not count.
+    /// `[Hq, rows]`, in the accumulation type. Sinks do not count. Of a prefill with bfloat16 queries it may be that of rounded weights; see
+    /// ``ShardedAttention/prefill(_:_:_:_:keySharding:)``.
     public let logSumExp: Tensor<Element.Accumulator>
     /// What this rank sent and received.
     public let traffic: Traffic

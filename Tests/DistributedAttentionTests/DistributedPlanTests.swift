@@ -63,6 +63,16 @@ struct DistributedPlanTests {
     }
   }
 
+  /// A pass is over rows of one rank, and so are the bytes that an Int has to count.
+  @Test func aLongPromptInOnePassOfEachRankIsPlanned() throws {
+    var call = DistributedCall(
+      ScaledDotProductAttention(mask: .none), lengths: [1 << 20], heads: 8, keyHeads: 8, width: 128)
+    (call.keysPerMessage, call.rowsPerPass) = (1 << 20, 1024)
+    let one = try DistributedPlan(call, ranks: 1024)
+    call.rowsPerPass = .max
+    #expect(try one[.prefill].total == DistributedPlan(call, ranks: 1024)[.prefill].total)
+  }
+
   @Test(arguments: [4, Int.max]) func ringBlocksAreWhatTravels(rowsPerPass: Int) throws {
     let plan = try DistributedPlan(Self.call { $0.rowsPerPass = rowsPerPass }, ranks: 3)
     var sent = [0, 0, 0]

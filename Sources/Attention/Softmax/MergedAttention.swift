@@ -44,16 +44,17 @@ public func mergeAttention<Element: AttentionElement>(
   output.withMutableView { output in
     logSumExp.withMutableView { logSumExp in
       let rows = rowShape.reduce(1, *)
+      let parts = sources.map {
+        (UnsafeRawPointer($0.output.unsafeBase), UnsafeRawPointer($0.logSumExp.unsafeBase))
+      }
+      let target = (UnsafeMutableRawPointer(output.base), UnsafeMutableRawPointer(logSumExp.base))
       switch AccumulatorType(Element.Accumulator.self) {
-      case .float64:
-        ResultMerge<Double>(StorageType(Element.self), width).run(
-          sources, into: output.base, logSumExp.base, rows, on: pool)
-      case .float32:
-        ResultMerge<Float>(StorageType(Element.self), width).run(
-          sources, into: output.base, logSumExp.base, rows, on: pool)
+      case .float64: ResultMerge<Double>(StorageType(Element.self), width).run(parts, target, rows, on: pool)
+      case .float32: ResultMerge<Float>(StorageType(Element.self), width).run(parts, target, rows, on: pool)
       }
     }
   }
+  withExtendedLifetime(sources) {}
   return (output, logSumExp)
 }
 
@@ -70,6 +71,8 @@ private func rowMajor<Element: TensorElement>(_ tensor: Tensor<Element>) throws(
 /// Rows of some 16 KiB at a time: a task is worth handing over, and its sum stays in the first-level cache.
 private let elementsPerTask = 4096
 
+/// Knows the type of results by its number alone: code that is generic over it as well would run unspecialised, and each row's few numbers would cost more than
+/// its columns.
 private struct ResultMerge<Scalar: AttentionAccumulator> {
   let load: RowKernels<Scalar>.Load
   let store: RowKernels<Scalar>.Store
@@ -85,20 +88,15 @@ private struct ResultMerge<Scalar: AttentionAccumulator> {
     self.width = width
   }
 
-  func run<Element: AttentionElement>(
-    _ parts: [(output: Tensor<Element>, logSumExp: Tensor<Element.Accumulator>)],
-    into output: UnsafeMutablePointer<Element>, _ logSumExp: UnsafeMutablePointer<Element.Accumulator>,
-    _ rows: Int,
+  func run(
+    _ parts: [(output: UnsafeRawPointer, logSumExp: UnsafeRawPointer)],
+    _ target: (output: UnsafeMutableRawPointer, logSumExp: UnsafeMutableRawPointer), _ rows: Int,
     on pool: WorkerPool
   ) {
-    let sources = parts.map { part in
-      (
-        output: UnsafeRawPointer(part.output.unsafeBase),
-        logSumExp: UnsafeRawPointer(part.logSumExp.unsafeBase).assumingMemoryBound(to: Scalar.self)
-      )
+    let sources = parts.map {
+      (output: $0.output, logSumExp: $0.logSumExp.assumingMemoryBound(to: Scalar.self))
     }
-    let target = UnsafeMutableRawPointer(output)
-    let logSumExp = UnsafeMutableRawPointer(logSumExp).assumingMemoryBound(to: Scalar.self)
+    let logSumExp = target.logSumExp.assumingMemoryBound(to: Scalar.self)
     let rowsPerTask = max(1, elementsPerTask / max(1, width))
     // Wide rows go in pieces: scratch does not grow with a caller's width.
     let piece = min(width, elementsPerTask)
@@ -123,12 +121,11 @@ private struct ResultMerge<Scalar: AttentionAccumulator> {
               load(sum + piece, source.output + offset, 1, count, 1)
               kernels.scaleAndAdd(sum, count, 1, sum + piece, factor)
             }
-            _ = store(target + offset, 1, sum, count, Double(share))
+            _ = store(target.output + offset, 1, sum, count, Double(share))
           }
           logSumExp[row] = merged.logSumExp
         }
       }
     }
-    withExtendedLifetime(parts) {}
   }
 }

@@ -11,7 +11,7 @@ import Parallelism
 ///     let (output, logSumExp) = running.results
 ///
 /// What has come so far is kept in the accumulation type and rounded once, at the end. Parts merge in the order in which they are added,
-/// so the order decides about the last bits. Where the type of results is another one, only rows that are being computed take memory for sums.
+/// so the order decides about the last bits. Where results are of another type, memory of rows that have ended goes back to the system, in pages of 2 MiB.
 package struct RunningAttention<Element: AttentionElement>: Sendable {
   /// `[rows, heads, width]`
   private var output: Tensor<Element.Accumulator>
@@ -28,7 +28,7 @@ package struct RunningAttention<Element: AttentionElement>: Sendable {
   /// - Throws: ``AttentionError`` where there is no memory for it.
   package init(rows: Int, heads: Int, width: Int) throws(AttentionError) {
     shape = [rows, heads, width]
-    // The system gives pages when they are first written.
+    // A long output is fresh memory, whose pages the system gives when they are first written.
     output = try allocated(shape, for: "queries", shape)
     logSumExp = try allocated([heads, rows], for: "queries", shape)
     rounded = output is Tensor<Element> ? nil : try allocated(shape, for: "queries", shape)
@@ -36,6 +36,7 @@ package struct RunningAttention<Element: AttentionElement>: Sendable {
 
   /// Begins the next rows: they have seen no key yet.
   package mutating func begin(_ count: Int) {
+    precondition(open.isEmpty, "\(open) have begun and not ended")
     precondition(count >= 0 && count <= shape[0] - open.upperBound, "\(count) rows after \(open) of \(shape)")
     open = open.upperBound..<open.upperBound + count
     let (rows, perRow, rowCount) = (open, shape[1] * shape[2], shape[0])

@@ -16,7 +16,7 @@
   /// Messages are bytes between duplicates of `MPI_COMM_WORLD`, so that they never meet those of the program's own. Those of more than
   /// ``largestMessage`` bytes go in pieces: MPI counts in 32 bits. A message that is shorter or longer than its receiver expects is an error there, which
   /// says both lengths, and the next one is whole. Every call of MPI is made under one lock, from whatever thread; MPI has to
-  /// grant `MPI_THREAD_SERIALIZED`. While transfers are under way a thread looks at them, ten thousand times a second where bytes move and five hundred times where they wait, since most
+  /// grant `MPI_THREAD_SERIALIZED`. While messages are under way a thread looks at them, ten thousand times a second after something has happened and five hundred times after a while, since most
   /// builds of MPI move bytes during calls alone.
   ///
   /// A rank that does not answer for ``timeout`` counts as lost. Ranks that wait tell each other for whom, so that all name the one that has
@@ -131,7 +131,7 @@
       return id
     }
 
-    /// Looks at what is under way until nothing is: often while bytes move, ever more seldom while they wait for other ranks.
+    /// Looks at what is under way until nothing is: often after something has happened, ever more seldom while nothing does.
     private func watch() {
       var interval = Self.shortestInterval
       while true {
@@ -153,7 +153,8 @@
     private static let shortestInterval: UInt32 = 100
 
     /// Microseconds. A look wakes the thread on a core that computes: on a virtual machine with one CPU a rank, ten thousand looks a second made a prefill 20 to
-    /// 30 % slower, and five hundred no slower than it is from run to run. 10 Gbit/s fill 2.5 MB meanwhile, what a socket's buffer grows to.
+    /// 30 % slower, and five hundred no slower than it is from run to run. A rank that sends by TCP moves
+    /// no more than a socket's buffer between two looks, unless it waits itself, or messages come: 10 Gbit/s fill 2.5 MB.
     private static let longestInterval: UInt32 = 2000
 
     func withLibrary<Result: Sendable>(_ body: (inout MPILibrary) -> Result) -> Result {

@@ -12,9 +12,11 @@
     private let (messages, notices): (MPI_Comm, MPI_Comm)
     private var pending: [Int: MPIPending] = [:]
     private var lastID = 0
-    /// Transfers in the order in which they began; those before the first are done.
+    /// Messages that are sent or expected, in the order in which they began, until somebody notices their end. Of a gathering its caller does.
     private var underWay: [Int] = []
-    /// Whether a transfer has begun, come or ended since the last look at all.
+    /// Those whose bytes are coming in, as far as is known.
+    private var arriving: [Int] = []
+    /// Whether a message has begun, come or ended since the last look at all.
     private var hasChanged = false
     /// What this rank expects of each other one, in the order in which it is sent: the first takes what comes next.
     private var expected: [[Int]]
@@ -97,14 +99,14 @@
               request)
           })
       }
-      return add(MPIPending(requests, owner))
+      return watched(MPIPending(requests, owner))
     }
 
     /// Begins to receive a message from a rank, in pieces as they are sent.
     mutating func receive(
       _ rooms: [UnsafeMutableRawBufferPointer], from rank: Int, _ owner: any Sendable
     ) -> Int {
-      let id = add(MPIPending(expecting: rooms, owner))
+      let id = watched(MPIPending(expecting: rooms, owner))
       expected[rank].append(id)
       return id
     }
@@ -131,31 +133,36 @@
     private mutating func add(_ transfer: MPIPending) -> Int {
       lastID += 1
       pending[lastID] = transfer
-      underWay.append(lastID)
-      hasChanged = true
       return lastID
     }
 
-    /// What a look at all transfers finds.
+    private mutating func watched(_ message: MPIPending) -> Int {
+      let id = add(message)
+      underWay.append(id)
+      hasChanged = true
+      return id
+    }
+
+    /// What a look at all messages finds.
     enum Progress {
-      /// Bytes may be moving: some transfer has just begun, come or ended, or is arriving.
+      /// Some message has begun, come or ended since the last look, or is coming in.
       case moving
-      /// Transfers wait for other ranks.
+      /// Nothing is known to move. What is sent may: MPI does not say when its receiver is ready.
       case waiting
       /// Nothing is under way.
       case done
     }
 
-    /// Lets MPI move bytes, of all transfers: it does so in any call, so that the first one and those that arrive are enough to look at, however many there are.
+    /// Lets MPI move bytes, of all messages: it does so in any call, so that the first one and those that come in are enough to look at, however many there are.
     mutating func progress() -> Progress {
       takeMessages()
+      let before = arriving
+      arriving = before.filter { look(at: $0) }
       let ended = underWay.firstIndex { look(at: $0) } ?? underWay.count
       underWay.removeFirst(ended)
       defer { hasChanged = false }
       if underWay.isEmpty { return .done }
-      var isMoving = ended > 0 || hasChanged
-      for id in underWay where pending[id]?.isArriving == true { isMoving = look(at: id) || isMoving }
-      return isMoving ? .moving : .waiting
+      return ended > 0 || hasChanged || !arriving.isEmpty ? .moving : .waiting
     }
 
     /// Whether a transfer has ended; if so it is forgotten.
@@ -164,6 +171,8 @@
     mutating func end(of id: Int) -> String? {
       takeMessages()
       if look(at: id) { return nil }
+      if let index = underWay.firstIndex(of: id) { underWay.remove(at: index) }
+      hasChanged = true
       return pending.removeValue(forKey: id)?.failure ?? ""
     }
 
@@ -182,6 +191,7 @@
           if code == MPI_SUCCESS && found == 0 { break }
           hasChanged = true
           if code == MPI_SUCCESS { pending[id]?.receive(&message) } else { pending[id]?.fail(code) }
+          if arriving.last != id { arriving.append(id) }
           if pending[id]?.isComplete ?? true { expected[source].removeFirst() }
         }
       }

@@ -33,12 +33,7 @@
       (requests, self.owner, self.rooms, isComplete) = ([], owner, rooms, false)
     }
 
-    var isUnderWay: Bool { !isComplete || isWithMPI }
-
-    /// Whether some of what this rank expects has been announced and not come.
-    var isArriving: Bool { rooms != nil && isWithMPI }
-
-    private var isWithMPI: Bool { requests.contains { $0 != CMPI_request_null() } }
+    var isUnderWay: Bool { !isComplete || requests.contains { $0 != CMPI_request_null() } }
 
     /// Sees which requests are done.
     mutating func look() {

@@ -71,14 +71,16 @@ extension DistributedCall {
       }
     }
     let widths = sum(depth, width, 2)
-    let passes = max(0, rows - 1) / rowsPerPass + 1
+    // A rank has two parts of a sequence at most, each rounded up.
+    let rowsOfARank = min(rows, rows / ranks + 2 * lengths.count)
+    let passes = max(0, rowsOfARank - 1) / rowsPerPass + 1
     let numbers = widths.flatMap { widths in
       sum(product(rows, heads, widths), product(keyRows, keyHeads, widths, passes), lengths.count)
     }
     guard numbers.flatMap({ product($0, 8, ranks, ranks) }) != nil else {
       throw AttentionError(
         "lengths",
-        "\(rows) queries of \(heads) heads and \(keyRows) keys of \(keyHeads) heads over \(ranks) ranks in \(passes) passes given, whose bytes an Int does not count"
+        "\(rows) queries of \(heads) heads and \(keyRows) keys of \(keyHeads) heads over \(ranks) ranks in up to \(passes) passes given, whose bytes an Int does not count"
       )
     }
   }

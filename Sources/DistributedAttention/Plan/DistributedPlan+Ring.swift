@@ -13,21 +13,21 @@ extension DistributedPlan {
     package let sent: Sent
   }
 
-  /// The blocks of keys that a rank attends over, in its order within a pass: its own, then those that come. None where ``Way/prefill`` is impossible.
+  /// The blocks of keys that a rank attends over: its own, and those that come in their order, each of all passes. None where ``Way/prefill`` is impossible.
   package func ringBlocks(of rank: Int) -> (own: [RingBlock], arriving: [RingBlock]) {
     guard let exchange, let row = call.ringRow else { return ([], []) }
-    func blocks(from source: Int) -> [RingBlock] {
-      exchange.passes.flatMap { pass in
-        exchange.blocks(pass, from: source, to: rank).map { block in
-          RingBlock(
-            source: source, sequence: block.sequence, keys: block.positions,
-            queries: pass.queries[rank].filter { $0.sequence == block.sequence }.map(\.positions),
-            sent: source == rank
-              ? Sent() : Sent(bytes: block.rows.count * row.bytes, messages: row.messages))
-        }
+    func blocks(_ pass: KeyExchange.Pass, from source: Int) -> [RingBlock] {
+      exchange.blocks(pass, from: source, to: rank).map { block in
+        RingBlock(
+          source: source, sequence: block.sequence, keys: block.positions,
+          queries: pass.queries[rank].filter { $0.sequence == block.sequence }.map(\.positions),
+          sent: source == rank
+            ? Sent() : Sent(bytes: block.rows.count * row.bytes, messages: row.messages))
       }
     }
-    let arriving = (1..<max(ranks, 1)).flatMap { blocks(from: (rank + ranks - $0) % ranks) }
-    return (blocks(from: rank), arriving)
+    let arriving = exchange.passes.flatMap { pass in
+      (1..<max(ranks, 1)).flatMap { blocks(pass, from: (rank + ranks - $0) % ranks) }
+    }
+    return (exchange.passes.flatMap { blocks($0, from: rank) }, arriving)
   }
 }

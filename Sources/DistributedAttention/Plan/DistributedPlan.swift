@@ -13,7 +13,7 @@ import Attention
 /// | way | bytes that rank `r` sends | where data lies before |
 /// |---|---|---|
 /// | ``Way/decode`` | `(P − 1) · Tq · Hq · (Dv + 1) · a` | all queries on all ranks, each key on one |
-/// | ``Way/prefill`` | `Σ_s≠r n(r, s) · Hkv · (D · e_k + Dv · e_v)`, `n(r, s)` being the keys of `r` that queries of `s` see | queries and keys as they are dealt out |
+/// | ``Way/prefill`` | `Σ_s≠r n(r, s) · Hkv · (D · e_k + Dv · e_v)`, `n(r, s)` being the keys of `r` that queries of `s` see, once for each pass of ``DistributedCall/rowsPerPass`` | queries and keys as they are dealt out |
 /// | ``Way/prefillByHeads`` | `(P − 1) · (Tq(r) · Hq/P · D · e + Tk(r) · Hkv/P · (D · e_k + Dv · e_v)) + (Tq − Tq(r)) · Hq/P · (Dv · e + a)` | the same |
 /// | ``Way/attendBySequences`` | `(P − 1) · Σ_s∈S(r) Tq_s · Hq · (Dv · e + a)` | all queries on all ranks, all keys of a sequence on the rank that computes it |
 ///
@@ -118,7 +118,7 @@ public struct DistributedPlan: Sendable {
   ///   - ranks: 1 to 4096.
   /// - Throws: ``Attention/AttentionError`` where the call would be refused on one rank, has a ``Attention/ScoreModifier``, or is so large that an Int might not count its bytes.
   ///
-  /// Cost: each range rule of the mask is asked about each query, as a prefill does, and each pair of ranks is looked at.
+  /// Cost: each range rule of the mask is asked about each query, as a prefill does, and each pair of ranks is looked at once a pass.
   public init(_ call: DistributedCall, ranks: Int) throws(AttentionError) {
     try call.check(ranks: ranks)
     let shards = CallShards(call, ranks: ranks)

@@ -152,20 +152,20 @@ struct TravellingRows: Sendable {
   }
 }
 
-/// Keys and values that come from other ranks, one block while another is computed on.
+/// Keys and values that come from other ranks in all passes, one block while another is computed on.
 struct ArrivingKeys<Over: Communicator> {
   private let communicator: Over
-  private let sources: [(rank: Int, block: KeyBlock)]
-  private let rooms: [TravellingRows]
+  private let sources: [(pass: Int, rank: Int, block: KeyBlock)]
+  private var rooms: [TravellingRows]
   private var transfers: [[any Transfer]] = []
   private var next = 0
 
-  init(
-    _ exchange: KeyExchange, _ pass: KeyExchange.Pass, _ mine: TravellingRows, over communicator: Over
-  ) throws(DistributedError) {
+  init(_ exchange: KeyExchange, _ mine: TravellingRows, over communicator: Over) throws(DistributedError) {
     self.communicator = communicator
-    sources = communicator.rounds.flatMap { round in
-      exchange.blocks(pass, from: round.source, to: communicator.rank).map { (round.source, $0) }
+    sources = exchange.passes.enumerated().flatMap { index, pass in
+      communicator.rounds.flatMap { round in
+        exchange.blocks(pass, from: round.source, to: communicator.rank).map { (index, round.source, $0) }
+      }
     }
     let longest = sources.map { $0.block.rows.count }.max() ?? 0
     let count = min(Self.ahead, sources.count)
@@ -198,19 +198,22 @@ struct ArrivingKeys<Over: Communicator> {
     transfers.append(parts)
   }
 
-  /// Waits for the next block and calls `body` with it; then its room is free for another.
+  /// Waits for the next block of a pass and calls `body` with it; then its room is free for another, of the next pass too.
   ///
   /// - Returns: whether there was one.
   mutating func withNext(
-    _ traffic: inout Traffic, _ body: (KeyBlock, TravellingRows) throws(DistributedError) -> Void
+    ofPass pass: Int, _ traffic: inout Traffic,
+    _ body: (KeyBlock, TravellingRows) throws(DistributedError) -> Void
   ) throws(DistributedError) -> Bool {
-    guard next < sources.count else { return false }
+    guard next < sources.count, sources[next].pass == pass else { return false }
     for transfer in transfers[next] { try traffic.wait(for: transfer) }
     let rows = room(next)
     traffic.received += rows.byteCount
     try body(sources[next].block, rows)
     next += 1
     try begin()
+    // What follows needs their memory.
+    if next == sources.count { rooms = [] }
     return true
   }
 }

@@ -113,15 +113,16 @@ extension ShardedAttention {
     _ call: RingCall, _ body: (KeyExchange.Pass, Blocks) throws(DistributedError) -> Void
   ) throws(DistributedError) -> Traffic {
     var traffic = Traffic()
+    // Memory first: what is refused afterwards would leave the others waiting.
+    var arriving = try ArrivingKeys(call.exchange, call.rows, over: communicator)
     var sends: [any Transfer] = []
     for pass in call.exchange.passes { sends += try beginSends(call, pass, &traffic) }
-    for pass in call.exchange.passes {
+    for (index, pass) in call.exchange.passes.enumerated() {
       try body(pass) { (add) throws(DistributedError) in
-        var arriving = try ArrivingKeys(call.exchange, pass, call.rows, over: communicator)
         for block in call.exchange.blocks(pass, from: communicator.rank, to: communicator.rank) {
           try add(block, call.rows.rows(block.rows))
         }
-        while try arriving.withNext(&traffic, add) {}
+        while try arriving.withNext(ofPass: index, &traffic, add) {}
       }
     }
     let start = ContinuousClock.now
